@@ -1,0 +1,1 @@
+"""Keeps a site's word about tracking, on the server."""

@@ -1,0 +1,42 @@
+"""Owns the choice: what a visitor said in one act. Never knows how it travels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from consentgate.domain.signals import NONE, Signals
+
+_NOTHING: Mapping[str, bool] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """What a visitor said, already checked against today's policy.
+
+    Only what still means what it meant then is in ``purposes`` and ``services``: a purpose or
+    service whose meaning changed since is absent, as if never asked (VER-01, VER-09).
+    """
+
+    made_at: int
+    """Whole seconds since the epoch, UTC, by the server's clock."""
+    is_explicit: bool = True
+    """False where the visitor said nothing and only a signal is remembered (SIG-07)."""
+    purposes: Mapping[str, bool] = field(default_factory=lambda: _NOTHING)
+    """Purpose key to what was said; optional purposes only."""
+    services: Mapping[str, bool] = field(default_factory=lambda: _NOTHING)
+    """Service key to what was said of it alone, where that differs from its purposes."""
+    changed: frozenset[str] = frozenset()
+    """Services that mean something else now: to be asked again, denied where asking is due."""
+    told: Signals = NONE
+    """Signals whose conflict with a grant the visitor was shown when granting (SIG-06)."""
+    signalled: Signals = NONE
+    """Signals seen since: an opt-out that does not lapse with its header (SIG-07)."""
+    id: str = ""
+    """Random, made by the server for a grant; a refusal carries none."""
+
+    @property
+    def grants_anything(self) -> bool:
+        """Whether anything optional was granted."""
+        return any(self.purposes.values()) or any(self.services.values())

@@ -1,0 +1,264 @@
+"""Owns the policy: what the operator declares, whole and immutable.
+
+Never knows the file it came from; ``formats/policy_toml`` reads and checks it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import MappingProxyType
+
+from consentgate.domain.purposes import SHIPPED, Purpose, Wording
+
+
+class Match(enum.StrEnum):
+    """How a declared name is compared; always case-sensitively (CKE-07)."""
+
+    EXACT = "exact"
+    PREFIX = "prefix"
+    GLOB = "glob"
+
+
+class Role(enum.StrEnum):
+    """What the owner of a service is to the controller (TPD-06)."""
+
+    FIRST_PARTY = "first-party"
+    PROCESSOR = "processor"
+    THIRD_PARTY = "third-party"
+
+
+class StorageKind(enum.StrEnum):
+    """Where in the browser a storage key lives (STO-13)."""
+
+    LOCAL = "local"
+    SESSION = "session"
+    INDEXED_DB = "indexeddb"
+    CACHE = "cache"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CookiePattern:
+    """One declared cookie, or a family of them."""
+
+    name: str
+    """The exact name, the prefix without its star, or the glob (``*``, ``?``)."""
+    match: Match = Match.EXACT
+    lifetime_seconds: int | None = None
+    """Longest lifetime declared; None is a session cookie."""
+    domain: str | None = None
+    """``Domain`` attribute it is set with, where known: tried first when it is expired."""
+    path: str = "/"
+    """``Path`` attribute it is set with."""
+    is_partitioned: bool = False
+    """Set with ``Partitioned`` (CHIPS): only expired with it."""
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StorageKey:
+    """One declared key of web storage."""
+
+    kind: StorageKind
+    name: str
+    match: Match = Match.EXACT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostPattern:
+    """Where a service is reached: ``host``, ``*.host``, either with a path prefix."""
+
+    host: str
+    """Lower-case ASCII (IDNA) host without port or trailing dot."""
+    includes_subdomains: bool = False
+    """True for ``*.host``: the host itself and everything below it."""
+    path_prefix: str = "/"
+    """Starts with ``/``; matches whole prefixes byte by byte."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """A product the site embeds; the site itself is one too."""
+
+    key: str
+    purposes: tuple[str, ...]
+    """At least one; all of them must be granted (STO-17)."""
+    name: str = ""
+    """Shown to visitors; a brand, so not translated. Empty shows the key."""
+    description: str = ""
+    translations: Mapping[str, Wording] = field(default_factory=lambda: MappingProxyType({}))
+    owner: str = ""
+    """The company that receives the data; empty is the controller."""
+    country: str = ""
+    """ISO 3166-1 code of where the owner processes (TPD-08)."""
+    transfer: str = ""
+    """Safeguard of a transfer to that country, in the operator's words."""
+    policy_url: str = ""
+    role: Role = Role.THIRD_PARTY
+    has_contract: bool = False
+    """A processor contract exists; without one a processor counts as a third party (TPD-06)."""
+    is_cross_site: bool = False
+    """Follows people over time and across sites (CalOPPA 22575(b)(6); TPD-03)."""
+    cookies: tuple[CookiePattern, ...] = ()
+    storage: tuple[StorageKey, ...] = ()
+    hosts: tuple[HostPattern, ...] = ()
+    collectors: tuple[str, ...] = ()
+    """First-party paths that collect for this service: ``/collect``, ``/px.gif``, ``/gtm/*``."""
+    snippets: tuple[str, ...] = ()
+    """Plain strings that give its inline scripts away: ``gtag(``, ``fbq(``."""
+    learns: tuple[str, ...] = ()
+    """What the owner learns when it is loaded, in plain words (COL-24)."""
+
+    @property
+    def title(self) -> str:
+        """The name a visitor reads."""
+        return self.name or self.key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Controller:
+    """Who answers for the site (COL-10, TPD-02)."""
+
+    name: str
+    address: str = ""
+    contact: str = ""
+    """E-mail address or URL where a person answers."""
+    policy_url: str = ""
+    country: str = ""
+    """ISO code of the establishment; may set a floor (JUR-04)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteSettings:
+    """How the gate sits in the site."""
+
+    prefix: str = "/privacy-choices"
+    token_name: str = "choices"
+    """Name of the token without ``__Host-``, which HTTPS adds."""
+    undeclared: str = "block"
+    """Cookies that nobody declared: ``block`` or ``allow``."""
+    language: str = "en"
+    """Language of last resort."""
+    same_party: tuple[str, ...] = ()
+    """Hosts that belong to the controller: never third parties (TPD-05)."""
+    cache: str = "per-visitor"
+    """``per-visitor`` or ``shared``: one gated page for everyone, restored by banner.js."""
+    csp: str = "enforce"
+    """The additive Content-Security-Policy: ``enforce``, ``report-only`` or ``off``."""
+    banner: str = "flow"
+    """Position: ``flow``, ``bottom``, ``dialog``; ``none`` where the site places it itself."""
+    strip_click_ids: bool = False
+    """Remove gclid, fbclid … from what the app sees where marketing is denied (STO-11)."""
+    eff_dnt_policy: str = ""
+    """Path of the EFF DNT policy text the operator attests to; empty: not attested (SIG-31)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegimeSettings:
+    """Which rules apply to whom."""
+
+    fixed: str = ""
+    """Regime code or model for everyone; empty resolves by place."""
+    floor: str = ""
+    """Least protective model allowed anywhere: ``opt-in``, ``opt-out`` or ``notice``."""
+    overrides: Mapping[str, Mapping[str, object]] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
+    """Regime code to fields that replace the shipped table's."""
+    place_database: str = ""
+    """Path of a MaxMind-format database; empty: no place, strictest."""
+    country_header: str = ""
+    """Header a trusted proxy states the country in, such as ``cf-ipcountry``."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Networks (CIDR) whose forwarding headers are believed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lifetimes:
+    """How long a choice holds, in days; a refusal at least as long as a grant (COL-26)."""
+
+    grant_days: int = 180
+    refusal_days: int = 180
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogSettings:
+    """What the site log may remember."""
+
+    directory: str = ""
+    """Where the site log is written; empty: standard output is not used, nothing is written."""
+    fields: tuple[str, ...] = ()
+    """Names of record.FIELDS to keep; empty keeps all of each tier."""
+    signals_mode: str = "operational"
+    """Visits with GPC or DNT: ``operational``, ``drop`` or ``as-none``."""
+    access_log: str = "mute"
+    """The server's own access log: ``mute``, ``minimise`` or ``leave``."""
+    durability: str = "line"
+    """``line`` (one write a visit) or ``batch``."""
+    query_fields: tuple[str, ...] = (
+        "utm_source",
+        "utm_medium",
+        "utm_campaign",
+        "utm_content",
+        "utm_term",
+        "page",
+    )
+    events: tuple[str, ...] = ()
+    """Declared feature-interest events (a closed set)."""
+    event_retention_days: int = 90
+    count_retention_days: int = 760
+    is_longitudinal: bool = False
+    """Tier T2: a subject key across days, with its own purpose."""
+    longitudinal_purpose: str = "recognition"
+    security_directory: str = ""
+    security_public_key: str = ""
+    """PEM file of the security officer's X25519 public key."""
+    security_retention_days: int = 7
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerSettings:
+    """Where choices are proven."""
+
+    url: str = "sqlite:var/ledger.sqlite3"
+    records_refusals: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy:
+    """Everything the operator declares: whole, checked, versioned, hashed."""
+
+    controller: Controller
+    version: str
+    """Label the operator gives, such as ``2026-11-01``."""
+    effective: dt.date
+    """The day it takes effect, shown on every notice (VER-08)."""
+    purposes: tuple[Purpose, ...] = SHIPPED
+    services: tuple[Service, ...] = ()
+    site: SiteSettings = field(default_factory=SiteSettings)
+    regimes: RegimeSettings = field(default_factory=RegimeSettings)
+    lifetimes: Lifetimes = field(default_factory=Lifetimes)
+    log: LogSettings = field(default_factory=LogSettings)
+    ledger: LedgerSettings = field(default_factory=LedgerSettings)
+    texts: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: MappingProxyType({}))
+    """Language tag to text key to the site's own wording."""
+    announces: Mapping[str, object] | None = None
+    """A material change to come: ``effective`` date and ``summary`` (VER-03); None: none."""
+
+    @cached_property
+    def purpose_by_key(self) -> Mapping[str, Purpose]:
+        """Every purpose under its key, in policy order."""
+        return MappingProxyType({purpose.key: purpose for purpose in self.purposes})
+
+    @cached_property
+    def service_by_key(self) -> Mapping[str, Service]:
+        """Every service under its key, in policy order."""
+        return MappingProxyType({service.key: service for service in self.services})
+
+    @cached_property
+    def optional_purposes(self) -> tuple[Purpose, ...]:
+        """What a visitor is asked about, in policy order."""
+        return tuple(purpose for purpose in self.purposes if not purpose.is_necessary)
