@@ -169,6 +169,7 @@ def decide(
     The strictest rule wins, in the order of PRECEDENCE (SIG-21).
 
     Args:
+        policy: what the operator declares.
         regime: rules of the visitor's place; UNKNOWN is the strictest.
         signals: what the browser states on this request.
         choice: the last choice, None if there is none or its token was not valid.
