@@ -1,1 +1,41 @@
 """Keeps a site's word about tracking, on the server."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from consentgate.asgi.consent import Consent, ConsentRequired, get_consent, require
+    from consentgate.asgi.gate import ConsentGate
+    from consentgate.domain.decision import Reason
+    from consentgate.domain.policy import Policy
+
+__all__ = [
+    "Consent",
+    "ConsentGate",
+    "ConsentRequired",
+    "Policy",
+    "Reason",
+    "get_consent",
+    "require",
+]
+
+_HOMES = {
+    "Consent": "consentgate.asgi.consent",
+    "ConsentGate": "consentgate.asgi.gate",
+    "ConsentRequired": "consentgate.asgi.consent",
+    "Policy": "consentgate.domain.policy",
+    "Reason": "consentgate.domain.decision",
+    "get_consent": "consentgate.asgi.consent",
+    "require": "consentgate.asgi.consent",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used, so that importing the package is cheap."""
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(home), name)

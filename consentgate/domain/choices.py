@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import MappingProxyType
 
 from consentgate.domain.signals import NONE, Signals
@@ -11,7 +12,7 @@ from consentgate.domain.signals import NONE, Signals
 _NOTHING: Mapping[str, bool] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Choice:
     """What a visitor said, already checked against today's policy.
 
@@ -40,3 +41,52 @@ class Choice:
     def grants_anything(self) -> bool:
         """Whether anything optional was granted."""
         return any(self.purposes.values()) or any(self.services.values())
+
+    @cached_property
+    def saying(self) -> object:
+        """What was said, hashable, without who said it and when."""
+        return (
+            self.is_explicit,
+            frozenset(self.purposes.items()),
+            frozenset(self.services.items()),
+            self.changed,
+            self.told,
+            self.signalled,
+        )
+
+
+def intersection(choices: tuple[Choice, ...]) -> Choice:
+    """The one choice that grants only what every one of several grants.
+
+    A browser may hold two tokens of one name (different paths or domains): then nothing is
+    granted that one of them refuses.
+    """
+    first = choices[0]
+    if len(choices) == 1:
+        return first
+    return Choice(
+        made_at=min(choice.made_at for choice in choices),
+        is_explicit=any(choice.is_explicit for choice in choices),
+        purposes=_least(tuple(choice.purposes for choice in choices)),
+        services=_least(tuple(choice.services for choice in choices)),
+        changed=frozenset().union(*(choice.changed for choice in choices)),
+        told=Signals(
+            all(choice.told.gpc for choice in choices),
+            all(choice.told.dnt for choice in choices),
+        ),
+        signalled=Signals(
+            any(choice.signalled.gpc for choice in choices),
+            any(choice.signalled.dnt for choice in choices),
+        ),
+    )
+
+
+def _least(said: tuple[Mapping[str, bool], ...]) -> Mapping[str, bool]:
+    least: dict[str, bool] = {}
+    for key in {key for one in said for key in one}:
+        values = [one.get(key) for one in said]
+        if False in values:
+            least[key] = False
+        elif None not in values:
+            least[key] = True
+    return MappingProxyType(least)

@@ -57,8 +57,6 @@ class Decision:
     """Purposes and services the visitor is to be asked about now; empty: no banner."""
     signals: Signals
     """What counts: stated now or remembered."""
-    holds_until: int | None
-    """The second from which it must be made anew; None: it does not age."""
 
     def allows(self, key: str) -> bool:
         """Whether the purpose or service may be used; anything undeclared may not."""
@@ -181,7 +179,7 @@ def decide(
     """
     if choice is not None and choice.made_at > now + CLOCK_LEEWAY_SECONDS:
         choice = None  # VER-07
-    ages = _Ages.of(policy, regime, choice, now)
+    ages = Ages.of(policy, regime, choice.made_at if choice else now, now)
     remembered = choice.signalled if choice is not None else Signals()
 
     def judge(
@@ -199,7 +197,7 @@ def decide(
                 remembered=remembered,
                 told=told if told is not None else (choice.told if choice else Signals()),
                 said=said,
-                is_expired=ages.is_expired(said),
+                is_expired=ages.has_lapsed(said),
                 is_changed=is_changed,
             )
         )
@@ -215,9 +213,8 @@ def decide(
     return Decision(
         purposes=purposes,
         services=services,
-        asks=_asks(policy, regime, signals | remembered, choice, now, purposes, services),
+        asks=_asks(regime, signals | remembered, choice, ages, purposes, services),
         signals=Signals(signals.gpc or remembered.gpc, signals.dnt or remembered.dnt),
-        holds_until=ages.next_change,
     )
 
 
@@ -251,53 +248,43 @@ def _of_service(
 
 
 @dataclass(frozen=True, slots=True)
-class _Ages:
-    """When what was said lapses: grants and refusals age apart (COL-26, VER-06)."""
+class Ages:
+    """What has lapsed of a choice by now: grants and refusals age apart (COL-26, VER-06)."""
 
-    grants_end: int | None
-    refusals_end: int | None
-    now: int
+    grants_lapsed: bool
+    refusals_lapsed: bool
 
     @classmethod
-    def of(cls, policy: Policy, regime: Regime, choice: Choice | None, now: int) -> _Ages:
-        if choice is None:
-            return cls(None, None, now)
+    def of(cls, policy: Policy, regime: Regime, made_at: int, now: int) -> Ages:
+        """Count in whole seconds; a regime may shorten grants and lengthen refusals."""
         grant_days = policy.lifetimes.grant_days
         if regime.lifetime_days is not None:
             grant_days = min(grant_days, regime.lifetime_days)
         refusal_days = max(policy.lifetimes.refusal_days, regime.reask_days)
-        return cls(
-            choice.made_at + grant_days * DAY_SECONDS,
-            choice.made_at + refusal_days * DAY_SECONDS,
-            now,
-        )
+        age = now - made_at
+        return cls(age >= grant_days * DAY_SECONDS, age >= refusal_days * DAY_SECONDS)
 
-    def is_expired(self, said: bool | None) -> bool:
-        end = self.grants_end if said else self.refusals_end
-        return said is not None and end is not None and self.now >= end
-
-    @property
-    def next_change(self) -> int | None:
-        ahead = [end for end in (self.grants_end, self.refusals_end) if end and end > self.now]
-        return min(ahead, default=None)
+    def has_lapsed(self, said: bool | None) -> bool:
+        """Whether what was said no longer counts; silence does not lapse."""
+        if said is None:
+            return False
+        return self.grants_lapsed if said else self.refusals_lapsed
 
 
 def _asks(
-    policy: Policy,
     regime: Regime,
     signals: Signals,
     choice: Choice | None,
-    now: int,
+    ages: Ages,
     purposes: Mapping[str, Verdict],
     services: Mapping[str, Verdict],
 ) -> tuple[str, ...]:
     """What to ask about now: only under opt-in, never in answer to a signal (SIG-10, SIG-19)."""
     if regime.model is not Model.OPT_IN or signals.dnt or signals.prefetch:
         return ()
-    if choice is not None and choice.is_explicit and not choice.grants_anything:
-        interval = max(policy.lifetimes.refusal_days, regime.reask_days) * DAY_SECONDS
-        if now < choice.made_at + interval:
-            return ()  # VER-04, VER-05
+    is_refusal = choice is not None and choice.is_explicit and not choice.grants_anything
+    if is_refusal and not ages.refusals_lapsed:
+        return ()  # VER-04, VER-05
     unheard = (Reason.SILENCE_DENIES, Reason.EXPIRED, Reason.CHANGED)
     asked = [key for key, verdict in purposes.items() if verdict.reason in unheard]
     asked += [key for key, verdict in services.items() if verdict.reason is Reason.CHANGED]

@@ -1,1 +1,73 @@
-""""""
+"""Owns the ledger: append-only, durable proof of choices. Never on the path of a request's answer
+except a choice's own; never knows tokens, addresses or user agents.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Protocol
+
+from consentgate.domain.events import Event
+from consentgate.errors import SettingError
+
+
+class Ledger(Protocol):
+    """What every ledger promises; tests/contracts/test_ledger.py holds them to it."""
+
+    async def append(self, event: Event) -> None:
+        """Store an event; returns only when it is durable. The same id again is no new row.
+
+        Raises:
+            LedgerUnavailable: it could not be made durable now.
+        """
+        ...
+
+    def defer(self, event: Event) -> None:
+        """Keep a refusal or withdrawal durably beside the ledger until it can be appended.
+
+        Raises:
+            LedgerUnavailable: not even that could be written.
+        """
+        ...
+
+    def save_notice(self, name: str, body: bytes) -> None:
+        """Keep the exact bytes of a notice under their SHA-256 (REC-02)."""
+        ...
+
+    def notice(self, name: str) -> bytes | None:
+        """The bytes of a notice shown once; None where there is none of that hash."""
+        ...
+
+    def save_meaning(self, name: bytes, table: str) -> None:
+        """Keep what purposes and services mean under a policy, under its six-byte hash."""
+        ...
+
+    def meanings(self) -> Mapping[bytes, str]:
+        """Every meaning ever kept."""
+        ...
+
+    def events(self) -> Iterator[Event]:
+        """Every event, oldest first."""
+        ...
+
+    def close(self) -> None:
+        """Write what is queued and let go of files."""
+        ...
+
+
+def open_ledger(url: str) -> Ledger:
+    """Open ``sqlite:PATH`` or ``memory:``; nothing is created before the first write.
+
+    Raises:
+        SettingError: another kind of URL.
+    """
+    kind, _, rest = url.partition(":")
+    if kind == "sqlite" and rest:
+        from consentgate.ledger.sqlite import SqliteLedger
+
+        return SqliteLedger(rest.removeprefix("//"))
+    if kind == "memory":
+        from consentgate.ledger.memory import MemoryLedger
+
+        return MemoryLedger()
+    raise SettingError(f'[ledger] url = "{url}": expected "sqlite:PATH" or "memory:"')

@@ -1,0 +1,114 @@
+"""Owns how a small body is read from a stranger: bounded, strict, never raising past here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl
+
+from starlette.types import Receive, Scope
+
+MAX_BODY_BYTES = 16_384
+MAX_FIELDS = 512
+
+
+@dataclass(frozen=True)
+class BodyProblem(Exception):
+    """Why a body is not taken: an HTTP status, a stable code and a sentence."""
+
+    status: int
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What was sent: form fields (several values each) or one JSON object."""
+
+    fields: Mapping[str, list[str]]
+    document: Mapping[str, Any] | None = None
+
+    @property
+    def is_json(self) -> bool:
+        """Whether it came as JSON: the answer is JSON then, too."""
+        return self.document is not None
+
+
+async def read_body(scope: Scope, receive: Receive) -> Body:
+    """Read a form or JSON body of at most 16 KiB.
+
+    Raises:
+        BodyProblem: too large (413), another media type (415), or malformed (400).
+    """
+    headers = dict(scope["headers"])
+    media_type = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+    if media_type not in (b"application/json", b"application/x-www-form-urlencoded"):
+        raise BodyProblem(
+            415,
+            "unsupported_media_type",
+            "expected application/x-www-form-urlencoded or application/json",
+        )
+    raw = await _read(headers.get(b"content-length", b""), receive)
+    if media_type == b"application/json":
+        return Body({}, _document(raw))
+    return Body(_form(raw))
+
+
+async def _read(declared: bytes, receive: Receive) -> bytes:
+    too_large = BodyProblem(413, "too_large", f"expected at most {MAX_BODY_BYTES} bytes")
+    if declared.isdigit() and (len(declared) > 9 or int(declared) > MAX_BODY_BYTES):
+        raise too_large
+    raw = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise BodyProblem(400, "malformed", "the request ended early")
+        raw += message.get("body", b"")
+        if len(raw) > MAX_BODY_BYTES:
+            raise too_large
+        if not message.get("more_body", False):
+            return bytes(raw)
+
+
+def _form(raw: bytes) -> dict[str, list[str]]:
+    try:
+        pairs = parse_qsl(
+            raw.decode("utf-8"),
+            keep_blank_values=True,
+            max_num_fields=MAX_FIELDS,
+            errors="strict",
+        )
+    except ValueError as error:
+        raise BodyProblem(400, "malformed", "the form is not valid UTF-8 or too long") from error
+    fields: dict[str, list[str]] = {}
+    for name, value in pairs:
+        fields.setdefault(name, []).append(value)
+    return fields
+
+
+def _document(raw: bytes) -> Mapping[str, Any]:
+    try:
+        document = json.loads(
+            raw.decode("utf-8"),
+            object_pairs_hook=_unique,
+            parse_constant=_refuse_constant,
+        )
+        json.dumps(document, ensure_ascii=False).encode("utf-8")  # refuses lone surrogates
+    except (ValueError, RecursionError) as error:
+        raise BodyProblem(400, "malformed", "expected one JSON object, no key twice") from error
+    if not isinstance(document, dict):
+        raise BodyProblem(400, "malformed", "expected a JSON object")
+    return document
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    document = dict(pairs)
+    if len(document) != len(pairs):
+        raise ValueError("a key stands twice")
+    return document
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")

@@ -1,0 +1,121 @@
+"""Owns what the app sees of a visitor's consent; never decides anything itself."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from starlette.exceptions import HTTPException, WebSocketException
+from starlette.requests import HTTPConnection
+
+from consentgate.domain.decision import Decision, Reason
+from consentgate.errors import SettingError
+
+if TYPE_CHECKING:
+    from consentgate.gates.visit import Visit
+
+SCOPE_KEY = "consentgate"
+
+
+class Consent:
+    """What this visitor permits on this request.
+
+    Also at ``request.state.consent``, in HTTP and WebSocket alike. A response to a request
+    that asked is marked as depending on the visitor.
+    """
+
+    __slots__ = ("_visit", "root")
+
+    def __init__(self, visit: Visit, root: str) -> None:
+        self._visit = visit
+        self.root = root
+        """Address of the choices page, with the app's mount path."""
+
+    def allows(self, key: str) -> bool:
+        """Whether data may be used for a purpose, or by a service; undeclared ones never."""
+        self._visit.asked_consent = True
+        return self._visit.outcome.decision.allows(key)
+
+    def why(self, key: str) -> Reason:
+        """Why ``allows`` answers what it answers; ``.value`` is a sentence."""
+        self._visit.asked_consent = True
+        return self._visit.outcome.decision.why(key)
+
+    @property
+    def decision(self) -> Decision:
+        """Every verdict at once."""
+        self._visit.asked_consent = True
+        return self._visit.outcome.decision
+
+    @property
+    def regime(self) -> str:
+        """Code of the rules that apply: ``FR``, ``US-CA``, ``ZZ`` for an unknown place."""
+        self._visit.asked_consent = True
+        return self._visit.outcome.regime.code
+
+    @property
+    def gpc(self) -> bool:
+        """Whether Global Privacy Control counts, now or remembered (SIG-01, SIG-07)."""
+        return self.decision.signals.gpc
+
+    @property
+    def dnt(self) -> bool:
+        """Whether Do-Not-Track counts, now or remembered (SIG-18)."""
+        return self.decision.signals.dnt
+
+    def __repr__(self) -> str:
+        verdicts = self._visit.outcome.decision.purposes.items()
+        allowed = ", ".join(key for key, verdict in verdicts if verdict.is_granted)
+        return f"<Consent {allowed}>"
+
+
+class ConsentRequired(HTTPException):
+    """A feature needs a purpose that is denied: 409, why, and where to change it (SIG-30)."""
+
+    def __init__(self, key: str, reason: Reason, address: str) -> None:
+        super().__init__(
+            409,
+            f"This feature needs the purpose “{key}”, which is denied: {reason.value}. "
+            f"It can be granted at {address}",
+            headers={"link": f'<{address}>; rel="privacy-choices"', "cache-control": "no-store"},
+        )
+        self.key = key
+        self.reason = reason
+        self.address = address
+
+
+def get_consent(connection: HTTPConnection) -> Consent:
+    """Give the consent of a request or WebSocket; a FastAPI dependency as it stands.
+
+    Raises:
+        SettingError: no ConsentGate stands before the app.
+    """
+    consent = connection.scope.get(SCOPE_KEY)
+    if not isinstance(consent, Consent):
+        raise SettingError(
+            "get_consent: this request did not pass a ConsentGate; "
+            'add app.add_middleware(ConsentGate, policy="consentgate.toml") as the last one'
+        )
+    return consent
+
+
+def require(key: str) -> Callable[[HTTPConnection], Awaitable[Consent]]:
+    """Make a dependency that lets a feature run only where a purpose or service is granted.
+
+    Otherwise HTTP answers 409 with an explanation and a link, and a WebSocket is refused
+    with the same words (policy violation, 1008). The rest of the site is never walled.
+
+    Args:
+        key: a purpose or service of the policy; unknown keys are always denied.
+    """
+
+    async def granted(connection: HTTPConnection) -> Consent:
+        consent = get_consent(connection)
+        if consent.allows(key):
+            return consent
+        refusal = ConsentRequired(key, consent.why(key), consent.root)
+        if connection.scope["type"] == "websocket":
+            raise WebSocketException(1008, str(refusal.detail)[:120])
+        raise refusal
+
+    return granted

@@ -1,0 +1,156 @@
+"""Owns the middleware: wires the gates, awaits, sends. Never decides anything itself."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from consentgate.asgi.consent import SCOPE_KEY, Consent
+from consentgate.asgi.house import House
+from consentgate.asgi.order import check_outermost, warn_about_order
+from consentgate.asgi.routes import OWN_ROUTE, Handler
+from consentgate.domain.policy import Policy
+from consentgate.domain.regimes import Regime
+from consentgate.gates.visit import Visit
+from consentgate.log.servers import warn_of_leaks
+
+logger = logging.getLogger("consentgate")
+
+_FILE_EXTENSIONS = ("http.response.pathsend", "http.response.zerocopysend")
+
+
+class ConsentGate:
+    """ASGI middleware that makes cookies, beacons and the access log follow consent.
+
+    Add it last, so that it is outermost::
+
+        app.add_middleware(ConsentGate, policy="consentgate.toml")
+
+    or wrap any ASGI app: ``app = ConsentGate(app, policy="consentgate.toml")``.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        policy: str | Path | Policy = "consentgate.toml",
+        development: bool | None = None,
+        templates: str | Path | None = None,
+        age_of: Callable[[Scope], int | None] | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Read the policy, the secret and the texts; everything wrong is said here.
+
+        Args:
+            app: the application behind the gate.
+            policy: path of the policy file, or a policy made in code.
+            development: True lets a throw-away key sign; None asks ``CONSENTGATE_ENV``.
+            templates: folder whose templates replace the shipped ones of the same name.
+            age_of: says a visitor's age in years where the app knows it, for minors.
+            clock: seconds since the epoch.
+
+        Raises:
+            PolicyError: the policy is wrong; every fault at once.
+            SecretError: no usable ``CONSENTGATE_SECRET`` in production.
+            SettingError: another option is wrong.
+        """
+        self.app = app
+        self.house = House.open(
+            policy,
+            development=development,
+            templates=Path(templates) if templates is not None else None,
+            clock=clock,
+        )
+        self._age_of = age_of
+        self._clock = clock
+        self._is_order_checked = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
+        """Serve one connection."""
+        kind = scope["type"]
+        if kind == "lifespan":
+            check_outermost(scope, type(self))
+            return await self.app(scope, receive, send)
+        if (kind != "http" and kind != "websocket") or SCOPE_KEY in scope:
+            return await self.app(scope, receive, send)
+        if not self._is_order_checked:
+            self._is_order_checked = True
+            warn_about_order(scope, type(self))
+            warn_of_leaks()
+        visit = self._open(scope)
+        if kind == "http":
+            handler = self.house.routes.find(visit)
+            if handler is not None:
+                return await self._answer(handler, visit, receive, send)
+        return await self._serve(visit, receive, send)
+
+    def _open(self, scope: Scope) -> Visit:
+        house = self.house
+        regime = house.regime_of(scope)
+        visit = Visit(
+            scope,
+            house.plan,
+            house.reader,
+            regime,
+            int(self._clock()),
+            is_minor=self._is_minor(scope, regime),
+            on_page=house.on_page,
+        )
+        root_path = scope.get("root_path", "")
+        consent = Consent(visit, root_path + house.prefix)
+        inner = visit.scope
+        extensions = inner.get("extensions")
+        if extensions and any(name in extensions for name in _FILE_EXTENSIONS):
+            inner = visit.scope = {**inner, "extensions": _without_file_sending(extensions)}
+        inner[SCOPE_KEY] = consent
+        state = inner.get("state")
+        if state is None:
+            inner["state"] = {"consent": consent}
+        else:
+            state["consent"] = consent
+        return visit
+
+    def _is_minor(self, scope: Scope, regime: Regime) -> bool:
+        age = self._age_of(scope) if self._age_of is not None else None
+        return age is not None and age < regime.minor_age
+
+    async def _answer(self, handler: Handler, visit: Visit, receive: Receive, send: Send) -> None:
+        """Serve one of our own addresses; it is noted under its address, never the visitor's."""
+        started = time.perf_counter_ns()
+        visit.scope["route"] = OWN_ROUTE
+
+        async def counted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                visit.status = message["status"]
+            await send(message)
+
+        try:
+            await handler(visit, receive, counted)
+        finally:
+            self.house.note(visit, time.perf_counter_ns() - started)
+
+    async def _serve(self, visit: Visit, receive: Receive, send: Send) -> Any:
+        started = time.perf_counter_ns()
+
+        async def guarded(message: Message) -> None:
+            for passing in visit.outgoing(message):
+                await send(passing)
+
+        try:
+            return await self.app(visit.scope, receive, guarded)
+        except BaseException:
+            if not visit.status:
+                visit.status = 500
+            raise
+        finally:
+            self.house.note(visit, time.perf_counter_ns() - started)
+
+
+def _without_file_sending(extensions: dict[str, Any]) -> dict[str, Any]:
+    """Hide what would let a page's body pass beside the gate (STO-15)."""
+    return {name: value for name, value in extensions.items() if name not in _FILE_EXTENSIONS}

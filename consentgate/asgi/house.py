@@ -1,0 +1,203 @@
+"""Owns what one gate holds for its lifetime: policy, plan, keys, pages, ledger and site log."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import logging
+from collections import Counter
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.types import Scope
+
+from consentgate.asgi.banner import Pages, View, state_of
+from consentgate.asgi.bodies import BodyProblem
+from consentgate.asgi.languages import load_texts
+from consentgate.asgi.policy_file import load_policy
+from consentgate.asgi.rate import RateLimit
+from consentgate.asgi.routes import Routes
+from consentgate.asgi.settings import signing_keys
+from consentgate.asgi.site_log import SiteLog
+from consentgate.domain.choices import Choice
+from consentgate.domain.meaning import Meaning
+from consentgate.domain.policy import Policy
+from consentgate.domain.regimes import UNKNOWN, Model, Regime
+from consentgate.errors import LedgerUnavailable
+from consentgate.formats.token import TokenCodec
+from consentgate.gates.plan import Outcome, Plan
+from consentgate.gates.tokens import TokenReader
+from consentgate.gates.visit import Visit
+from consentgate.ledger import Ledger, open_ledger
+from consentgate.log.servers import take_over
+
+logger = logging.getLogger("consentgate")
+
+GRANTS_A_MINUTE = 30
+REFUSALS_A_MINUTE = 240
+
+
+class House:
+    """Everything the middleware wires together, opened once."""
+
+    def __init__(
+        self,
+        policy: Policy,
+        *,
+        keys: list[bytes],
+        ledger: Ledger,
+        pages: Pages,
+        clock: Callable[[], float],
+    ) -> None:
+        self.policy = policy
+        self.plan = Plan(policy)
+        self.pages = pages
+        self.ledger = ledger
+        self.prefix = policy.site.prefix
+        self.site = policy.controller.name
+        self.meanings: dict[bytes, Meaning] = {}
+        self.reader = TokenReader(
+            TokenCodec(keys, audience=policy.site.token_name + "|" + self.site),
+            self.meanings,
+            self.plan.meaning,
+        )
+        self.site_log = SiteLog.open(policy)
+        self.routes = Routes(self)
+        self.counts: Counter[str] = Counter()
+        """How often something was refused or went wrong; names only, no visitors."""
+        self._subject_key = hmac.digest(keys[-1], b"consentgate.subject.v1", "sha256")
+        self._grants = RateLimit(most=GRANTS_A_MINUTE)
+        self._refusals = RateLimit(most=REFUSALS_A_MINUTE)
+        self._warned: set[str] = set()
+        self._is_ledger_prepared = False
+        self._clock = clock
+
+    @classmethod
+    def open(
+        cls,
+        policy: str | Path | Policy,
+        *,
+        development: bool | None,
+        templates: Path | None,
+        clock: Callable[[], float],
+    ) -> House:
+        """Load, check and open everything; what is wrong is raised here, not on a request."""
+        loaded = policy if isinstance(policy, Policy) else load_policy(policy)
+        keys = signing_keys(development=development)
+        pages = Pages(loaded, load_texts(), templates=templates)
+        house = cls(
+            loaded, keys=keys, ledger=open_ledger(loaded.ledger.url), pages=pages, clock=clock
+        )
+        house._recall_meanings()
+        take_over(loaded.log.access_log)
+        return house
+
+    def _recall_meanings(self) -> None:
+        """Take in what earlier policies meant, so that choices made under them still count."""
+        try:
+            for name, table in self.ledger.meanings().items():
+                self.meanings[name] = Meaning.from_json(table)
+        except (LedgerUnavailable, ValueError) as error:
+            logger.warning("consentgate: earlier meanings are not readable: %s", error)
+
+    async def prepare_ledger(self) -> None:
+        """Store today's meaning and notices before the first event that names them."""
+        if self._is_ledger_prepared:
+            return
+        await run_in_threadpool(self._store_notices)
+        self._is_ledger_prepared = True
+
+    def _store_notices(self) -> None:
+        self.ledger.save_meaning(self.plan.meaning.hash, self.plan.meaning.to_json())
+        for name, body in self.pages.notices():
+            self.ledger.save_notice(name, body)
+
+    def regime_of(self, scope: Scope) -> Regime:
+        """The rules of the visitor's place; the strictest where it is not known."""
+        fixed = self.policy.regimes.fixed
+        return Regime(code="ZZ", model=Model(fixed)) if fixed else UNKNOWN
+
+    def subject_of(self, choice_id: str) -> str:
+        """The keyed reference under which the ledger keeps a grant; empty for a refusal."""
+        if not choice_id:
+            return ""
+        return hmac.new(self._subject_key, choice_id.encode(), hashlib.sha256).hexdigest()[:32]
+
+    def limit(self, grants: bool, visit: Visit) -> None:
+        """Count the act against its client.
+
+        Raises:
+            BodyProblem: 429 for too many in a minute.
+        """
+        client = visit.scope.get("client")
+        limit = self._grants if grants else self._refusals
+        if not limit.allows(client[0] if client else "", visit.now):
+            self.count("rate_limited")
+            raise BodyProblem(429, "rate_limited", "too many choices; please wait a minute")
+
+    def count(self, reason: str) -> None:
+        """Add one to a named counter."""
+        self.counts[reason] += 1
+
+    def view(self, visit: Visit, *, source: str = "banner", problem: str = "") -> View:
+        """What the pages need to know of a visit."""
+        scope = visit.scope
+        root = scope.get("root_path", "") + self.prefix
+        return View(
+            language=self.pages.negotiate(visit.header(b"accept-language")),
+            regime=visit.outcome.regime,
+            decision=visit.outcome.decision,
+            choice=visit.choice,
+            root=root,
+            next=visit.address,
+            source=source,
+            is_https=visit.is_https,
+            problem=problem,
+        )
+
+    def on_page(self, visit: Visit) -> tuple[bytes, bytes]:
+        """The markup that a page gets: for its head, and right after ``<body>``."""
+        try:
+            view = self.view(visit)
+            return self.pages.head(view), self.pages.opening(view)
+        except Exception:
+            self.count("page_markup_failed")
+            logger.exception("consentgate: the page is served without the first layer")
+            return b"", b""
+
+    def state(self, visit: Visit, outcome: Outcome, choice: Choice | None) -> Mapping[str, Any]:
+        """The visitor's state for scripts and headless sites."""
+        language = self.pages.negotiate(visit.header(b"accept-language"))
+        return state_of(
+            self.policy,
+            outcome.regime,
+            outcome.decision,
+            choice,
+            notice=self.pages.notice(language, outcome.regime)[0],
+        )
+
+    def note(self, visit: Visit, duration_ns: int) -> None:
+        """Write down what the site log may remember of a visit; warn of undeclared names."""
+        self.site_log.note(visit, duration_ns)
+        for name in visit.undeclared:
+            self._warn_undeclared(name)
+
+    def _warn_undeclared(self, name: bytes) -> None:
+        self.count("undeclared_name")
+        shown = name.decode("latin-1")
+        if shown in self._warned or len(self._warned) >= 256:
+            return
+        self._warned.add(shown)
+        verb = "blocked" if self.policy.site.undeclared == "block" else "let through"
+        quoted = "".join(
+            char if 32 < ord(char) < 127 and char not in '"\\' else "?" for char in shown
+        )
+        logger.warning(
+            'consentgate: %s the undeclared cookie "%s"; to declare it, add it to the service '
+            'that keeps it: cookies = ["%s"]',
+            verb,
+            quoted[:64],
+            quoted[:64],
+        )

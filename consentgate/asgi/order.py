@@ -1,0 +1,60 @@
+"""Owns the check that the gate is outermost; never changes the app."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+from starlette.types import Scope
+
+from consentgate.errors import SettingError
+
+logger = logging.getLogger("consentgate")
+
+_HARMLESS = frozenset(
+    (
+        "GZipMiddleware",
+        "TrustedHostMiddleware",
+        "HTTPSRedirectMiddleware",
+        "CORSMiddleware",
+        "ProxyHeadersMiddleware",
+    )
+)
+"""Middleware that neither sets cookies nor writes HTML; GZip belongs outside the gate."""
+
+
+def outside(scope: Scope, gate: type) -> Iterator[str]:
+    """Name the middleware of a Starlette-like app that stands outside the gate."""
+    stack = getattr(scope.get("app"), "user_middleware", None) or ()
+    classes = [getattr(middleware, "cls", None) for middleware in stack]
+    if gate not in classes:
+        return
+    for outer in classes[: classes.index(gate)]:
+        name = getattr(outer, "__name__", repr(outer))
+        if name not in _HARMLESS:
+            yield name
+
+
+def check_outermost(scope: Scope, gate: type) -> None:
+    """Refuse to start where a session middleware stands outside the gate.
+
+    Raises:
+        SettingError: its cookies would leave without passing the gate.
+    """
+    for name in outside(scope, gate):
+        if name == "SessionMiddleware":
+            raise SettingError(_advice(name))
+    warn_about_order(scope, gate)
+
+
+def warn_about_order(scope: Scope, gate: type) -> None:
+    """Say once which middleware could set cookies past the gate."""
+    for name in outside(scope, gate):
+        logger.warning("consentgate: %s", _advice(name))
+
+
+def _advice(name: str) -> str:
+    return (
+        f"{name} stands outside ConsentGate, so what it sets passes unseen; "
+        "call app.add_middleware(ConsentGate, ...) last, which makes it outermost"
+    )

@@ -1,0 +1,37 @@
+"""Owns reading the policy from disk; checking it belongs to formats/policy_toml."""
+
+from __future__ import annotations
+
+import tomllib
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from consentgate.domain.policy import Policy
+from consentgate.errors import Fault, PolicyError
+
+
+def load_policy(path: str | Path) -> Policy:
+    """Read and check a policy file.
+
+    Raises:
+        PolicyError: the file cannot be read, or everything that is wrong in it.
+    """
+    from consentgate.formats.policy_toml import parse_policy
+
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        fault = Fault(
+            "CG100",
+            f"{path}:",
+            f"cannot be read: {error}; make one with: consentgate init {path}",
+        )
+        raise PolicyError((fault,)) from error
+    return parse_policy(text, name=str(path), catalogue=load_catalogue())
+
+
+def load_catalogue() -> dict[str, Any]:
+    """The shipped facts about well-known services, by key."""
+    text = (files("consentgate") / "data" / "services.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)

@@ -1,0 +1,128 @@
+"""Owns our own addresses: which handler answers which path and method."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.types import Receive, Send
+
+from consentgate.asgi.bodies import BodyProblem
+from consentgate.asgi.choosing import choose
+from consentgate.gates.visit import Visit
+
+if TYPE_CHECKING:
+    from consentgate.asgi.house import House
+
+Handler = Callable[[Visit, Receive, Send], Awaitable[None]]
+Answer = Callable[[Visit, Receive], Awaitable[Response]]
+
+OWN_ROUTE = SimpleNamespace(path="(privacy choices)")
+"""What the site log calls a visit to any of our own addresses (LOG-11)."""
+IMMUTABLE = "public, max-age=31536000, immutable"
+
+
+class Routes:
+    """Finds the handler of one of our own addresses; everything else is the app's."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self._prefix = house.policy.site.prefix
+        self._table: dict[str, dict[str, Answer]] = {
+            "": {"GET": self._page, "POST": self._choose},
+            "/state": {"GET": self._state},
+        }
+        """Path below the prefix to method to answer; HEAD is answered like GET."""
+
+    def find(self, visit: Visit) -> Handler | None:
+        """The handler of a visit's address, or None where it belongs to the app."""
+        path = visit.path
+        if not path.startswith(self._prefix):
+            return None
+        rest = path[len(self._prefix) :]
+        if rest and not rest.startswith("/"):
+            return None
+        return self._handler(rest.rstrip("/"))
+
+    def _handler(self, rest: str) -> Handler:
+        async def handle(visit: Visit, receive: Receive, send: Send) -> None:
+            response = await self._answer(rest, visit, receive)
+            await response(visit.scope, receive, send)
+
+        return handle
+
+    async def _answer(self, rest: str, visit: Visit, receive: Receive) -> Response:
+        method = visit.scope["method"]
+        methods = self._methods(rest)
+        answer = methods.get("GET" if method == "HEAD" else method)
+        try:
+            if not methods:
+                raise BodyProblem(404, "not_found", "there is nothing at this address")
+            if answer is None:
+                raise BodyProblem(405, "method_not_allowed", f"expected {', '.join(methods)}")
+            response = await answer(visit, receive)
+        except BodyProblem as problem:
+            response = self._problem(visit, problem, methods)
+        response.headers.setdefault("x-content-type-options", "nosniff")
+        response.headers.setdefault("cache-control", "private, no-store")
+        return response
+
+    def _methods(self, rest: str) -> dict[str, Answer]:
+        if rest.startswith("/assets/"):
+            return {"GET": self._asset}
+        return self._table.get(rest, {})
+
+    def _problem(self, visit: Visit, problem: BodyProblem, methods: dict[str, Answer]) -> Response:
+        """A page for a form, problem details (RFC 9457) for everything else."""
+        self._house.count(problem.code)
+        is_form = visit.header(b"content-type").startswith("application/x-www-form-urlencoded")
+        headers = {"allow": ", ".join(methods)} if problem.status == 405 else {}
+        if problem.status == 429:
+            headers["retry-after"] = "60"
+        if is_form and problem.status in (409, 429, 503):
+            response = self._html(visit, problem.status, problem.code)
+            response.headers.update(headers)
+            return response
+        return JSONResponse(
+            {
+                "type": "about:blank",
+                "title": problem.code.replace("_", " "),
+                "status": problem.status,
+                "code": problem.code,
+                "detail": problem.detail,
+            },
+            problem.status,
+            headers,
+            media_type="application/problem+json",
+        )
+
+    def _html(self, visit: Visit, status: int = 200, problem: str = "") -> Response:
+        view = self._house.view(visit, source="page", problem=problem)
+        headers = {
+            "content-security-policy": "default-src 'self'; base-uri 'none'; "
+            "form-action 'self'; frame-ancestors 'none'",
+            "referrer-policy": "same-origin",
+            "content-language": view.language,
+        }
+        return Response(
+            self._house.pages.page(view), status, headers, media_type="text/html; charset=utf-8"
+        )
+
+    async def _page(self, visit: Visit, receive: Receive) -> Response:
+        return self._html(visit)
+
+    async def _choose(self, visit: Visit, receive: Receive) -> Response:
+        return await choose(self._house, visit, receive)
+
+    async def _state(self, visit: Visit, receive: Receive) -> Response:
+        return JSONResponse(self._house.state(visit, visit.outcome, visit.choice))
+
+    async def _asset(self, visit: Visit, receive: Receive) -> Response:
+        name = visit.path[len(self._prefix) + len("/assets/") :]
+        asset = self._house.pages.assets.get(name)
+        if asset is None:
+            return PlainTextResponse("not found", 404)
+        media_type, body = asset
+        return Response(body, 200, {"cache-control": IMMUTABLE}, media_type=media_type)

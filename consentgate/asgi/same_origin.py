@@ -1,0 +1,60 @@
+"""Owns the proof that a visitor's own page sent a request; never knows what it asks for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+_KNOWN_SITES = frozenset((b"same-origin", b"same-site", b"cross-site", b"none"))
+
+
+def is_same_origin(headers: Sequence[tuple[bytes, bytes]], *, scheme: str) -> bool:
+    """Say whether a state-changing request comes from this very site (SEC-02).
+
+    ``Sec-Fetch-Site`` must be ``same-origin``; where it is absent or unknown, ``Origin`` must
+    name this host; with neither, or with one of them twice, the answer is no: a choice always
+    comes from a browser (OWASP CSRF, "Fetch Metadata"; ASVS 3.5).
+
+    Args:
+        headers: the request's pairs, lower-case names.
+        scheme: ``http`` or ``https``, as the server sees it.
+    """
+    sites = [value.strip().lower() for name, value in headers if name == b"sec-fetch-site"]
+    origins = [value for name, value in headers if name == b"origin"]
+    hosts = [value for name, value in headers if name == b"host"]
+    if len(sites) > 1 or len(origins) > 1 or len(hosts) != 1:
+        return False
+    if sites and sites[0] in _KNOWN_SITES:
+        return sites[0] == b"same-origin"
+    return bool(origins) and _names_host(origins[0], hosts[0], scheme)
+
+
+def _names_host(origin: bytes, host: bytes, scheme: str) -> bool:
+    try:
+        parts = urlsplit(origin.decode("ascii"))
+        port = parts.port
+    except ValueError:
+        return False
+    allowed = ("http", "https") if scheme == "http" else ("https",)
+    if parts.scheme not in allowed or parts.path or parts.query or not parts.hostname:
+        return False
+    defaults = {"http": 80, "https": 443}
+    name = parts.hostname if port in (None, defaults[parts.scheme]) else f"{parts.hostname}:{port}"
+    given = host.decode("latin-1").lower()
+    return given in (name, f"{parts.hostname}:{port or defaults[parts.scheme]}")
+
+
+_PATH = re.compile(r"/(?![/\\])[A-Za-z0-9\-._~!$&'()*+,;=:@%/?]*")
+MAX_NEXT_CHARS = 2_048
+
+
+def safe_next(address: str, default: str) -> str:
+    """Give a redirect's target if it stays on this site, else ``default`` (SEC-06; CWE-601).
+
+    The fragment is dropped; anything but a plain path with a query is refused.
+    """
+    target = address.partition("#")[0]
+    if len(target) <= MAX_NEXT_CHARS and _PATH.fullmatch(target):
+        return target
+    return default

@@ -1,0 +1,79 @@
+"""Owns the options of the gate and the secrets from the environment; never knows a request."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+from consentgate.errors import SecretError
+from consentgate.formats.token import MIN_KEY_BYTES
+
+logger = logging.getLogger("consentgate")
+
+SECRET = "CONSENTGATE_SECRET"
+ENVIRONMENT = "CONSENTGATE_ENV"
+_HINT = (
+    f"set {SECRET} (or {SECRET}_FILE) to a random text of at least {MIN_KEY_BYTES} bytes, such as "
+    'the output of: python -c "import secrets; print(secrets.token_urlsafe(48))"'
+)
+
+
+def is_development(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether the operator said that this is not production (``CONSENTGATE_ENV``)."""
+    return environment.get(ENVIRONMENT, "").lower() in ("development", "dev", "test")
+
+
+def signing_keys(
+    environment: Mapping[str, str] = os.environ, *, development: bool | None = None
+) -> list[bytes]:
+    """Read the keys that sign tokens, oldest first, as the signer wants them.
+
+    ``CONSENTGATE_SECRET`` holds one or more keys, separated by spaces or commas, newest first;
+    ``CONSENTGATE_SECRET_FILE`` names a file with the same, which wins.
+
+    Args:
+        environment: where to look.
+        development: True allows a throw-away key; None asks ``CONSENTGATE_ENV``.
+
+    Raises:
+        SecretError: no key in production, a key that is too short, or an unreadable file.
+            The key itself is in no message.
+    """
+    text = _secret_text(environment)
+    keys = [key.encode() for key in text.replace(",", " ").split()]
+    if not keys:
+        return [_throw_away_key(environment, development)]
+    for number, key in enumerate(keys, start=1):
+        if len(key) < MIN_KEY_BYTES:
+            raise SecretError(
+                f"{SECRET}: key {number} has {len(key)} bytes, expected at least "
+                f"{MIN_KEY_BYTES}; {_HINT}"
+            )
+    return keys[::-1]
+
+
+def _secret_text(environment: Mapping[str, str]) -> str:
+    path = environment.get(f"{SECRET}_FILE", "")
+    if not path:
+        return environment.get(SECRET, "")
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SecretError(f"{SECRET}_FILE: cannot read {path}: {error}; {_HINT}") from error
+
+
+def _throw_away_key(environment: Mapping[str, str], development: bool | None) -> bytes:
+    if not (is_development(environment) if development is None else development):
+        raise SecretError(
+            f"{SECRET}: no key to sign choices with; {_HINT}. "
+            f"On a developer's machine set {ENVIRONMENT}=development instead"
+        )
+    logger.warning(
+        "consentgate: no %s: choices are signed with a throw-away key and are forgotten "
+        "when this process ends",
+        SECRET,
+    )
+    return secrets.token_bytes(48).hex().encode()

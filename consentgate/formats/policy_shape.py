@@ -1,0 +1,202 @@
+"""Owns the shape of ``consentgate.toml``: what may stand where, for pydantic and for editors.
+
+Imported only when a policy is read.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+
+def _printable(text: str) -> str:
+    if any(ord(char) < 32 and char not in "\n\t" for char in text) or "\x7f" in text:
+        raise ValueError("control characters are not allowed")
+    return text
+
+
+def _one_line(text: str) -> str:
+    if any(ord(char) < 32 or ord(char) == 127 for char in text):
+        raise ValueError("control characters and line breaks are not allowed")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_printable)]
+Line = Annotated[str, AfterValidator(_one_line)]
+Slug = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
+Country = Annotated[str, Field(pattern=r"^([A-Z]{2})?$")]
+ModelName = Literal["opt-in", "opt-out", "notice"]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class WordingTable(_Table):
+    title: Line
+    description: Text
+
+
+class ControllerTable(_Table):
+    """Who answers for the site."""
+
+    name: Annotated[Line, Field(min_length=1)]
+    address: Text = ""
+    contact: Line = ""
+    policy_url: Line = ""
+    country: Country = ""
+
+
+class SiteTable(_Table):
+    """How the gate sits in the site."""
+
+    prefix: Annotated[str, Field(pattern=r"^/[A-Za-z0-9_~.-]+(/[A-Za-z0-9_~.-]+)*$")] = (
+        "/privacy-choices"
+    )
+    token_name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")] = "choices"
+    undeclared: Literal["block", "allow"] = "block"
+    language: Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")] = "en"
+    same_party: list[Line] = []
+    cache: Literal["per-visitor", "shared"] = "per-visitor"
+    csp: Literal["enforce", "report-only", "off"] = "enforce"
+    banner: Literal["flow", "bottom", "dialog", "none"] = "flow"
+    strip_click_ids: bool = False
+    eff_dnt_policy: Line = ""
+
+
+class RegimesTable(_Table):
+    """Which rules apply to whom."""
+
+    fixed: Line = ""
+    floor: Literal["", "opt-in", "opt-out", "notice"] = ""
+    place_database: Line = ""
+    country_header: Line = ""
+    trusted_proxies: list[Line] = []
+    overrides: dict[str, dict[str, str | int | bool | dt.date]] = {}
+
+
+class LifetimesTable(_Table):
+    """How long a choice holds."""
+
+    grant_days: Annotated[int, Field(ge=1, le=400)] = 180
+    refusal_days: Annotated[int, Field(ge=1, le=400)] = 180
+
+
+class LogTable(_Table):
+    """What the site log may remember."""
+
+    directory: Line = ""
+    fields: list[Line] = []
+    signals_mode: Literal["operational", "drop", "as-none"] = "operational"
+    access_log: Literal["mute", "minimise", "leave"] = "mute"
+    durability: Literal["line", "batch"] = "line"
+    query_fields: list[Line] | None = None
+    events: list[Slug] = []
+    event_retention_days: Annotated[int, Field(ge=1, le=760)] = 90
+    count_retention_days: Annotated[int, Field(ge=1, le=760)] = 760
+    longitudinal: bool = False
+    longitudinal_purpose: Slug = "recognition"
+    security_directory: Line = ""
+    security_public_key: Line = ""
+    security_retention_days: Annotated[int, Field(ge=1, le=30)] = 7
+
+
+class LedgerTable(_Table):
+    """Where choices are proven."""
+
+    url: Line = "sqlite:var/ledger.sqlite3"
+    records_refusals: bool = True
+
+
+class PurposeTable(_Table):
+    """Why data is used; the unit of consent."""
+
+    title: Line = ""
+    description: Text = ""
+    texts: dict[str, WordingTable] = {}
+    basis: Literal["consent", "strictly-necessary"] | None = None
+    sale_or_share: bool | None = None
+    tracking: bool | None = None
+    barred_for_minors: bool | None = None
+    data: list[Line] | None = None
+    retention_days: Annotated[int, Field(ge=0)] | None = None
+
+
+Lifetime = (
+    Annotated[int, Field(ge=1)]
+    | Annotated[str, Field(pattern=r"^[0-9]+ (second|minute|hour|day|week|month|year)s?$")]
+)
+
+
+class CookieTable(_Table):
+    """One cookie, or a family of them."""
+
+    name: Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z?-]{1,200}$")]
+    match: Literal["exact", "prefix", "glob"] | None = None
+    lifetime: Lifetime | None = None
+    domain: Annotated[str, Field(pattern=r"^\.?[a-z0-9.-]+$")] | None = None
+    path: Annotated[str, Field(pattern=r"^/[A-Za-z0-9\-._~!$&'()*+,=:@%/]*$")] = "/"
+    partitioned: bool = False
+    description: Text = ""
+
+
+class StorageTable(_Table):
+    """One key of web storage."""
+
+    kind: Literal["local", "session", "indexeddb", "cache"]
+    name: Annotated[Line, Field(min_length=1)]
+    match: Literal["exact", "prefix", "glob"] | None = None
+
+
+CookieName = Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z?-]{1,200}$")]
+
+
+class ServiceTable(_Table):
+    """A product the site embeds; the site itself is one too."""
+
+    purposes: list[Slug] | None = None
+    use: Slug | None = None
+    name: Line | None = None
+    description: Text | None = None
+    texts: dict[str, WordingTable] = {}
+    owner: Line | None = None
+    country: Country | None = None
+    transfer: Text | None = None
+    policy_url: Line | None = None
+    role: Literal["first-party", "processor", "third-party"] | None = None
+    contract: bool | None = None
+    cross_site: bool | None = None
+    cookies: list[CookieName | CookieTable] | None = None
+    storage: list[StorageTable] | None = None
+    hosts: list[Line] | None = None
+    collectors: (
+        list[Annotated[str, Field(pattern=r"^/[A-Za-z0-9\-._~!$&'()*+,=:@%/]*$")]] | None
+    ) = None
+    snippets: list[Line] | None = None
+    learns: list[Line] | None = None
+
+
+class AnnounceTable(_Table):
+    """A material change to come (VER-03)."""
+
+    effective: dt.date
+    summary: Text
+
+
+class PolicyTable(_Table):
+    """The whole file."""
+
+    version: Annotated[Line, Field(min_length=1, max_length=64)]
+    effective: dt.date
+    controller: ControllerTable
+    site: SiteTable = SiteTable()
+    regimes: RegimesTable = RegimesTable()
+    lifetimes: LifetimesTable = LifetimesTable()
+    log: LogTable = LogTable()
+    ledger: LedgerTable = LedgerTable()
+    purpose: dict[Slug, PurposeTable] = {}
+    service: dict[Slug, ServiceTable] = {}
+    texts: dict[str, dict[str, Text]] = {}
+    announce: AnnounceTable | None = None

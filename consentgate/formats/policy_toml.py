@@ -1,0 +1,463 @@
+"""Owns the policy file: TOML text to a checked Policy, or every fault in it at once.
+
+Never reads files and never looks anything up: the catalogue of known services is an argument.
+"""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import re
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+from pydantic import ValidationError
+
+from consentgate.domain.policy import (
+    Controller,
+    CookiePattern,
+    HostPattern,
+    LedgerSettings,
+    Lifetimes,
+    LogSettings,
+    Match,
+    Policy,
+    RegimeSettings,
+    Role,
+    Service,
+    SiteSettings,
+    StorageKey,
+    StorageKind,
+)
+from consentgate.domain.purposes import NECESSARY, SHIPPED, Purpose, Wording
+from consentgate.errors import Fault, PolicyError
+from consentgate.formats.policy_shape import CookieTable, PolicyTable, PurposeTable, ServiceTable
+from consentgate.formats.toml_places import Places
+
+Path = tuple[str | int, ...]
+Catalogue = Mapping[str, Mapping[str, Any]]
+
+MAX_COOKIE_DAYS = 400
+_HIDDEN_WORDS = ("cookie", "gdpr", "consent", "banner", "tracking", "cmp")
+_UNITS = {
+    "second": 1,
+    "minute": 60,
+    "hour": 3_600,
+    "day": 86_400,
+    "week": 604_800,
+    "month": 2_629_800,
+    "year": 31_557_600,
+}
+_HOST = re.compile(r"(?=.{1,253}$)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?\.)*[a-z0-9-]{1,63}")
+
+
+def parse_policy(
+    text: str, *, name: str = "consentgate.toml", catalogue: Catalogue | None = None
+) -> Policy:
+    """Read and check a policy.
+
+    Args:
+        text: the file's content.
+        name: how faults call the file.
+        catalogue: known services by key, in the shape of a ``[service.x]`` table, for ``use``.
+
+    Raises:
+        PolicyError: with every fault, each with its line, its id and how to mend it.
+    """
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise PolicyError((_syntax_fault(str(error), name),)) from error
+    reader = _Reader(text, name, catalogue or {})
+    try:
+        table = PolicyTable.model_validate(document)
+    except ValidationError as error:
+        reader.take(error)
+        raise PolicyError(tuple(reader.faults)) from error
+    policy = reader.policy(table)
+    if reader.faults:
+        raise PolicyError(tuple(reader.faults))
+    return policy
+
+
+def _syntax_fault(message: str, name: str) -> Fault:
+    found = re.search(r"\(at line (\d+), column (\d+)\)", message)
+    line = found[1] if found else "1"
+    what = message.partition(" (at")[0]
+    return Fault("CG101", f"{name}:{line}:", f"is not valid TOML: {what}; mend it there")
+
+
+class _Reader:
+    """Turns checked tables into domain values and collects what is wrong."""
+
+    def __init__(self, text: str, name: str, catalogue: Catalogue) -> None:
+        self.faults: list[Fault] = []
+        self._places = Places(text)
+        self._name = name
+        self._catalogue = catalogue
+
+    def fault(self, fault_id: str, path: Path, message: str, *, word: str = "") -> None:
+        """Note one fault at a key path; ``word`` finds the line inside an array."""
+        places = self._places
+        line = places.line_with(path, word) if word else places.line_of(path)
+        table = ".".join(str(part) for part in path[: 2 if path[:1] in _NAMED else 1])
+        where = f"{self._name}:{line}:" + (f" [{table}]" if table else "")
+        self.faults.append(Fault(fault_id, where, message))
+
+    def take(self, error: ValidationError) -> None:
+        """Put pydantic's findings into our words."""
+        for detail in error.errors():
+            path = tuple(part for part in detail["loc"] if not _is_noise(part))
+            key = str(path[-1]) if path else ""
+            kind, context = detail["type"], detail.get("ctx", {})
+            if kind == "extra_forbidden":
+                self.fault("CG102", path, f"{key}: unknown key{_meant(key, _known_keys(path))}")
+            elif kind == "missing":
+                self.fault("CG103", path[:-1], f"{key}: is missing; add it")
+            else:
+                self.fault("CG104", path, _expectation(key, detail["input"], detail, context))
+
+    def policy(self, table: PolicyTable) -> Policy:
+        """Make the policy; faults are noted on the way."""
+        purposes = tuple(self._purposes(table))
+        known = {purpose.key for purpose in purposes}
+        services = tuple(
+            self._service(key, service, known) for key, service in table.service.items()
+        )
+        self._check_cookies(services)
+        self._check_site(table)
+        self._check_regimes(table)
+        self._check_lifetimes(table)
+        return Policy(
+            controller=Controller(**dict(table.controller)),
+            version=table.version,
+            effective=table.effective,
+            purposes=purposes,
+            services=services,
+            site=SiteSettings(**{**dict(table.site), "same_party": tuple(table.site.same_party)}),
+            regimes=RegimeSettings(
+                **{
+                    **dict(table.regimes),
+                    "trusted_proxies": tuple(table.regimes.trusted_proxies),
+                    "overrides": MappingProxyType(dict(table.regimes.overrides)),
+                }
+            ),
+            lifetimes=Lifetimes(**dict(table.lifetimes)),
+            log=_log_settings(table),
+            ledger=LedgerSettings(**dict(table.ledger)),
+            texts=MappingProxyType({tag: dict(texts) for tag, texts in table.texts.items()}),
+            announces=dict(table.announce) if table.announce else None,
+        )
+
+    def _purposes(self, table: PolicyTable) -> Iterator[Purpose]:
+        shipped = {purpose.key: purpose for purpose in SHIPPED}
+        for key, purpose in shipped.items():
+            yield _purpose(key, table.purpose.get(key, PurposeTable()), purpose)
+        for key, own in table.purpose.items():
+            if key not in shipped:
+                if not own.title or not own.description:
+                    self.fault(
+                        "CG105",
+                        ("purpose", key),
+                        "a purpose of your own needs a title and a description that says what "
+                        "the data is used for",
+                    )
+                yield _purpose(key, own, Purpose(key=key))
+
+    def _service(self, key: str, table: ServiceTable, known: set[str]) -> Service:
+        path: Path = ("service", key)
+        base = self._from_catalogue(key, table)
+        own = {name: value for name, value in table if value is not None and name != "use"}
+        merged = ServiceTable.model_validate({**base, **own}, strict=False)
+        purposes = tuple(merged.purposes or ())
+        if not purposes:
+            self.fault("CG111", path, 'purposes: expected at least one, such as ["statistics"]')
+        for purpose in purposes:
+            if purpose not in known:
+                hint = _meant(purpose, sorted(known)) or f"; declare it as [purpose.{purpose}]"
+                self.fault(
+                    "CG110",
+                    (*path, "purposes"),
+                    f'purposes: "{purpose}" is not a purpose of this policy{hint}',
+                )
+        return Service(
+            key=key,
+            purposes=tuple(purpose for purpose in purposes if purpose in known),
+            name=merged.name or "",
+            description=merged.description or "",
+            translations=_wordings(merged.texts),
+            owner=merged.owner or "",
+            country=merged.country or "",
+            transfer=merged.transfer or "",
+            policy_url=merged.policy_url or "",
+            role=Role(merged.role or "third-party"),
+            has_contract=bool(merged.contract),
+            is_cross_site=bool(merged.cross_site),
+            cookies=tuple(self._cookies(path, merged.cookies or ())),
+            storage=tuple(
+                StorageKey(
+                    kind=StorageKind(item.kind),
+                    name=item.name.rstrip("*"),
+                    match=_storage_match(item.name),
+                )
+                for item in merged.storage or ()
+            ),
+            hosts=tuple(self._hosts(path, merged.hosts or ())),
+            collectors=tuple(merged.collectors or ()),
+            snippets=tuple(merged.snippets or ()),
+            learns=tuple(merged.learns or ()),
+        )
+
+    def _from_catalogue(self, key: str, table: ServiceTable) -> Mapping[str, Any]:
+        if table.use is None:
+            return {}
+        if table.use not in self._catalogue:
+            self.fault(
+                "CG122",
+                ("service", key, "use"),
+                f'use = "{table.use}": no known service of that key'
+                f"{_meant(table.use, sorted(self._catalogue))}",
+            )
+        return self._catalogue.get(table.use, {})
+
+    def _cookies(self, path: Path, items: Sequence[str | CookieTable]) -> Iterator[CookiePattern]:
+        for item in items:
+            cookie = CookieTable(name=item) if isinstance(item, str) else item
+            match = Match(cookie.match) if cookie.match else _match_of(cookie.name)
+            has_wildcard = "*" in cookie.name or "?" in cookie.name
+            if match is Match.EXACT and has_wildcard:
+                self.fault(
+                    "CG121",
+                    (*path, "cookies"),
+                    f'cookie "{cookie.name}" has a star but match = "exact"; expected a plain '
+                    'name; did you mean match = "prefix"?',
+                    word=cookie.name,
+                )
+            name = cookie.name.removesuffix("*") if match is Match.PREFIX else cookie.name
+            if match is Match.PREFIX and ("*" in name or "?" in name or not name):
+                self.fault(
+                    "CG123",
+                    (*path, "cookies"),
+                    f'cookie "{cookie.name}": a prefix is plain text, with one star at its end '
+                    'at most; did you mean match = "glob"?',
+                    word=cookie.name,
+                )
+            seconds = _seconds(cookie.lifetime)
+            if seconds is not None and seconds > MAX_COOKIE_DAYS * 86_400:
+                self.fault(
+                    "CG116",
+                    (*path, "cookies"),
+                    f'cookie "{cookie.name}" lives {seconds // 86_400} days; browsers keep none '
+                    f"longer than {MAX_COOKIE_DAYS}; shorten its lifetime",
+                    word=cookie.name,
+                )
+            yield CookiePattern(
+                name=name,
+                match=match,
+                lifetime_seconds=seconds,
+                domain=cookie.domain,
+                path=cookie.path,
+                is_partitioned=cookie.partitioned,
+                description=cookie.description,
+            )
+
+    def _hosts(self, path: Path, items: Sequence[str]) -> Iterator[HostPattern]:
+        for item in items:
+            has_star = item.startswith("*.")
+            host, slash, rest = item.removeprefix("*.").partition("/")
+            try:
+                ascii_host = host.rstrip(".").lower().encode("idna").decode()
+            except UnicodeError:
+                ascii_host = ""
+            if not _HOST.fullmatch(ascii_host):
+                self.fault(
+                    "CG114",
+                    (*path, "hosts"),
+                    f'host "{item}": expected a host such as "www.example.com", '
+                    '"*.example.com" or "example.com/path/", without scheme and port',
+                    word=item,
+                )
+                continue
+            yield HostPattern(
+                host=ascii_host,
+                includes_subdomains=has_star,
+                path_prefix="/" + rest if slash else "/",
+            )
+
+    def _check_cookies(self, services: Sequence[Service]) -> None:
+        keepers: dict[tuple[str, Match], str] = {}
+        for service in services:
+            for pattern in service.cookies:
+                keeper = keepers.setdefault((pattern.name, pattern.match), service.key)
+                if keeper != service.key:
+                    self.fault(
+                        "CG113",
+                        ("service", service.key, "cookies"),
+                        f'cookie "{pattern.name}" already belongs to [service.{keeper}]; '
+                        "a name has one keeper: remove it from one of them",
+                        word=pattern.name,
+                    )
+
+    def _check_site(self, table: PolicyTable) -> None:
+        site = table.site
+        hidden = [word for word in _HIDDEN_WORDS if word in site.prefix.lower()]
+        if hidden:
+            self.fault(
+                "CG120",
+                ("site", "prefix"),
+                f'prefix = "{site.prefix}" contains "{hidden[0]}", which ad-block lists hide; '
+                'choose another word, such as "/privacy-choices"',
+            )
+        for key, service in table.service.items():
+            names = [item if isinstance(item, str) else item.name for item in service.cookies or ()]
+            for taken in (site.token_name, f"__Host-{site.token_name}"):
+                if taken in names:
+                    self.fault(
+                        "CG124",
+                        ("service", key, "cookies"),
+                        f'cookie "{taken}" is the name of the token; '
+                        "rename one of them ([site] token_name)",
+                        word=taken,
+                    )
+
+    def _check_regimes(self, table: PolicyTable) -> None:
+        regimes = table.regimes
+        if regimes.fixed and not re.fullmatch(
+            r"opt-in|opt-out|notice|[A-Z]{2}(-[A-Z0-9]{1,3})?", regimes.fixed
+        ):
+            self.fault(
+                "CG119",
+                ("regimes", "fixed"),
+                f'fixed = "{regimes.fixed}": expected opt-in, opt-out, notice or a place such '
+                f'as "DE" or "US-CA"{_meant(regimes.fixed, ["opt-in", "opt-out", "notice"])}',
+            )
+        for network in regimes.trusted_proxies:
+            try:
+                ipaddress.ip_network(network)
+            except ValueError:
+                self.fault(
+                    "CG117",
+                    ("regimes", "trusted_proxies"),
+                    f'trusted_proxies: "{network}" is not a network; expected CIDR such as '
+                    '"10.0.0.0/8" or "::1/128"',
+                )
+        if regimes.country_header and not regimes.trusted_proxies:
+            self.fault(
+                "CG118",
+                ("regimes", "country_header"),
+                "country_header is believed from trusted proxies only, and there are none; "
+                'name them: trusted_proxies = ["…"]',
+            )
+
+    def _check_lifetimes(self, table: PolicyTable) -> None:
+        lifetimes = table.lifetimes
+        if lifetimes.refusal_days < lifetimes.grant_days:
+            self.fault(
+                "CG115",
+                ("lifetimes", "refusal_days"),
+                f"refusal_days = {lifetimes.refusal_days} is less than grant_days = "
+                f"{lifetimes.grant_days}; a refusal is remembered at least as long (COL-26)",
+            )
+
+
+_NAMED = (("service",), ("purpose",), ("texts",))
+
+
+def _is_noise(part: str | int) -> bool:
+    """Parts of pydantic's locations that are not keys of the file: names of union members."""
+    return isinstance(part, str) and (
+        part.endswith("Table")
+        or part.startswith(("constrained-", "function-", "list["))
+        or part in ("str", "int")
+    )
+
+
+def _known_keys(path: Path) -> list[str]:
+    tables: dict[str, type] = {}
+    fields: list[str] = list(PolicyTable.model_fields)
+    if len(path) >= 2 and path[0] in PolicyTable.model_fields:
+        annotation = PolicyTable.model_fields[str(path[0])].annotation
+        models = {"service": ServiceTable, "purpose": PurposeTable}
+        model: Any = models.get(str(path[0]), annotation)
+        if "cookies" in path:
+            model = CookieTable
+        fields = list(getattr(model, "model_fields", tables))
+    return fields
+
+
+def _meant(word: str, known: Sequence[str]) -> str:
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    return f'; did you mean "{close[0]}"?' if close else ""
+
+
+def _expectation(key: str, given: Any, detail: Any, context: Mapping[str, Any]) -> str:
+    shown = f'"{given}"' if isinstance(given, str) else _toml(given)
+    kind = detail["type"]
+    if kind == "literal_error":
+        options = str(context.get("expected", "")).replace("'", "").replace(" or ", ", ")
+        return f"{key} = {shown}: expected {options}{_meant(str(given), options.split(', '))}"
+    if kind == "string_pattern_mismatch":
+        return f"{key} = {shown}: expected text of the form {context.get('pattern')}"
+    return f"{key} = {shown}: {detail['msg'][0].lower()}{detail['msg'][1:]}"
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    text = str(value)
+    return text if len(text) <= 60 else text[:57] + "…"
+
+
+def _match_of(name: str) -> Match:
+    body = name.removesuffix("*")
+    if "*" in body or "?" in body:
+        return Match.GLOB
+    return Match.EXACT if body == name else Match.PREFIX
+
+
+def _storage_match(name: str) -> Match:
+    return Match.PREFIX if name.endswith("*") else Match.EXACT
+
+
+def _seconds(lifetime: int | str | None) -> int | None:
+    if lifetime is None or isinstance(lifetime, int):
+        return lifetime
+    count, _, unit = lifetime.partition(" ")
+    return int(count) * _UNITS[unit.removesuffix("s")]
+
+
+def _wordings(texts: Mapping[str, Any]) -> Mapping[str, Wording]:
+    return MappingProxyType(
+        {tag: Wording(table.title, table.description) for tag, table in texts.items()}
+    )
+
+
+def _purpose(key: str, table: PurposeTable, base: Purpose) -> Purpose:
+    def or_base(value: bool | None, fallback: bool) -> bool:
+        return fallback if value is None else value
+
+    wording = Wording(table.title, table.description) if table.title else base.wording
+    return Purpose(
+        key=key,
+        wording=wording,
+        translations=_wordings(table.texts),
+        is_necessary=key == NECESSARY or table.basis == "strictly-necessary",
+        is_sale_or_share=or_base(table.sale_or_share, base.is_sale_or_share),
+        is_tracking=or_base(table.tracking, base.is_tracking),
+        is_barred_for_minors=or_base(table.barred_for_minors, base.is_barred_for_minors),
+        data=tuple(table.data or base.data),
+        retention_days=table.retention_days or base.retention_days,
+    )
+
+
+def _log_settings(table: PolicyTable) -> LogSettings:
+    values = dict(table.log)
+    values["is_longitudinal"] = values.pop("longitudinal")
+    query = values.pop("query_fields")
+    if query is not None:
+        values["query_fields"] = tuple(query)
+    for name in ("fields", "events"):
+        values[name] = tuple(values[name])
+    return LogSettings(**values)

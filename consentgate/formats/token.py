@@ -1,0 +1,275 @@
+"""Owns the token: the signed text that carries a choice in a cookie.
+
+``1`` + base64url(payload) + ``.`` + signature; at most 120 bytes. The payload, big-endian:
+
+    6 bytes  hash of the meaning the choice was made under
+    5 bytes  seconds since the epoch
+    1 byte   flags
+    n bytes  one bit per optional purpose of that meaning, in its order
+   16 bytes  random id, only where something was granted
+    m bytes  what was said of single services: 0x01 + one bit per service, or
+             0x02 + two bytes per service; a set bit says the opposite of its purposes
+
+Never knows cookies, clocks or randomness: ``now`` and ids are arguments.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+from itsdangerous import BadSignature, Signer
+
+from consentgate.domain.choices import Choice
+from consentgate.domain.meaning import HASH_BYTES, Meaning
+from consentgate.domain.signals import Signals
+
+MAX_BYTES = 120
+MIN_KEY_BYTES = 32
+_VERSION = "1"
+_SIGNATURE_CHARS = 43
+_MAX_PAYLOAD = (MAX_BYTES - len(_VERSION) - 1 - _SIGNATURE_CHARS) * 3 // 4
+_EXPLICIT, _HAS_PURPOSES, _TOLD_GPC, _TOLD_DNT, _SEEN_GPC, _SEEN_DNT, _HAS_ID = (
+    1 << bit for bit in range(7)
+)
+_HEAD = HASH_BYTES + 5 + 1
+_ID_BYTES = 16
+_CLOCK_LEEWAY_SECONDS = 300
+
+
+class TokenCodec:
+    """Signs and reads tokens with a list of keys, oldest first; the last one signs."""
+
+    def __init__(self, keys: Sequence[bytes], *, audience: str) -> None:
+        """Take the keys.
+
+        Args:
+            keys: at least one, each at least 32 bytes; an old key stays until its tokens expire.
+            audience: the site the tokens are for; another site's tokens do not verify.
+
+        Raises:
+            ValueError: no key, or one that is too short (itsdangerous takes an empty one).
+        """
+        if not keys or any(len(key) < MIN_KEY_BYTES for key in keys):
+            raise ValueError(f"expected one or more keys of at least {MIN_KEY_BYTES} bytes each")
+        self._signer = Signer(
+            list(keys),
+            salt=f"consentgate.choice.v1|{audience}".encode(),
+            key_derivation="hmac",
+            digest_method=hashlib.sha256,
+        )
+
+    def sign(self, choice: Choice, meaning: Meaning) -> str:
+        """Write a choice, made under ``meaning``, as a token of at most 120 bytes.
+
+        Where what was said of single services does not fit, the purposes concerned are
+        written as refused: the token never grants more than the visitor did.
+
+        Args:
+            choice: ``id`` is 32 hexadecimal digits, or empty; a refusal carries none.
+            meaning: what the purposes and services meant when it was made.
+        """
+        payload = _pack(choice, meaning)
+        text = _VERSION + base64.urlsafe_b64encode(payload).rstrip(b"=").decode()
+        return self._signer.sign(text).decode()
+
+    def read(
+        self, token: str | bytes, meanings: Mapping[bytes, Meaning], today: Meaning, now: int
+    ) -> Choice | None:
+        """Read a token as a choice about today's purposes and services.
+
+        What means something else today is left out, as if never asked (VER-01, VER-09).
+
+        Args:
+            token: the cookie's value, anything at all.
+            meanings: every meaning ever offered, under its hash.
+            today: the meaning of the policy in force.
+            now: whole seconds since the epoch.
+
+        Returns:
+            None for anything forged, cut, from the future, of an unknown version or made under
+            an unknown meaning (REC-13). Never raises. Expiry is for ``decide``.
+        """
+        payload = self._payload(token)
+        if payload is None or len(payload) < _HEAD:
+            return None
+        meaning = (
+            today if payload[:HASH_BYTES] == today.hash else meanings.get(payload[:HASH_BYTES])
+        )
+        if meaning is None:
+            return None
+        choice = _unpack(payload, meaning)
+        if choice is None or choice.made_at > now + _CLOCK_LEEWAY_SECONDS:
+            return None
+        return carry_over(choice, meaning, today)
+
+    def remember_signals(self, token: str | bytes, signals: Signals) -> str | None:
+        """Write the same choice with the signals seen since added (SIG-07).
+
+        Returns:
+            The new token, or None where the given one does not verify.
+        """
+        payload = self._payload(token)
+        if payload is None or len(payload) < _HEAD:
+            return None
+        changed = bytearray(payload)
+        changed[_HEAD - 1] |= _flag(signals.gpc, _SEEN_GPC) | _flag(signals.dnt, _SEEN_DNT)
+        text = _VERSION + base64.urlsafe_b64encode(changed).rstrip(b"=").decode()
+        return self._signer.sign(text).decode()
+
+    def _payload(self, token: str | bytes) -> bytes | None:
+        if not token or len(token) > MAX_BYTES:
+            return None
+        raw = token.encode("latin-1", "replace") if isinstance(token, str) else token
+        if raw[:1] != _VERSION.encode():
+            return None
+        try:
+            text = self._signer.unsign(raw)[1:]
+            return base64.b64decode(text + b"=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        except (BadSignature, binascii.Error, ValueError):
+            return None
+
+
+def _flag(is_set: bool, bit: int) -> int:
+    return bit if is_set else 0
+
+
+def _pack(choice: Choice, meaning: Meaning) -> bytes:
+    said = {key: choice.purposes.get(key, False) for key, _ in meaning.purposes}
+    has_purposes = bool(choice.purposes)
+    has_id = bool(choice.id) and choice.grants_anything
+    flags = (
+        _flag(choice.is_explicit, _EXPLICIT)
+        | _flag(has_purposes, _HAS_PURPOSES)
+        | _flag(choice.told.gpc, _TOLD_GPC)
+        | _flag(choice.told.dnt, _TOLD_DNT)
+        | _flag(choice.signalled.gpc, _SEEN_GPC)
+        | _flag(choice.signalled.dnt, _SEEN_DNT)
+        | _flag(has_id, _HAS_ID)
+    )
+    head = meaning.hash + choice.made_at.to_bytes(5, "big") + bytes((flags,))
+    identity = bytes.fromhex(choice.id) if has_id else b""
+    room = _MAX_PAYLOAD - len(head) - (len(said) + 7) // 8 - len(identity)
+    exceptions = _exceptions(choice, meaning, said)
+    tail = _pack_services(exceptions, len(meaning.services), room)
+    if tail is None:
+        said = _without_denied(choice, meaning, said)
+        tail = b""
+    return head + _bits(said.values()) + identity + tail
+
+
+def _exceptions(choice: Choice, meaning: Meaning, said: Mapping[str, bool]) -> list[int]:
+    """Numbers of the services of which the opposite of their purposes was said."""
+    return [
+        number
+        for number, (key, _, purposes) in enumerate(meaning.services)
+        if key in choice.services
+        and choice.services[key] != all(said.get(purpose, False) for purpose in purposes)
+    ]
+
+
+def _pack_services(numbers: list[int], count: int, room: int) -> bytes | None:
+    if not numbers:
+        return b""
+    bitmap = b"\x01" + _bits(number in set(numbers) for number in range(count))
+    listed = b"\x02" + b"".join(number.to_bytes(2, "big") for number in numbers)
+    shortest = min(bitmap, listed, key=len)
+    return shortest if len(shortest) <= room else None
+
+
+def _without_denied(choice: Choice, meaning: Meaning, said: Mapping[str, bool]) -> dict[str, bool]:
+    """Refuse every purpose one of whose services was refused: strict where it does not fit."""
+    denied = {
+        purpose
+        for key, _, purposes in meaning.services
+        if choice.services.get(key) is False
+        for purpose in purposes
+    }
+    return {key: granted and key not in denied for key, granted in said.items()}
+
+
+def _bits(values: object) -> bytes:
+    flags = list(values)  # type: ignore[call-overload]  # any iterable of booleans
+    packed = bytearray((len(flags) + 7) // 8)
+    for number, is_set in enumerate(flags):
+        if is_set:
+            packed[number >> 3] |= 0x80 >> (number & 7)
+    return bytes(packed)
+
+
+def _bit(packed: bytes, number: int) -> bool:
+    return bool(packed[number >> 3] & (0x80 >> (number & 7)))
+
+
+def _unpack(payload: bytes, meaning: Meaning) -> Choice | None:
+    flags = payload[_HEAD - 1]
+    purposes_end = _HEAD + (len(meaning.purposes) + 7) // 8
+    id_end = purposes_end + (_ID_BYTES if flags & _HAS_ID else 0)
+    if len(payload) < id_end:
+        return None
+    bits = payload[_HEAD:purposes_end]
+    said = {key: _bit(bits, number) for number, (key, _) in enumerate(meaning.purposes)}
+    numbers = _unpack_services(payload[id_end:], len(meaning.services))
+    if numbers is None:
+        return None
+    services = {}
+    for number in numbers:
+        key, _, purposes = meaning.services[number]
+        services[key] = not all(said.get(purpose, False) for purpose in purposes)
+    return Choice(
+        made_at=int.from_bytes(payload[HASH_BYTES : HASH_BYTES + 5], "big"),
+        is_explicit=bool(flags & _EXPLICIT),
+        purposes=MappingProxyType(said if flags & _HAS_PURPOSES else {}),
+        services=MappingProxyType(services),
+        told=Signals(bool(flags & _TOLD_GPC), bool(flags & _TOLD_DNT)),
+        signalled=Signals(bool(flags & _SEEN_GPC), bool(flags & _SEEN_DNT)),
+        id=payload[purposes_end:id_end].hex(),
+    )
+
+
+def _unpack_services(tail: bytes, count: int) -> list[int] | None:
+    if not tail:
+        return []
+    if tail[0] == 1 and len(tail) == 1 + (count + 7) // 8:
+        return [number for number in range(count) if _bit(tail[1:], number)]
+    if tail[0] == 2 and len(tail) % 2 == 1:
+        numbers = [
+            int.from_bytes(tail[start : start + 2], "big") for start in range(1, len(tail), 2)
+        ]
+        return numbers if all(number < count for number in numbers) else None
+    return None
+
+
+def carry_over(choice: Choice, then: Meaning, today: Meaning) -> Choice:
+    """Keep of a choice only what still means today what it meant when it was made."""
+    if then == today:
+        return choice
+    purposes_then, purposes_today = dict(then.purposes), dict(today.purposes)
+    services_then = {key: (print_, keys) for key, print_, keys in then.services}
+    kept = {
+        key: said
+        for key, said in choice.purposes.items()
+        if purposes_today.get(key) == purposes_then[key]
+    }
+    changed = frozenset(
+        key for key, print_, keys in today.services if services_then.get(key) != (print_, keys)
+    )
+    return Choice(
+        made_at=choice.made_at,
+        is_explicit=choice.is_explicit,
+        purposes=MappingProxyType(kept),
+        services=MappingProxyType(
+            {
+                key: said
+                for key, said in choice.services.items()
+                if key in {name for name, _, _ in today.services} and key not in changed
+            }
+        ),
+        changed=changed,
+        told=choice.told,
+        signalled=choice.signalled,
+        id=choice.id,
+    )

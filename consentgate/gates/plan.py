@@ -1,0 +1,159 @@
+"""Owns all that follows from a policy alone, built once, and what follows from each decision.
+
+A visit asks for an outcome; there are few distinct ones, so each is made once and kept.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from consentgate.domain.choices import Choice
+from consentgate.domain.decision import CLOCK_LEEWAY_SECONDS, Ages, Decision, decide
+from consentgate.domain.meaning import Meaning, meaning_of
+from consentgate.domain.policy import CookiePattern, Policy
+from consentgate.domain.regimes import Regime
+from consentgate.domain.signals import Signals
+from consentgate.gates.names import Declared, NameTable
+
+_MOST_OUTCOMES = 512
+_MOST_NAMES = 4_096
+_MISSING = object()
+
+
+class Pass(enum.Enum):
+    """What happens to one cookie."""
+
+    PERMITTED = "permitted"
+    DENIED = "denied"
+    UNDECLARED = "undeclared"
+    """Nobody declared it, and the policy blocks what nobody declared."""
+    UNDECLARED_PASSES = "undeclared, allowed"
+    OWN = "own"
+    """Our token: for the gate alone."""
+
+
+@dataclass(eq=False)
+class Outcome:
+    """One decision with everything the gates need to carry it out."""
+
+    plan: Plan
+    regime: Regime
+    decision: Decision
+    _passes: dict[bytes, Pass] = field(default_factory=dict)
+    kept: dict[object, object] = field(default_factory=dict)
+    """Room for what other gates build once per outcome (matchers, headers, pages)."""
+
+    def cookie(self, name: bytes) -> Pass:
+        """Say what happens to a cookie of this name (bytes as on the wire)."""
+        verdict = self._passes.get(name)
+        if verdict is None:
+            verdict = self._judge(name)
+            if len(self._passes) >= _MOST_NAMES:
+                self._passes.clear()
+            self._passes[name[:256]] = verdict
+        return verdict
+
+    def _judge(self, name: bytes) -> Pass:
+        if name in self.plan.own_names:
+            return Pass.OWN
+        declared = self.plan.declared(name)
+        if declared is not None:
+            is_granted = self.decision.services[declared.service].is_granted
+            return Pass.PERMITTED if is_granted else Pass.DENIED
+        is_blocked = self.plan.policy.site.undeclared == "block"
+        return Pass.UNDECLARED if is_blocked else Pass.UNDECLARED_PASSES
+
+    def pattern_of(self, name: bytes) -> CookiePattern | None:
+        """How the cookie was declared, if it was."""
+        declared = self.plan.declared(name)
+        return declared.pattern if declared is not None else None
+
+    @cached_property
+    def denied_services(self) -> frozenset[str]:
+        """Keys of the services that may not run."""
+        verdicts = self.decision.services.items()
+        return frozenset(key for key, verdict in verdicts if not verdict.is_granted)
+
+    @cached_property
+    def denied_purposes(self) -> frozenset[str]:
+        """Keys of the purposes that data may not be used for."""
+        verdicts = self.decision.purposes.items()
+        return frozenset(key for key, verdict in verdicts if not verdict.is_granted)
+
+
+class Plan:
+    """The policy, prepared for the request path."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+        self.meaning: Meaning = meaning_of(policy)
+        """What purposes and services mean today."""
+        self.own_names = _own_names(policy)
+        """Names of the token's cookie, with and without ``__Host-``."""
+        self._table = NameTable(policy.services)
+        self._found: dict[bytes, Declared | None] = {}
+        self._outcomes: dict[object, Outcome] = {}
+
+    def declared(self, name: bytes) -> Declared | None:
+        """Who declared a cookie of this name; None: nobody."""
+        found = self._found.get(name, _MISSING)
+        if found is _MISSING:
+            found = self._table.find(name)
+            if len(self._found) >= _MOST_NAMES:
+                self._found.clear()
+            if len(name) <= 256:
+                self._found[name] = found
+        return found  # type: ignore[return-value]  # _MISSING was replaced above
+
+    def outcome(
+        self,
+        regime: Regime,
+        signals: Signals,
+        choice: Choice | None,
+        now: int,
+        *,
+        is_minor: bool = False,
+    ) -> Outcome:
+        """Decide, or take the same decision made before while it still holds.
+
+        Args:
+            regime: rules of the visitor's place.
+            signals: what the browser states.
+            choice: what the visitor said, if anything.
+            now: whole seconds since the epoch.
+            is_minor: whether the visitor is known to be below the regime's age.
+        """
+        if choice is not None and choice.made_at > now + CLOCK_LEEWAY_SECONDS:
+            choice = None
+        key = self._key(regime, signals, choice, now, is_minor)
+        outcome = self._outcomes.get(key)
+        if outcome is None:
+            decision = decide(self.policy, regime, signals, choice, now, is_minor=is_minor)
+            outcome = Outcome(self, regime, decision)
+            if len(self._outcomes) >= _MOST_OUTCOMES:
+                self._outcomes.clear()
+            self._outcomes[key] = outcome
+        return outcome
+
+    def _key(
+        self, regime: Regime, signals: Signals, choice: Choice | None, now: int, is_minor: bool
+    ) -> object:
+        """Everything that can make a decision another one; who chose, and when, is not in it."""
+        if choice is None:
+            return (regime, signals, is_minor)
+        ages = Ages.of(self.policy, regime, choice.made_at, now)
+        return (
+            regime,
+            signals,
+            is_minor,
+            choice.saying,
+            ages.grants_lapsed,
+            ages.refusals_lapsed,
+        )
+
+
+def _own_names(policy: Policy) -> frozenset[bytes]:
+    name = policy.site.token_name
+    return frozenset({name.encode(), b"__Host-" + name.encode()})

@@ -1,0 +1,360 @@
+"""Owns the visit: one request with its response, as a pure state machine.
+
+A request goes in as a scope, what the app sends goes in message by message, and what may pass
+comes out. Never awaits, reads no clock, knows no server and no store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, MutableMapping
+from typing import Any
+from urllib.parse import quote
+
+from consentgate.domain.choices import Choice
+from consentgate.domain.regimes import Regime
+from consentgate.domain.signals import NONE, Signals, read_signals
+from consentgate.formats import cookies
+from consentgate.formats.html_openings import Openings
+from consentgate.gates.documents import is_page, with_length, without_stale
+from consentgate.gates.plan import Outcome, Pass, Plan
+from consentgate.gates.request_cookies import Headers, Sifted, sift
+from consentgate.gates.response_cookies import expiries, may_set
+from consentgate.gates.tokens import TokenReader
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+
+_SIGNAL_NAMES = frozenset((b"sec-gpc", b"dnt", b"sec-purpose"))
+_HEADER_MESSAGES = frozenset(
+    ("http.response.start", "websocket.accept", "websocket.http.response.start")
+)
+OnPage = Callable[["Visit"], tuple[bytes, bytes]]
+"""Gives what a page gets: bytes for its head and bytes right after ``<body>``."""
+VARY = (b"cookie", b"sec-gpc", b"dnt")
+"""What an answer can depend on (SIG-15)."""
+
+
+class Visit:
+    """One request and its response, between the server and the app."""
+
+    __slots__ = (
+        "_denied",
+        "_expired",
+        "_held",
+        "_on_page",
+        "_openings",
+        "asked_consent",
+        "bytes_out",
+        "choice",
+        "header_at",
+        "host",
+        "is_https",
+        "is_minor",
+        "now",
+        "outcome",
+        "plan",
+        "reader",
+        "scope",
+        "signals",
+        "status",
+        "tokens",
+        "undeclared",
+    )
+
+    def __init__(
+        self,
+        scope: Scope,
+        plan: Plan,
+        reader: TokenReader,
+        regime: Regime,
+        now: int,
+        *,
+        is_minor: bool = False,
+        on_page: OnPage | None = None,
+    ) -> None:
+        """Read the request's headers once and decide.
+
+        Args:
+            scope: an ``http`` or ``websocket`` scope; never changed, see ``scope``.
+            plan: the policy, prepared.
+            reader: turns tokens into a choice.
+            regime: rules of the visitor's place.
+            now: whole seconds since the epoch.
+            is_minor: whether the app knows the visitor to be below the regime's age.
+            on_page: gives the markup for a page's head and for right after ``<body>``.
+        """
+        self.plan = plan
+        self.is_minor = is_minor
+        self.reader = reader
+        self.now = now
+        self.status = 0
+        self.bytes_out = 0
+        self.asked_consent = False
+        self.undeclared: list[bytes] = []
+        self._denied: list[bytes] = []
+        self._expired = False
+        self._held: Message | None = None
+        self._on_page = on_page
+        self._openings: Openings | None = None
+        self.is_https = scope.get("scheme", "http") in ("https", "wss")
+        headers: Headers = scope["headers"]
+        self.host = ""
+        self.header_at: list[int] = []
+        signalling: Headers = []
+        for position, (name, value) in enumerate(headers):
+            folded = name.lower()
+            if folded == b"cookie":
+                self.header_at.append(position)
+            elif folded == b"host":
+                self.host = value.decode("latin-1")
+            elif folded in _SIGNAL_NAMES:
+                signalling.append((folded, value))
+        self.signals: Signals = read_signals(signalling) if signalling else NONE
+        self.tokens = self._tokens(headers) if self.header_at else []
+        self.choice: Choice | None = reader.read(self.tokens, now) if self.tokens else None
+        self.outcome: Outcome = plan.outcome(
+            regime, self.signals, self.choice, now, is_minor=is_minor
+        )
+        self.scope = self._sifted(scope, headers) if self.header_at else scope
+
+    def _tokens(self, headers: Headers) -> list[bytes]:
+        """Values of our cookie; over HTTPS only the ``__Host-`` one counts (SEC-01)."""
+        name = self.token_name.encode()
+        found = []
+        for position in self.header_at:
+            value = headers[position][1]
+            if name in value:
+                found += [
+                    cookies.value_of(piece) for key, piece in cookies.pairs(value) if key == name
+                ]
+        return found
+
+    @property
+    def token_name(self) -> str:
+        """The name of the token's cookie on this connection."""
+        name = self.plan.policy.site.token_name
+        return f"__Host-{name}" if self.is_https else name
+
+    def _sifted(self, scope: Scope, headers: Headers) -> Scope:
+        sifted: Sifted = sift(headers, self.header_at, self.outcome)
+        self._denied = sifted.denied
+        self.undeclared += sifted.undeclared
+        if sifted.headers is headers:
+            return scope
+        return {**scope, "headers": sifted.headers}
+
+    def outgoing(self, message: Message) -> tuple[Message, ...]:
+        """Say what goes on to the visitor for one message of the app.
+
+        Messages that no gate owns pass as the same object, in order, at once. The start of a
+        page waits for the first of its bytes where its length was announced.
+        """
+        kind = message["type"]
+        if kind == "http.response.body":
+            return self._gate_body(message)
+        if kind in _HEADER_MESSAGES:
+            return self._gate_head(message)
+        return (message,)
+
+    def _gate_head(self, message: Message) -> tuple[Message, ...]:
+        self.status = message.get("status", 101)
+        given = message.get("headers", ())
+        headers = given if type(given) is list else [(pair[0], pair[1]) for pair in given]
+        gated = self.gated_cookies(headers)
+        if self._on_page is not None and is_page(self.status, headers):
+            gated = self._open_page(gated)
+        elif self.asked_consent:
+            gated = with_vary(gated)
+        if self._openings is not None and message.get("trailers", False):
+            gated = with_length(gated, None)
+        if gated is not given and (gated or "headers" in message):
+            message = {**message, "headers": gated}
+        if self._openings is None or self._is_streamed(message, headers):
+            return (message,)
+        self._held = message
+        return ()
+
+    def _open_page(self, headers: Headers) -> Headers:
+        """Get ready to put markup into a page; what caches may do follows from that."""
+        head, opening = self._on_page(self) if self._on_page else (b"", b"")
+        if self.scope.get("method") != "HEAD":
+            self._openings = Openings(head, opening)
+        headers = without_stale(with_private(with_vary(headers, b"accept-language")))
+        return headers if self._openings else with_length(headers, None)
+
+    def _is_streamed(self, message: Message, headers: Headers) -> bool:
+        return message.get("trailers", False) or not any(
+            pair[0].lower() == b"content-length" for pair in headers
+        )
+
+    def _gate_body(self, message: Message) -> tuple[Message, ...]:
+        openings = self._openings
+        if openings is None:
+            self.bytes_out += len(message.get("body", b""))
+            return (message,)
+        given = message.get("body", b"")
+        is_last = not message.get("more_body", False)
+        body = openings.feed(given)
+        if is_last:
+            body += openings.close()
+            self._openings = None
+        self.bytes_out += len(body)
+        passing = message if body is given else {**message, "body": body}
+        if self._held is None:
+            return (passing,)
+        start, self._held = self._held, None
+        headers = with_length(start["headers"], len(body) if is_last else None)
+        return ({**start, "headers": headers}, passing)
+
+    def gated_cookies(self, headers: Headers) -> Headers:
+        """Drop the ``Set-Cookie`` lines that may not pass, add the expiry of denied cookies.
+
+        Args:
+            headers: the app's pairs; returned as they are where nothing changes.
+        """
+        blocked = [
+            position
+            for position, pair in enumerate(headers)
+            if len(pair[0]) == 10
+            and pair[0].lower() == b"set-cookie"
+            and not may_set(pair[1], self.outcome, self.now, self.undeclared)
+        ]
+        added = self._added_lines()
+        if not blocked and not added:
+            return headers
+        kept = [pair for position, pair in enumerate(headers) if position not in blocked]
+        if added:
+            kept = with_private(kept)
+            kept += [(b"set-cookie", line) for line in added]
+        return kept
+
+    def _added_lines(self) -> list[bytes]:
+        if self._expired:
+            return []
+        self._expired = True
+        lines: list[bytes] = []
+        if self._denied:
+            lines = self.expiries(self.outcome)
+        remembered = self._remembered_signals()
+        if remembered is not None:
+            lines.append(self.token_line(remembered))
+        return lines
+
+    def expiries(self, outcome: Outcome) -> list[bytes]:
+        """Lines that remove every cookie of this request that ``outcome`` denies."""
+        return expiries(
+            self._denied_by(outcome),
+            outcome,
+            host=self.host,
+            path=self.scope.get("path", "/"),
+            is_secure=self.is_https,
+            now=self.now,
+        )
+
+    def _denied_by(self, outcome: Outcome) -> list[bytes]:
+        if outcome is self.outcome:
+            return self._denied
+        headers: Headers = self.scope["headers"]
+        passed = [
+            name
+            for field, value in headers
+            if field.lower() == b"cookie"
+            for name, _ in cookies.pairs(value)
+        ]
+        return [name for name in self._denied + passed if outcome.cookie(name) is Pass.DENIED]
+
+    @property
+    def path(self) -> str:
+        """The request path as the app knows it, without its mount path."""
+        path: str = self.scope.get("path", "/")
+        root: str = self.scope.get("root_path", "")
+        is_below = root and path.startswith(root) and path[len(root) : len(root) + 1] in ("", "/")
+        return path[len(root) :] or "/" if is_below else path
+
+    @property
+    def address(self) -> str:
+        """Path and query as the visitor's browser knows them, percent-encoded."""
+        raw: bytes = self.scope.get("raw_path") or quote(self.scope.get("path", "/")).encode()
+        path = raw.partition(b"?")[0].decode("latin-1")
+        query: bytes = self.scope.get("query_string", b"")
+        return f"{path}?{query.decode('latin-1')}" if query else path
+
+    def header(self, name: bytes) -> str:
+        """The first request header of that lower-case name; empty where there is none."""
+        for key, value in self.scope["headers"]:
+            if key.lower() == name:
+                return bytes(value).decode("latin-1")
+        return ""
+
+    def token_line(self, token: str, *, is_session: bool = False) -> bytes:
+        """The ``Set-Cookie`` line that carries a token (CKE-09)."""
+        lifetimes = self.plan.policy.lifetimes
+        days = max(lifetimes.grant_days, lifetimes.refusal_days, self.outcome.regime.reask_days)
+        return cookies.set_cookie(
+            self.token_name,
+            token,
+            max_age_seconds=None if is_session else days * 86_400,
+            is_secure=self.is_https,
+        )
+
+    def _remembered_signals(self) -> str | None:
+        """A token that keeps the signal, where a later request without it would permit more.
+
+        SIG-07: 4 CCR 904-3 rule 5.09(B). Under opt-in before a choice nothing is set.
+        """
+        if not self.signals.is_set or self.signals.prefetch:
+            return None
+        if (
+            self.choice is not None
+            and self.choice.signalled | self.signals == self.choice.signalled
+        ):
+            return None
+        if not self._lapses_without_signal():
+            return None
+        seen = Signals(self.signals.gpc, self.signals.dnt)
+        if len(self.tokens) == 1 and self.choice is not None:
+            return self.reader.codec.remember_signals(self.tokens[0], seen)
+        silent = Choice(made_at=self.now, is_explicit=False, signalled=seen)
+        return self.reader.codec.sign(silent, self.reader.today)
+
+    def _lapses_without_signal(self) -> bool:
+        kept = self.outcome.kept
+        answer = kept.get("lapses")
+        if answer is None:
+            silent = self.plan.outcome(
+                self.outcome.regime, NONE, self.choice, self.now, is_minor=self.is_minor
+            )
+            answer = silent.denied_purposes != self.outcome.denied_purposes
+            kept["lapses"] = answer
+        return bool(answer)
+
+
+def with_private(headers: Headers) -> Headers:
+    """Keep shared caches from storing an answer made for one visitor (SIG-15, SEC-08)."""
+    return merged(headers, b"cache-control", b"private", drops=(b"public",))
+
+
+def with_vary(headers: Headers, *also: bytes) -> Headers:
+    """Name in ``Vary`` what the answer depends on, merged with what is there."""
+    for name in (*VARY, *also):
+        headers = merged(headers, b"vary", name)
+    return headers
+
+
+_STRICTER = {b"private": (b"no-store", b"private")}
+
+
+def merged(
+    headers: Headers, name: bytes, directive: bytes, *, drops: tuple[bytes, ...] = ()
+) -> Headers:
+    """Add one directive to a comma-separated field, once, and take others out of it."""
+    values = [value for key, value in headers if key.lower() == name]
+    parts = [part.strip() for value in values for part in value.split(b",") if part.strip()]
+    folded = [part.lower().partition(b"=")[0] for part in parts]
+    if b"*" in folded or any(word in folded for word in _STRICTER.get(directive, (directive,))):
+        return headers
+    dropped = (*drops, b"s-maxage") if drops else ()
+    kept = [part for part, word in zip(parts, folded, strict=True) if word not in dropped]
+    joined = b", ".join((*kept, directive))
+    rest = [pair for pair in headers if pair[0].lower() != name]
+    return [*rest, (name, joined)]

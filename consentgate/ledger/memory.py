@@ -1,0 +1,47 @@
+"""Owns the ledger that lives and dies with its process, for tests and try-outs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from consentgate.domain.events import Event, event_of
+
+
+class MemoryLedger:
+    """Keeps canonical bytes in memory; durable for nobody."""
+
+    def __init__(self) -> None:
+        self._events: dict[str, bytes] = {}
+        self._notices: dict[str, bytes] = {}
+        self._meanings: dict[bytes, str] = {}
+
+    async def append(self, event: Event) -> None:
+        """Store an event under its id."""
+        self._events.setdefault(event.id, event.canonical())
+
+    def defer(self, event: Event) -> None:
+        """Store it at once: memory is never unavailable."""
+        self._events.setdefault(event.id, event.canonical())
+
+    def save_notice(self, name: str, body: bytes) -> None:
+        """Keep a notice."""
+        self._notices.setdefault(name, body)
+
+    def notice(self, name: str) -> bytes | None:
+        """Give a notice back."""
+        return self._notices.get(name)
+
+    def save_meaning(self, name: bytes, table: str) -> None:
+        """Keep a meaning."""
+        self._meanings.setdefault(name, table)
+
+    def meanings(self) -> Mapping[bytes, str]:
+        """Every meaning kept."""
+        return dict(self._meanings)
+
+    def events(self) -> Iterator[Event]:
+        """Every event in the order it came."""
+        return iter([event_of(body) for body in self._events.values()])
+
+    def close(self) -> None:
+        """Nothing to let go of."""

@@ -1,0 +1,271 @@
+"""Owns the ledger in a SQLite file: one writer thread per process, group commit, durable.
+
+WAL with ``synchronous=FULL``: an acknowledged event survives a killed process and a power cut.
+A file lock around the write transaction keeps several worker processes fair to each other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import queue
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+from consentgate.domain.events import Event, event_of
+from consentgate.errors import LedgerUnavailable
+from consentgate.ledger.spool import Spool, read_spool
+
+MAX_QUEUE = 1_000
+MAX_GROUP = 256
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS event (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  id TEXT NOT NULL UNIQUE,
+  at_ms INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  body BLOB NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS event_subject ON event (subject, seq) WHERE subject <> '';
+CREATE TABLE IF NOT EXISTS notice (hash TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS meaning (hash BLOB PRIMARY KEY, body TEXT NOT NULL) STRICT;
+CREATE TRIGGER IF NOT EXISTS event_is_never_changed BEFORE UPDATE ON event
+  BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
+CREATE TRIGGER IF NOT EXISTS event_is_never_deleted BEFORE DELETE ON event
+  BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
+CREATE TRIGGER IF NOT EXISTS notice_is_never_changed BEFORE UPDATE ON notice
+  BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
+"""
+
+Row = tuple[str, int, str, str, bytes]
+_INSERT = "INSERT OR IGNORE INTO event (id, at_ms, kind, subject, body) VALUES (?, ?, ?, ?, ?)"
+
+
+class SqliteLedger:
+    """An append-only SQLite file, mode 0600."""
+
+    def __init__(self, path: str | Path) -> None:
+        """Remember the path; files and the thread are made with the first write."""
+        self.path = Path(path)
+        self._spool = Spool(self.path.parent, name=self.path.name)
+        self._lock = threading.Lock()
+        self._writer: _Writer | None = None
+
+    async def append(self, event: Event) -> None:
+        """Hand the event to the writer and wait until its group is committed."""
+        future = self._living_writer().submit(_row(event))
+        # The visitor may go away; the commit goes on.
+        await asyncio.shield(asyncio.wrap_future(future))
+
+    def defer(self, event: Event) -> None:
+        """Sync the event into the spool; the writer drains it with its next group."""
+        self._spool.add(event.canonical())
+
+    def save_notice(self, name: str, body: bytes) -> None:
+        """Keep a notice."""
+        self._write("INSERT OR IGNORE INTO notice VALUES (?, ?)", (name, body))
+
+    def notice(self, name: str) -> bytes | None:
+        """Give a notice back."""
+        rows = self._read("SELECT body FROM notice WHERE hash = ?", (name,))
+        return bytes(rows[0][0]) if rows else None
+
+    def save_meaning(self, name: bytes, table: str) -> None:
+        """Keep a meaning."""
+        self._write("INSERT OR IGNORE INTO meaning VALUES (?, ?)", (name, table))
+
+    def meanings(self) -> Mapping[bytes, str]:
+        """Every meaning kept; none where there is no file yet."""
+        rows = self._read("SELECT hash, body FROM meaning", ())
+        return {bytes(name): str(table) for name, table in rows}
+
+    def events(self) -> Iterator[Event]:
+        """Every event, in the order of commit."""
+        for (body,) in self._read("SELECT body FROM event ORDER BY seq", ()):
+            yield event_of(bytes(body))
+
+    def close(self) -> None:
+        """Commit what is queued and end the thread."""
+        with self._lock:
+            writer, self._writer = self._writer, None
+        if writer is not None and writer.pid == os.getpid():
+            writer.stop()
+
+    def _living_writer(self) -> _Writer:
+        writer = self._writer
+        if writer is not None and writer.is_usable():
+            return writer
+        with self._lock:
+            writer = self._writer
+            if writer is None or not writer.is_usable():  # none yet, or a child after fork
+                writer = self._writer = _Writer(self.path, self._spool)
+        return writer
+
+    def _write(self, statement: str, values: tuple[object, ...]) -> None:
+        with _opened(self.path) as connection, _locked(self.path):
+            try:
+                connection.execute(statement, values)
+            except sqlite3.Error as error:
+                raise LedgerUnavailable(f"{self.path}: cannot write: {error}") from error
+
+    def _read(self, statement: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
+        if not self.path.exists():
+            return []
+        with _opened(self.path) as connection:
+            try:
+                return connection.execute(statement, values).fetchall()
+            except sqlite3.Error as error:
+                raise LedgerUnavailable(f"{self.path}: cannot read: {error}") from error
+
+
+def _row(event: Event) -> Row:
+    return (event.id, event.at_ms, event.kind.value, event.subject, event.canonical())
+
+
+class _Writer:
+    """One thread that commits whatever has queued up since its last commit as one group."""
+
+    def __init__(self, path: Path, spool: Spool) -> None:
+        self.pid = os.getpid()
+        self._path = path
+        self._spool = spool
+        self._queue: queue.Queue[tuple[Row, Future[None]] | None] = queue.Queue(MAX_QUEUE)
+        self._thread = threading.Thread(target=self._run, name="consentgate-ledger", daemon=True)
+        self._thread.start()
+
+    def is_usable(self) -> bool:
+        return self.pid == os.getpid() and self._thread.is_alive()
+
+    def submit(self, row: Row) -> Future[None]:
+        future: Future[None] = Future()
+        try:
+            self._queue.put_nowait((row, future))
+        except queue.Full as error:
+            raise LedgerUnavailable(f"{self._path}: {MAX_QUEUE} choices are waiting") from error
+        return future
+
+    def stop(self) -> None:
+        self._queue.put(None)
+        self._thread.join(timeout=10)
+
+    def _run(self) -> None:
+        connection: sqlite3.Connection | None = None
+        is_open = True
+        while is_open:
+            group, is_open = self._next_group()
+            try:
+                if connection is None:
+                    connection = connect(self._path)
+                self._commit(connection, group)
+                failure = None
+            except (sqlite3.Error, OSError, LedgerUnavailable) as error:
+                failure = LedgerUnavailable(f"{self._path}: cannot write: {error}")
+                _close(connection)
+                connection = None
+            for _, future in group:
+                _resolve(future, failure)
+        _close(connection)
+
+    def _next_group(self) -> tuple[list[tuple[Row, Future[None]]], bool]:
+        group: list[tuple[Row, Future[None]]] = []
+        item = self._queue.get()
+        while item is not None:
+            group.append(item)
+            if len(group) == MAX_GROUP or self._queue.empty():
+                return group, True
+            item = self._queue.get_nowait()
+        return group, False
+
+    def _commit(
+        self, connection: sqlite3.Connection, group: list[tuple[Row, Future[None]]]
+    ) -> None:
+        with _locked(self._path), self._spool.held():
+            drained = self._spooled()
+            rows = [row for _, spooled in drained for row in spooled] + [row for row, _ in group]
+            if not rows:
+                return
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                connection.executemany(_INSERT, rows)
+                connection.execute("COMMIT")
+            except BaseException:
+                with contextlib.suppress(sqlite3.Error):
+                    connection.execute("ROLLBACK")
+                raise
+            for path, _ in drained:
+                path.unlink(missing_ok=True)
+
+    def _spooled(self) -> list[tuple[Path, list[Row]]]:
+        return [
+            (path, [_row(event_of(body)) for body in read_spool(path)])
+            for path in self._spool.files()
+        ]
+
+
+def _resolve(future: Future[None], failure: LedgerUnavailable | None) -> None:
+    if future.set_running_or_notify_cancel():
+        if failure is None:
+            future.set_result(None)
+        else:
+            future.set_exception(failure)
+
+
+def _close(connection: sqlite3.Connection | None) -> None:
+    if connection is not None:
+        with contextlib.suppress(sqlite3.Error):
+            connection.close()
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open the file for writing, making it where it is missing.
+
+    Raises:
+        LedgerUnavailable: the folder or file cannot be made, opened or prepared.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        with _locked(path):
+            connection = sqlite3.connect(
+                path, timeout=10, isolation_level=None, check_same_thread=False
+            )
+            for setting in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"):
+                connection.execute(f"PRAGMA {setting}")
+            connection.executescript(_SCHEMA)
+    except (OSError, sqlite3.Error) as error:
+        raise LedgerUnavailable(
+            f"{path}: cannot open the ledger: {error}; check that the folder is on a local disk "
+            "and that this user may write there"
+        ) from error
+    return connection
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[sqlite3.Connection]:
+    connection = connect(path)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold the file lock that makes writers of several processes take turns."""
+    try:
+        handle = os.open(f"{path}.lock", os.O_CREAT | os.O_RDWR, 0o600)
+    except OSError as error:
+        raise LedgerUnavailable(f"{path}.lock: cannot lock the ledger: {error}") from error
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
