@@ -89,6 +89,10 @@ class ConsentGate:
                 return await self._answer(handler, visit, receive, send)
         return await self._serve(visit, receive, send)
 
+    def close(self) -> None:
+        """Let go of the ledger and the site log; the gate is not used afterwards."""
+        self.house.close()
+
     def _open(self, scope: Scope) -> Visit:
         house = self.house
         regime = house.regime_of(scope)

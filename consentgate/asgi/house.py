@@ -137,6 +137,11 @@ class House:
             self.count("rate_limited")
             raise BodyProblem(429, "rate_limited", "too many choices; please wait a minute")
 
+    def close(self) -> None:
+        """Write what is queued and close files."""
+        self.ledger.close()
+        self.site_log.close()
+
     def count(self, reason: str) -> None:
         """Add one to a named counter."""
         self.counts[reason] += 1

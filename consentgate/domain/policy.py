@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
+import hashlib
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cached_property
 from types import MappingProxyType
 
@@ -262,3 +264,19 @@ class Policy:
     def optional_purposes(self) -> tuple[Purpose, ...]:
         """What a visitor is asked about, in policy order."""
         return tuple(purpose for purpose in self.purposes if not purpose.is_necessary)
+
+    @cached_property
+    def hash(self) -> str:
+        """SHA-256 of everything declared, hexadecimal: the same content, the same hash."""
+        text = json.dumps(_plain(self), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+def _plain(value: object) -> object:
+    if is_dataclass(value):
+        return {item.name: _plain(getattr(value, item.name)) for item in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    return value if isinstance(value, str | int | float | bool | None) else str(value)

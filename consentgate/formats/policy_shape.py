@@ -23,10 +23,14 @@ def _one_line(text: str) -> str:
     return text
 
 
+COOKIE_NAME = r"^[!#$%&'*+.^_`|~0-9A-Za-z?-]{1,200}$"
+SLUG = r"^[a-z][a-z0-9_-]{0,39}$"
+COUNTRY = r"^([A-Z]{2})?$"
+
 Text = Annotated[str, AfterValidator(_printable)]
 Line = Annotated[str, AfterValidator(_one_line)]
-Slug = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
-Country = Annotated[str, Field(pattern=r"^([A-Z]{2})?$")]
+Slug = Annotated[str, Field(pattern=SLUG)]
+Country = Annotated[str, Field(pattern=COUNTRY)]
 ModelName = Literal["opt-in", "opt-out", "notice"]
 
 
@@ -133,7 +137,7 @@ Lifetime = (
 class CookieTable(_Table):
     """One cookie, or a family of them."""
 
-    name: Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z?-]{1,200}$")]
+    name: Annotated[str, Field(pattern=COOKIE_NAME)]
     match: Literal["exact", "prefix", "glob"] | None = None
     lifetime: Lifetime | None = None
     domain: Annotated[str, Field(pattern=r"^\.?[a-z0-9.-]+$")] | None = None
@@ -150,7 +154,7 @@ class StorageTable(_Table):
     match: Literal["exact", "prefix", "glob"] | None = None
 
 
-CookieName = Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z?-]{1,200}$")]
+CookieName = Annotated[str, Field(pattern=COOKIE_NAME)]
 
 
 class ServiceTable(_Table):

@@ -5,6 +5,7 @@ Never reads files and never looks anything up: the catalogue of known services i
 
 from __future__ import annotations
 
+import datetime as dt
 import difflib
 import ipaddress
 import re
@@ -33,7 +34,15 @@ from consentgate.domain.policy import (
 )
 from consentgate.domain.purposes import NECESSARY, SHIPPED, Purpose, Wording
 from consentgate.errors import Fault, PolicyError
-from consentgate.formats.policy_shape import CookieTable, PolicyTable, PurposeTable, ServiceTable
+from consentgate.formats.policy_shape import (
+    COOKIE_NAME,
+    COUNTRY,
+    SLUG,
+    CookieTable,
+    PolicyTable,
+    PurposeTable,
+    ServiceTable,
+)
 from consentgate.formats.toml_places import Places
 
 Path = tuple[str | int, ...]
@@ -71,15 +80,16 @@ def parse_policy(
     except tomllib.TOMLDecodeError as error:
         raise PolicyError((_syntax_fault(str(error), name),)) from error
     reader = _Reader(text, name, catalogue or {})
-    try:
-        table = PolicyTable.model_validate(document)
-    except ValidationError as error:
-        reader.take(error)
-        raise PolicyError(tuple(reader.faults)) from error
-    policy = reader.policy(table)
-    if reader.faults:
-        raise PolicyError(tuple(reader.faults))
+    table = reader.shaped(document)
+    policy = reader.policy(table) if table is not None else None
+    if policy is None or reader.faults:
+        raise PolicyError(tuple(sorted(reader.faults, key=_line_of)))
     return policy
+
+
+def _line_of(fault: Fault) -> int:
+    found = re.search(r":(\d+):", fault.place)
+    return int(found[1]) if found else 0
 
 
 def _syntax_fault(message: str, name: str) -> Fault:
@@ -106,11 +116,25 @@ class _Reader:
         where = f"{self._name}:{line}:" + (f" [{table}]" if table else "")
         self.faults.append(Fault(fault_id, where, message))
 
-    def take(self, error: ValidationError) -> None:
-        """Put pydantic's findings into our words."""
+    def shaped(self, document: dict[str, Any]) -> PolicyTable | None:
+        """Check the shape; what is wrong is noted and left out, so that the rest is checked too."""
+        for _ in range(_MOST_ROUNDS):
+            try:
+                return PolicyTable.model_validate(document)
+            except ValidationError as error:
+                for path, is_missing in self.take(error):
+                    _leave_out(document, path, is_missing)
+        return None
+
+    def take(self, error: ValidationError) -> Iterator[tuple[Path, bool]]:
+        """Put pydantic's findings into our words; gives each path, and whether it is missing."""
         for detail in error.errors():
             path = tuple(part for part in detail["loc"] if not _is_noise(part))
-            key = str(path[-1]) if path else ""
+            is_table = isinstance(detail["input"], dict)
+            if detail["type"] == ("string_type" if is_table else "model_type"):
+                continue  # the other half of "a name or a table"
+            yield path, detail["type"] == "missing"
+            key = _key(path)
             kind, context = detail["type"], detail.get("ctx", {})
             if kind == "extra_forbidden":
                 self.fault("CG102", path, f"{key}: unknown key{_meant(key, _known_keys(path))}")
@@ -362,6 +386,33 @@ class _Reader:
             )
 
 
+_MOST_ROUNDS = 4
+_PLACEHOLDERS: Mapping[str, Any] = {
+    "version": "0",
+    "effective": dt.date(2000, 1, 1),
+    "controller": {"name": "?"},
+    "name": "?",
+    "title": "?",
+    "description": "?",
+    "summary": "?",
+    "kind": "local",
+}
+"""Stand in for what is missing while the rest of the file is checked; never part of a policy."""
+
+
+def _leave_out(document: dict[str, Any], path: Path, is_missing: bool) -> None:
+    node: Any = document
+    for part in path[:-1]:
+        node = node[part]
+    key: Any = path[-1]
+    if is_missing or key in _PLACEHOLDERS:
+        node[key] = _PLACEHOLDERS.get(str(key), "?")
+    elif isinstance(node, list):
+        node[key] = "?"
+    else:
+        node.pop(key, None)
+
+
 _NAMED = (("service",), ("purpose",), ("texts",))
 
 
@@ -399,8 +450,22 @@ def _expectation(key: str, given: Any, detail: Any, context: Mapping[str, Any]) 
         options = str(context.get("expected", "")).replace("'", "").replace(" or ", ", ")
         return f"{key} = {shown}: expected {options}{_meant(str(given), options.split(', '))}"
     if kind == "string_pattern_mismatch":
-        return f"{key} = {shown}: expected text of the form {context.get('pattern')}"
+        pattern = str(context.get("pattern"))
+        return f"{key} = {shown}: expected {_FORMS.get(pattern, f'text of the form {pattern}')}"
     return f"{key} = {shown}: {detail['msg'][0].lower()}{detail['msg'][1:]}"
+
+
+def _key(path: Path) -> str:
+    if not path:
+        return ""
+    return f"{path[-2]}[{path[-1]}]" if isinstance(path[-1], int) else path[-1]
+
+
+_FORMS = {
+    COOKIE_NAME: "a cookie name: letters, digits and !#$%&'*+-.^_`|~; a star ends a prefix",
+    SLUG: "a key of lower-case letters, digits, - and _, beginning with a letter",
+    COUNTRY: 'a country code such as "IE"',
+}
 
 
 def _toml(value: Any) -> str:

@@ -51,11 +51,11 @@ def take_over(mode: str) -> None:
         mode: ``mute``, ``minimise`` or ``leave``.
     """
     wanted = _FILTERS.get(mode)
+    if wanted is None:
+        return
     for name in ACCESS_LOGGERS:
         target = logging.getLogger(name)
-        for old in [f for f in target.filters if isinstance(f, (Mute, Minimise))]:
-            target.removeFilter(old)
-        if wanted is not None:
+        if not any(isinstance(known, wanted) for known in target.filters):
             target.addFilter(wanted())
 
 

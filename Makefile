@@ -1,0 +1,23 @@
+# make demo    serves the demo shop on http://127.0.0.1:8000 (PORT= changes it)
+# make test    runs every test; ARGS= goes to pytest
+# make check   format, lint and types
+# make bench   measures the gate, as ratios in one run
+PORT ?= 8000
+ARGS ?=
+
+.PHONY: demo test check bench setup
+
+demo: setup
+	PORT=$(PORT) .venv/bin/python -m examples.fastapi_app
+
+test: setup
+	.venv/bin/python -m pytest $(ARGS)
+
+check: setup
+	scripts/check
+
+bench: setup
+	.venv/bin/python -m benchmarks.gate
+
+setup:
+	@scripts/setup
