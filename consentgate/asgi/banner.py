@@ -15,7 +15,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from consentgate.asgi.languages import RIGHT_TO_LEFT, negotiate
+from consentgate.asgi.languages import RIGHT_TO_LEFT, Facts, negotiate
 from consentgate.domain.choices import Choice
 from consentgate.domain.decision import Decision, Reason
 from consentgate.domain.policy import CookiePattern, Match, Policy, Service
@@ -78,6 +78,7 @@ class Pages:
             tag: {**english, **texts.get(tag, {}), **policy.texts.get(tag, {})}
             for tag in {*texts, *policy.texts}
         }
+        self._facts = Facts(english)
         self._fragments: dict[object, tuple[bytes, ...]] = {}
         self._notices: dict[tuple[str, Model], tuple[str, bytes]] = {}
         self._hashes: dict[str, str] = {}
@@ -330,7 +331,7 @@ class Pages:
             else "",
             policy_url=service.policy_url if _is_link(service.policy_url) else "",
             policy=self._say(language, "service_policy", name=service.title),
-            learns=service.learns,
+            learns=[self._facts.say(phrase, self.texts[language]) for phrase in service.learns],
             stored=[
                 SimpleNamespace(name=_shown(item), lifetime=self._lifetime(language, item))
                 for item in service.cookies

@@ -80,3 +80,26 @@ def _quality(text: str) -> float:
     except ValueError:
         return 0.0
     return quality if 0 <= quality <= 1 else 0.0
+
+
+class Facts:
+    """Says in every language what a service learns, where the phrase is one of the shipped ones."""
+
+    def __init__(self, english: Mapping[str, str]) -> None:
+        """Take the English texts; those whose key begins with ``learns_`` are the phrases."""
+        phrases = {text: key for key, text in english.items() if key.startswith("learns_")}
+        self._key_by_phrase = {text: key for text, key in phrases.items() if "{" not in text}
+        self._named = [
+            (*text.split("{name}"), key) for text, key in phrases.items() if "{name}" in text
+        ]
+
+    def say(self, phrase: str, texts: Mapping[str, str]) -> str:
+        """The phrase in the language of ``texts``; a site's own phrase as the site wrote it."""
+        key = self._key_by_phrase.get(phrase)
+        if key is not None:
+            return texts[key]
+        for before, after, named in self._named:
+            if phrase.startswith(before) and phrase.endswith(after):
+                name = phrase[len(before) : len(phrase) - len(after)]
+                return texts[named].replace("{name}", name)
+        return phrase
