@@ -16,12 +16,10 @@ from consentgate.asgi.order import check_outermost, warn_about_order
 from consentgate.asgi.routes import OWN_ROUTE, Handler
 from consentgate.domain.policy import Policy
 from consentgate.domain.regimes import Regime
-from consentgate.gates.visit import Visit
+from consentgate.gates.visit import FILE_MESSAGES, Visit
 from consentgate.log.servers import warn_of_leaks
 
 logger = logging.getLogger("consentgate")
-
-_FILE_EXTENSIONS = ("http.response.pathsend", "http.response.zerocopysend")
 
 
 class ConsentGate:
@@ -109,7 +107,7 @@ class ConsentGate:
         consent = Consent(visit, root_path + house.prefix)
         inner = visit.scope
         extensions = inner.get("extensions")
-        if extensions and any(name in extensions for name in _FILE_EXTENSIONS):
+        if extensions and any(name in extensions for name in FILE_MESSAGES):
             inner = visit.scope = {**inner, "extensions": _without_file_sending(extensions)}
         inner[SCOPE_KEY] = consent
         state = inner.get("state")
@@ -157,4 +155,4 @@ class ConsentGate:
 
 def _without_file_sending(extensions: dict[str, Any]) -> dict[str, Any]:
     """Hide what would let a page's body pass beside the gate (STO-15)."""
-    return {name: value for name, value in extensions.items() if name not in _FILE_EXTENSIONS}
+    return {name: value for name, value in extensions.items() if name not in FILE_MESSAGES}

@@ -195,6 +195,8 @@ class House:
         if shown in self._warned or len(self._warned) >= 256:
             return
         self._warned.add(shown)
+        if not shown:
+            return  # a nameless cookie cannot be declared
         verb = "blocked" if self.policy.site.undeclared == "block" else "let through"
         quoted = "".join(
             char if 32 < ord(char) < 127 and char not in '"\\' else "?" for char in shown

@@ -28,6 +28,8 @@ _SIGNAL_NAMES = frozenset((b"sec-gpc", b"dnt", b"sec-purpose"))
 _HEADER_MESSAGES = frozenset(
     ("http.response.start", "websocket.accept", "websocket.http.response.start")
 )
+FILE_MESSAGES = frozenset(("http.response.pathsend", "http.response.zerocopysend"))
+"""A body that the server reads from a file: the gate never sees its bytes."""
 OnPage = Callable[["Visit"], tuple[bytes, bytes]]
 """Gives what a page gets: bytes for its head and bytes right after ``<body>``."""
 VARY = (b"cookie", b"sec-gpc", b"dnt")
@@ -154,7 +156,21 @@ class Visit:
             return self._gate_body(message)
         if kind in _HEADER_MESSAGES:
             return self._gate_head(message)
+        if self._held is not None:
+            return self._release(self._held, message)
         return (message,)
+
+    def _release(self, start: Message, message: Message) -> tuple[Message, ...]:
+        """Let the waiting start of a page go before a message that is no body of ours.
+
+        A file that the server sends itself is what the start announced; after anything else
+        the body is still to come, of a length that nobody knows yet.
+        """
+        self._held = None
+        if message["type"] in FILE_MESSAGES:
+            self._openings = None
+            return (start, message)
+        return ({**start, "headers": with_length(start["headers"], None)}, message)
 
     def _gate_head(self, message: Message) -> tuple[Message, ...]:
         self.status = message.get("status", 101)
