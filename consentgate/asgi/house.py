@@ -72,6 +72,8 @@ class House:
         self._refusals = RateLimit(most=REFUSALS_A_MINUTE)
         self._warned: set[str] = set()
         self._is_ledger_prepared = False
+        fixed = policy.regimes.fixed
+        self._fixed = Regime(code="ZZ", model=Model(fixed)) if fixed else UNKNOWN
         self._clock = clock
 
     @classmethod
@@ -116,8 +118,7 @@ class House:
 
     def regime_of(self, scope: Scope) -> Regime:
         """The rules of the visitor's place; the strictest where it is not known."""
-        fixed = self.policy.regimes.fixed
-        return Regime(code="ZZ", model=Model(fixed)) if fixed else UNKNOWN
+        return self._fixed
 
     def subject_of(self, choice_id: str) -> str:
         """The keyed reference under which the ledger keeps a grant; empty for a refusal."""

@@ -38,6 +38,8 @@ class Routes:
 
     def find(self, visit: Visit) -> Handler | None:
         """The handler of a visit's address, or None where it belongs to the app."""
+        if self._prefix not in visit.scope["path"]:
+            return None
         path = visit.path
         if not path.startswith(self._prefix):
             return None

@@ -257,12 +257,17 @@ class Ages:
     @classmethod
     def of(cls, policy: Policy, regime: Regime, made_at: int, now: int) -> Ages:
         """Count in whole seconds; a regime may shorten grants and lengthen refusals."""
+        grants_end, refusals_end = cls.limits(policy, regime, made_at)
+        return cls(now >= grants_end, now >= refusals_end)
+
+    @staticmethod
+    def limits(policy: Policy, regime: Regime, made_at: int) -> tuple[int, int]:
+        """When grants and refusals of that moment lapse: whole seconds since the epoch."""
         grant_days = policy.lifetimes.grant_days
         if regime.lifetime_days is not None:
             grant_days = min(grant_days, regime.lifetime_days)
         refusal_days = max(policy.lifetimes.refusal_days, regime.reask_days)
-        age = now - made_at
-        return cls(age >= grant_days * DAY_SECONDS, age >= refusal_days * DAY_SECONDS)
+        return made_at + grant_days * DAY_SECONDS, made_at + refusal_days * DAY_SECONDS
 
     def has_lapsed(self, said: bool | None) -> bool:
         """Whether what was said no longer counts; silence does not lapse."""

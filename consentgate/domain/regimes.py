@@ -41,6 +41,9 @@ class Regime:
     has_opt_out_link: bool = False
     """The page must carry a "Your Privacy Choices" link (COL-18)."""
 
+    def __hash__(self) -> int:
+        return hash(self.code)
+
 
 UNKNOWN = Regime(code="ZZ", model=Model.OPT_IN)
 """The strictest: for visitors whose place is not known."""

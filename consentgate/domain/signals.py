@@ -17,6 +17,9 @@ class Signals:
     prefetch: bool = False
     """``Sec-Purpose: prefetch`` or prerender: nobody is looking (COL-17)."""
 
+    def __hash__(self) -> int:
+        return self.gpc + 2 * self.dnt + 4 * self.prefetch
+
     def __or__(self, other: Signals) -> Signals:
         return Signals(
             self.gpc or other.gpc, self.dnt or other.dnt, self.prefetch or other.prefetch

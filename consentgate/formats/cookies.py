@@ -14,6 +14,8 @@ MAX_AGE_CAP_SECONDS = 34_560_000
 
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _WHITESPACE = b" \t"
+_MOST_SPACE = 32
+"""Space that may stand before a name where it is looked up; browsers send one."""
 
 
 def pairs(header: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -27,6 +29,28 @@ def pairs(header: bytes) -> Iterator[tuple[bytes, bytes]]:
             yield name.strip(_WHITESPACE), piece
         elif piece.strip(_WHITESPACE):
             yield b"", piece
+
+
+def values_of(header: bytes, name: bytes) -> list[bytes]:
+    """Every value that a ``Cookie`` field gives for one name, without splitting the rest.
+
+    Args:
+        header: the field value.
+        name: as it was set, without ``=``; found only at the start of a pair.
+    """
+    found = []
+    start = header.find(name)
+    size = len(name)
+    while start >= 0:
+        after = start + size
+        before = header[max(0, start - _MOST_SPACE) : start].rstrip(_WHITESPACE)
+        is_first = not before and start < _MOST_SPACE
+        if header[after : after + 1] == b"=" and (is_first or before.endswith(b";")):
+            end = header.find(b";", after)
+            value = header[after + 1 :] if end < 0 else header[after + 1 : end]
+            found.append(value.strip(_WHITESPACE))
+        start = header.find(name, after)
+    return found
 
 
 def value_of(piece: bytes) -> bytes:

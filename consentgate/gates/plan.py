@@ -18,6 +18,8 @@ from consentgate.domain.signals import Signals
 from consentgate.gates.names import Declared, NameTable
 
 _MOST_OUTCOMES = 512
+_MOST_RECENT = 8_192
+_NEVER = 1 << 62
 _MOST_NAMES = 4_096
 _MISSING = object()
 
@@ -41,18 +43,20 @@ class Outcome:
     plan: Plan
     regime: Regime
     decision: Decision
-    _passes: dict[bytes, Pass] = field(default_factory=dict)
+    passes: dict[bytes, Pass] = field(default_factory=dict)
+    """Names judged so far; ``cookie`` fills it."""
     kept: dict[object, object] = field(default_factory=dict)
     """Room for what other gates build once per outcome (matchers, headers, pages)."""
 
     def cookie(self, name: bytes) -> Pass:
         """Say what happens to a cookie of this name (bytes as on the wire)."""
-        verdict = self._passes.get(name)
+        verdict = self.passes.get(name)
         if verdict is None:
             verdict = self._judge(name)
-            if len(self._passes) >= _MOST_NAMES:
-                self._passes.clear()
-            self._passes[name[:256]] = verdict
+            if len(self.passes) >= _MOST_NAMES:
+                self.passes.clear()
+            if len(name) <= 256:
+                self.passes[name] = verdict
         return verdict
 
     def _judge(self, name: bytes) -> Pass:
@@ -83,6 +87,26 @@ class Outcome:
         return frozenset(key for key, verdict in verdicts if not verdict.is_granted)
 
 
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """The outcome of one choice, and the seconds between which nothing in it can change."""
+
+    choice: Choice
+    outcome: Outcome
+    since: int
+    until: int
+
+    @classmethod
+    def of(
+        cls, policy: Policy, regime: Regime, choice: Choice, now: int, outcome: Outcome
+    ) -> _Held:
+        turns = Ages.limits(policy, regime, choice.made_at)
+        moments = (choice.made_at - CLOCK_LEEWAY_SECONDS, *turns)
+        since = max((moment for moment in moments if moment <= now), default=0)
+        until = min((moment for moment in moments if moment > now), default=_NEVER)
+        return cls(choice, outcome, since, until)
+
+
 class Plan:
     """The policy, prepared for the request path."""
 
@@ -90,11 +114,15 @@ class Plan:
         self.policy = policy
         self.meaning: Meaning = meaning_of(policy)
         """What purposes and services mean today."""
-        self.own_names = _own_names(policy)
+        self.token_names = _token_names(policy)
+        """Name of the token's cookie over HTTP, and over HTTPS."""
+        self.own_names = frozenset(self.token_names)
         """Names of the token's cookie, with and without ``__Host-``."""
         self._table = NameTable(policy.services)
         self._found: dict[bytes, Declared | None] = {}
         self._outcomes: dict[object, Outcome] = {}
+        self._silent: dict[tuple[Regime, Signals, bool], Outcome] = {}
+        self._recent: dict[tuple[int, Regime, Signals, bool], _Held] = {}
 
     def declared(self, name: bytes) -> Declared | None:
         """Who declared a cookie of this name; None: nobody."""
@@ -125,6 +153,25 @@ class Plan:
             now: whole seconds since the epoch.
             is_minor: whether the visitor is known to be below the regime's age.
         """
+        if choice is None:
+            silent = (regime, signals, is_minor)
+            outcome = self._silent.get(silent)
+            if outcome is None:
+                outcome = self._silent[silent] = self._decided(regime, signals, None, now, is_minor)
+            return outcome
+        key = (id(choice), regime, signals, is_minor)
+        held = self._recent.get(key)
+        if held is not None and held.choice is choice and held.since <= now < held.until:
+            return held.outcome
+        outcome = self._decided(regime, signals, choice, now, is_minor)
+        if len(self._recent) >= _MOST_RECENT:
+            self._recent.clear()
+        self._recent[key] = _Held.of(self.policy, regime, choice, now, outcome)
+        return outcome
+
+    def _decided(
+        self, regime: Regime, signals: Signals, choice: Choice | None, now: int, is_minor: bool
+    ) -> Outcome:
         if choice is not None and choice.made_at > now + CLOCK_LEEWAY_SECONDS:
             choice = None
         key = self._key(regime, signals, choice, now, is_minor)
@@ -154,6 +201,6 @@ class Plan:
         )
 
 
-def _own_names(policy: Policy) -> frozenset[bytes]:
-    name = policy.site.token_name
-    return frozenset({name.encode(), b"__Host-" + name.encode()})
+def _token_names(policy: Policy) -> tuple[bytes, bytes]:
+    name = policy.site.token_name.encode()
+    return name, b"__Host-" + name

@@ -50,14 +50,18 @@ def _keep(value: bytes, outcome: Outcome, sifted: Sifted) -> list[bytes] | None:
     """The pieces that pass; None where all of them do."""
     kept: list[bytes] = []
     is_whole = True
-    verdict_of = outcome.cookie
+    known = outcome.passes.get
     for piece in value.split(b";"):
         name, equals, _ = piece.partition(b"=")
         name = name.strip(b" \t") if equals else b""
+        verdict = known(name) if name else None
+        if verdict is Pass.PERMITTED:
+            kept.append(piece)
+            continue
         if not equals and not piece.strip(b" \t"):
             kept.append(piece)  # "a=1;" keeps its trailing semicolon
             continue
-        verdict = verdict_of(name)
+        verdict = verdict or outcome.cookie(name)
         if verdict is Pass.PERMITTED:
             kept.append(piece)
             continue

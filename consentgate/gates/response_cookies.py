@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from itertools import product
 
+from consentgate.domain.policy import CookiePattern
 from consentgate.formats import cookies
 from consentgate.gates.plan import Outcome, Pass
 
@@ -51,16 +53,19 @@ def expiries(
     lines: list[bytes] = []
     for name in dict.fromkeys(denied):
         if cookies.is_token(name):
-            lines += _variants(name, outcome, host, path, is_secure)
+            pattern = outcome.pattern_of(name)
+            is_short = len(name) + len(host) + len(path) <= 256
+            variants = _variants if is_short else _variants.__wrapped__
+            lines += variants(name, pattern, host, path, is_secure)
     if sum(map(len, lines)) <= MAX_EXPIRY_BYTES:
         return lines
     return _fit(lines, now)
 
 
+@lru_cache(maxsize=1_024)
 def _variants(
-    name: bytes, outcome: Outcome, host: str, path: str, is_secure: bool
+    name: bytes, pattern: CookiePattern | None, host: str, path: str, is_secure: bool
 ) -> Sequence[bytes]:
-    pattern = outcome.pattern_of(name)
     is_partitioned = pattern is not None and pattern.is_partitioned
     if name.startswith(b"__Host-"):
         pairs = [(b"", b"/")]

@@ -121,21 +121,18 @@ class Visit:
 
     def _tokens(self, headers: Headers) -> list[bytes]:
         """Values of our cookie; over HTTPS only the ``__Host-`` one counts (SEC-01)."""
-        name = self.token_name.encode()
-        found = []
+        name = self.plan.token_names[self.is_https]
+        found: list[bytes] = []
         for position in self.header_at:
             value = headers[position][1]
             if name in value:
-                found += [
-                    cookies.value_of(piece) for key, piece in cookies.pairs(value) if key == name
-                ]
+                found += cookies.values_of(value, name)
         return found
 
     @property
     def token_name(self) -> str:
         """The name of the token's cookie on this connection."""
-        name = self.plan.policy.site.token_name
-        return f"__Host-{name}" if self.is_https else name
+        return self.plan.token_names[self.is_https].decode()
 
     def _sifted(self, scope: Scope, headers: Headers) -> Scope:
         sifted: Sifted = sift(headers, self.header_at, self.outcome)

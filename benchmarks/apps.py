@@ -1,0 +1,127 @@
+"""The apps that the benchmarks measure: one bare app, behind different middleware."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from base64 import b64encode
+from collections.abc import Callable
+from json import dumps
+from pathlib import Path
+
+import itsdangerous
+from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
+from starlette.middleware.sessions import SessionMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from consentgate import ConsentGate
+
+SESSION_KEY = "benchmark session key, thirty-two bytes"
+POLICY = """
+version = "1"
+effective = 2026-01-01
+[controller]
+name = "Benchmark Ltd"
+contact = "privacy@shop.example"
+[service.site]
+name = "The shop"
+purposes = ["necessary"]
+role = "first-party"
+cookies = ["session", "csrf", "site_*"]
+[service.looks]
+name = "Preferences"
+purposes = ["functional"]
+role = "first-party"
+cookies = ["theme", "pref_*"]
+[service.counting]
+name = "Own statistics"
+purposes = ["statistics"]
+role = "first-party"
+cookies = ["visitor", "_pk_*"]
+[service.adverts]
+name = "Adverts"
+purposes = ["marketing"]
+owner = "Adverts Inc."
+country = "US"
+cookies = ["ad_id", "_gcl_*"]
+hosts = ["adverts.example"]
+"""
+PAGE = (
+    b"<!doctype html><html lang=en><head><meta charset=utf-8><title>Shop</title></head><body>"
+    + b"<p>Things to buy, and words about them.</p>\n" * 115
+    + b"</body></html>"
+)
+SET_COOKIES = (
+    (b"set-cookie", b"session=fresh; Path=/; HttpOnly"),
+    (b"set-cookie", b"theme=dark; Path=/; Max-Age=86400"),
+    (b"set-cookie", b"visitor=a1b2c3; Path=/; Max-Age=86400"),
+)
+
+
+def _app(body: bytes, media_type: bytes, extra: tuple[tuple[bytes, bytes], ...] = ()) -> ASGIApp:
+    headers = [(b"content-type", media_type), (b"content-length", b"%d" % len(body)), *extra]
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": list(headers)})
+        await send({"type": "http.response.body", "body": body})
+
+    return app
+
+
+_BARE = {
+    "/json": _app(b'{"items": [1, 2, 3]}', b"application/json"),
+    "/page": _app(PAGE, b"text/html; charset=utf-8"),
+    "/cookies": _app(b'{"ok": true}', b"application/json", SET_COOKIES),
+}
+
+
+async def bare(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer ``/json``, ``/page`` (5 KB) and ``/cookies`` (three ``Set-Cookie`` lines)."""
+    if scope["type"] == "http":
+        await _BARE[scope["path"]](scope, receive, send)
+
+
+class NoOp(BaseHTTPMiddleware):
+    """The cheapest middleware of Starlette's convenient kind."""
+
+    async def dispatch(self, request: Request, call_next: RequestResponseEndpoint) -> Response:
+        """Pass on."""
+        return await call_next(request)
+
+
+def gate(*, log: bool = False) -> ASGIApp:
+    """The gate with the benchmark's policy; the site log goes to a folder of its own."""
+    os.environ.setdefault("CONSENTGATE_SECRET", "benchmark-signing-key-of-thirty-two-bytes-or-more")
+    folder = Path(tempfile.mkdtemp(prefix="benchmark-gate-"))
+    text = POLICY + '[ledger]\nurl = "memory:"\n'
+    if log:
+        text += f'[log]\ndirectory = "{folder}/log"\n'
+    (folder / "consentgate.toml").write_text(text)
+    return ConsentGate(bare, policy=folder / "consentgate.toml")
+
+
+def make(name: str) -> ASGIApp:
+    """The bare app behind the middleware of that name (see ``STACKS``)."""
+    return STACKS[name]()
+
+
+STACKS: dict[str, Callable[[], ASGIApp]] = {
+    "bare": lambda: bare,
+    "session": lambda: SessionMiddleware(bare, secret_key=SESSION_KEY),
+    "basehttp": lambda: NoOp(bare),
+    "gate": gate,
+    "gate+log": lambda: gate(log=True),
+}
+
+
+def session_cookie() -> bytes:
+    """A cookie that SessionMiddleware loads: a small session as real ones are."""
+    data = b64encode(dumps({"user": 4711, "basket": ["a", "b"], "csrf": "x" * 32}).encode())
+    return b"session=" + itsdangerous.TimestampSigner(SESSION_KEY).sign(data)
+
+
+def app() -> ASGIApp:
+    """For a server: the stack that ``BENCHMARK_STACK`` names."""
+    return make(os.environ["BENCHMARK_STACK"])
