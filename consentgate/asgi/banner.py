@@ -15,7 +15,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from consentgate.asgi.languages import RIGHT_TO_LEFT, Facts, negotiate
+from consentgate.asgi.languages import Facts, direction, negotiate
 from consentgate.domain.choices import Choice
 from consentgate.domain.decision import Decision, Reason
 from consentgate.domain.policy import CookiePattern, Match, Policy, Service
@@ -82,15 +82,18 @@ class Pages:
         self._fragments: dict[object, tuple[bytes, ...]] = {}
         self._notices: dict[tuple[str, Model], tuple[str, bytes]] = {}
         self._hashes: dict[str, str] = {}
-        self._languages: dict[str, str] = {}
+        self._languages: dict[tuple[str, str], str] = {}
 
-    def negotiate(self, accept_language: str) -> str:
-        """The language for a visitor, by header."""
-        found = self._languages.get(accept_language)
+    def negotiate(self, accept_language: str, page_language: str = "") -> str:
+        """The language for a visitor: that of the page, else by header."""
+        asked = (accept_language, page_language)
+        found = self._languages.get(asked)
         if found is None:
-            found = negotiate(accept_language, self.texts, self._policy.site.language)
+            found = negotiate(
+                accept_language, page_language, self.texts, self._policy.site.language
+            )
             if len(self._languages) < _MOST_FRAGMENTS and len(accept_language) < 200:
-                self._languages[accept_language] = found
+                self._languages[asked] = found
         return found
 
     def head(self, view: View) -> bytes:
@@ -124,7 +127,7 @@ class Pages:
             purposes=list(self._purposes(view)),
             can_withdraw=view.choice is not None and view.choice.grants_anything,
             home=view.root.removesuffix(self._policy.site.prefix) or "/",
-            next=view.root,
+            next=view.next if view.source == "page" else view.root,
         )
         return self._environment.get_template("page.html").render(context).encode()
 
@@ -213,7 +216,7 @@ class Pages:
         controller = self._policy.controller
         return {
             "language": language,
-            "direction": "rtl" if language.partition("-")[0] in RIGHT_TO_LEFT else "ltr",
+            "direction": direction(language),
             "t": self.texts[language],
             "root": view.root,
             "controller": controller,

@@ -26,6 +26,7 @@ from consentgate.domain.meaning import Meaning
 from consentgate.domain.policy import Policy
 from consentgate.domain.regimes import UNKNOWN, Model, Regime
 from consentgate.errors import LedgerUnavailable
+from consentgate.formats.html_openings import Opening
 from consentgate.formats.token import TokenCodec
 from consentgate.gates.plan import Outcome, Plan
 from consentgate.gates.tokens import TokenReader
@@ -147,12 +148,14 @@ class House:
         """Add one to a named counter."""
         self.counts[reason] += 1
 
-    def view(self, visit: Visit, *, source: str = "banner", problem: str = "") -> View:
-        """What the pages need to know of a visit."""
+    def view(
+        self, visit: Visit, *, source: str = "banner", problem: str = "", page_language: str = ""
+    ) -> View:
+        """What the pages need to know of a visit; ``page_language`` is the page's own (COL-14)."""
         scope = visit.scope
         root = scope.get("root_path", "") + self.prefix
         return View(
-            language=self.pages.negotiate(visit.header(b"accept-language")),
+            language=self.pages.negotiate(visit.header(b"accept-language"), page_language),
             regime=visit.outcome.regime,
             decision=visit.outcome.decision,
             choice=visit.choice,
@@ -163,15 +166,24 @@ class House:
             problem=problem,
         )
 
-    def on_page(self, visit: Visit) -> tuple[bytes, bytes]:
+    def on_page(self, visit: Visit) -> tuple[bytes, Opening]:
         """The markup that a page gets: for its head, and right after ``<body>``."""
+
+        def opening(language: bytes) -> bytes:
+            try:
+                return self.pages.opening(self.view(visit, page_language=language.decode("ascii")))
+            except Exception:
+                return self._markup_failed()
+
         try:
-            view = self.view(visit)
-            return self.pages.head(view), self.pages.opening(view)
+            return self.pages.head(self.view(visit)), opening
         except Exception:
-            self.count("page_markup_failed")
-            logger.exception("consentgate: the page is served without the first layer")
-            return b"", b""
+            return self._markup_failed(), b""
+
+    def _markup_failed(self) -> bytes:
+        self.count("page_markup_failed")
+        logger.exception("consentgate: the page is served without the first layer")
+        return b""
 
     def state(self, visit: Visit, outcome: Outcome, choice: Choice | None) -> Mapping[str, Any]:
         """The visitor's state for scripts and headless sites."""

@@ -3,16 +3,41 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Mapping
 from importlib.resources import files
 
 from consentgate.errors import TextsError
 
-_ALIASES = {"iw": "he", "no": "nb", "nn": "nb", "zh": "zh-hans", "in": "id", "tl": "fil"}
-_TRADITIONAL = ("zh-tw", "zh-hk", "zh-mo")
+FALLBACK = "en"
+"""The shipped language that is always whole; also where the default has no texts."""
+_ALIASES = {
+    # Retired and broader codes (IANA language subtag registry)
+    "cmn": "zh-hans",
+    "in": "id",
+    "iw": "he",
+    "ji": "yi",
+    "mo": "ro",
+    "nn": "nb",
+    "no": "nb",
+    "prs": "fa",
+    "tl": "fil",
+    # Written Chinese by where it is read; "zh" alone is simplified (CLDR likely subtags)
+    "yue": "zh-hant",
+    "zh": "zh-hans",
+    "zh-hk": "zh-hant",
+    "zh-mo": "zh-hant",
+    "zh-tw": "zh-hant",
+    "zh-yue": "zh-hant",
+}
 _MOST_TAGS = 20
 _MOST_CHARS = 1_000
-RIGHT_TO_LEFT = frozenset(("ar", "he", "fa", "ur", "yi", "ps", "ckb", "dv", "sd", "ug"))
+_TAG = re.compile(r"[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8}){0,7}")
+_QUALITY = re.compile(r"0?\.[0-9]{1,6}|[01]|1\.0{0,6}|0\.")
+_RTL_LANGUAGES = frozenset(
+    ("ar", "arc", "ckb", "dv", "fa", "he", "ks", "ps", "sd", "syr", "ug", "ur", "yi")
+)
+_RTL_SCRIPTS = frozenset(("adlm", "arab", "hebr", "mand", "nkoo", "rohg", "samr", "syrc", "thaa"))
 
 
 def load_texts() -> dict[str, dict[str, str]]:
@@ -32,54 +57,81 @@ def load_texts() -> dict[str, dict[str, str]]:
     return texts
 
 
-def negotiate(accept_language: str, shipped: Collection[str], default: str) -> str:
-    """Pick the shipped language that a visitor would read first (RFC 9110 12.5.4).
+def negotiate(
+    accept_language: str, page_language: str, available: Collection[str], default: str
+) -> str:
+    """Pick the language that a visitor reads: the page's own, else the one the browser asks for.
 
     Args:
         accept_language: the header's value, anything at all; only its start is read.
-        shipped: language tags that there are texts in.
-        default: taken where nothing fits.
+        page_language: what ``<html lang>`` says; empty where the page says nothing (COL-14).
+        available: language tags that there are texts in.
+        default: taken where nothing fits, and for ``*``.
+
+    Returns:
+        One of ``available``, by RFC 4647 lookup (section 3.4).
     """
-    by_folded = {tag.lower(): tag for tag in shipped}
+    by_folded = {tag.lower(): tag for tag in available}
+    found = lookup(page_language, by_folded) if page_language else ""
+    if found:
+        return found
+    by_default = lookup(default, by_folded) or FALLBACK
     for _, wanted in sorted(_wishes(accept_language), reverse=True):
-        found = match(wanted, by_folded)
+        found = by_default if wanted == "*" else lookup(wanted, by_folded)
         if found:
             return found
-    return default
+    return by_default
 
 
-def match(wanted: str, by_folded: Mapping[str, str]) -> str:
-    """The shipped tag for a wanted one: itself, an alias, or its language; empty: none."""
-    tag = wanted.lower()
-    if tag.startswith(_TRADITIONAL):
-        tag = "zh-hant"
+def lookup(wanted: str, by_folded: Mapping[str, str]) -> str:
+    """The available tag for a wanted one: itself, or with its last parts left out; empty: none.
+
+    ``zh-HK`` finds ``zh-Hant``, ``no`` finds ``nb``, ``de-AT-1996`` finds ``de``.
+
+    Args:
+        wanted: a language tag in any case; ``_`` stands for ``-`` too.
+        by_folded: available tags by their lower-case form.
+    """
+    tag = wanted.strip().replace("_", "-").lower()
     while tag:
-        tag = _ALIASES.get(tag, tag)
-        if tag in by_folded:
-            return by_folded[tag]
+        for known in (tag, _ALIASES.get(tag, "")):
+            if known in by_folded:
+                return by_folded[known]
         tag = tag.rpartition("-")[0]
+        if tag[-2:-1] == "-":  # a single letter only introduces what was just left out
+            tag = tag[:-2]
     return ""
 
 
+def direction(language: str) -> str:
+    """``rtl`` or ``ltr``, by script where the tag names one, else by language."""
+    first, *rest = language.lower().split("-")
+    scripts = [part for part in rest[:2] if len(part) == 4 and part.isalpha()]
+    is_rtl = scripts[0] in _RTL_SCRIPTS if scripts else first in _RTL_LANGUAGES
+    return "rtl" if is_rtl else "ltr"
+
+
 def _wishes(header: str) -> list[tuple[tuple[float, int], str]]:
+    """Sortable weight, then tag or ``*``; what is malformed or of weight 0 is left out."""
     wishes = []
     for place, part in enumerate(header[:_MOST_CHARS].split(",")[:_MOST_TAGS]):
         tag, _, weight = part.partition(";")
+        tag = tag.strip()
         quality = _quality(weight)
-        if tag.strip() and tag.strip() != "*" and quality > 0:
-            wishes.append(((quality, -place), tag.strip()))
+        if quality > 0 and (tag == "*" or _TAG.fullmatch(tag)):
+            wishes.append(((quality, -place), tag))
     return wishes
 
 
 def _quality(text: str) -> float:
-    name, _, value = text.strip().partition("=")
-    if name.strip().lower() != "q":
+    """RFC 9110 12.4.2; 0 for what is not a weight."""
+    if not text.strip():
         return 1.0
-    try:
-        quality = float(value)
-    except ValueError:
+    name, _, value = text.partition("=")
+    value = value.strip()
+    if name.strip().lower() != "q" or not _QUALITY.fullmatch(value):
         return 0.0
-    return quality if 0 <= quality <= 1 else 0.0
+    return float(value)
 
 
 class Facts:

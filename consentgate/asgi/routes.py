@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
@@ -21,6 +22,8 @@ Answer = Callable[[Visit, Receive], Awaitable[Response]]
 
 OWN_ROUTE = SimpleNamespace(path="(privacy choices)")
 """What the site log calls a visit to any of our own addresses (LOG-11)."""
+_MOST_QUERY = 1_000
+_LANGUAGE = re.compile(rb"(?:^|&)lang=([A-Za-z0-9-]{1,35})(?:&|$)")
 IMMUTABLE = "public, max-age=31536000, immutable"
 
 
@@ -101,7 +104,9 @@ class Routes:
         )
 
     def _html(self, visit: Visit, status: int = 200, problem: str = "") -> Response:
-        view = self._house.view(visit, source="page", problem=problem)
+        view = self._house.view(
+            visit, source="page", problem=problem, page_language=_asked_language(visit)
+        )
         headers = {
             "content-security-policy": "default-src 'self'; base-uri 'none'; "
             "form-action 'self'; frame-ancestors 'none'",
@@ -128,3 +133,9 @@ class Routes:
             return PlainTextResponse("not found", 404)
         media_type, body = asset
         return Response(body, 200, {"cache-control": IMMUTABLE}, media_type=media_type)
+
+
+def _asked_language(visit: Visit) -> str:
+    """The language that the address asks for (``?lang=cs``), so that a link keeps the page's."""
+    found = _LANGUAGE.search(visit.scope.get("query_string", b"")[:_MOST_QUERY])
+    return found[1].decode("ascii") if found else ""

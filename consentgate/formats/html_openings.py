@@ -7,6 +7,7 @@ tokens that can stand there (WHATWG HTML, 13.2.6.4.1 to 13.2.6.4.7); never knows
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 MAX_CARRY_BYTES = 65_536
 """What may be held back while looking for ``<body>``; beyond it the page passes as it is."""
@@ -20,6 +21,11 @@ _ATTRIBUTES = (
     rb"=(?![^\t\n\f\r />=]))*+"
 )
 _TAG = re.compile(rb"<(/?)([A-Za-z][^\t\n\f\r />]*+)(?=[\t\n\f\r />])" + _ATTRIBUTES + rb">")
+_ATTRIBUTE = re.compile(
+    rb"[\t\n\f\r /]*+(=?+[^\t\n\f\r />=]++)(?:[\t\n\f\r ]*+=[\t\n\f\r ]*+"
+    rb"(?:\"([^\"]*+)\"|'([^']*+)'|([^\t\n\f\r >\"'][^\t\n\f\r >]*+)))?+"
+)
+_LANGUAGE = re.compile(rb"[A-Za-z0-9]{1,8}(?:[-_][A-Za-z0-9]{1,8}){0,7}")
 _SPACE = re.compile(rb"[\t\n\f\r ]*+")
 _COMMENT_END = re.compile(rb"--!?>")
 _RAW_ENDS = {
@@ -35,6 +41,11 @@ _DOCUMENT = re.compile(
 )
 
 
+Opening = bytes | Callable[[bytes], bytes]
+"""What goes after ``<body>``: bytes, or what gives them for the page's language tag, which is
+ASCII, as ``<html lang>`` has it, and empty where the page states none."""
+
+
 class Openings:
     """Puts bytes into a streamed page: into its head, and right after ``<body>``.
 
@@ -42,9 +53,20 @@ class Openings:
     ``<body``. A fragment passes as it is.
     """
 
-    __slots__ = ("_carry", "_head", "_head_at", "_is_document", "_is_done", "_opening", "_position")
+    __slots__ = (
+        "_carry",
+        "_head",
+        "_head_at",
+        "_is_document",
+        "_is_done",
+        "_opening",
+        "_position",
+        "language",
+    )
 
-    def __init__(self, head: bytes, opening: bytes) -> None:
+    def __init__(self, head: bytes, opening: Opening) -> None:
+        self.language = b""
+        """The page's language tag, once its ``<html lang>`` was seen (COL-14)."""
         self._head = head
         self._opening = opening
         self._carry = b""
@@ -135,6 +157,8 @@ class Openings:
     def _step(self, data: bytes, found: re.Match[bytes], name: bytes) -> int:
         """Pass one tag of the prolog or head; -1: it is cut."""
         if found[1] or name == b"html":
+            if not found[1] and not self.language:
+                self.language = _language(found[0])
             return found.end()
         if name == b"head":
             self._head_at = found.end()
@@ -152,7 +176,19 @@ class Openings:
 
     def _put_in(self, data: bytes, at: int) -> bytes:
         head_at = self._head_at if self._head_at >= 0 else at
-        return b"".join((data[:head_at], self._head, data[head_at:at], self._opening, data[at:]))
+        opening = (
+            self._opening if isinstance(self._opening, bytes) else self._opening(self.language)
+        )
+        return b"".join((data[:head_at], self._head, data[head_at:at], opening, data[at:]))
+
+
+def _language(tag: bytes) -> bytes:
+    """The value of a start tag's ``lang``; empty where there is none or it is not a tag."""
+    for found in _ATTRIBUTE.finditer(tag, len("<html")):
+        if found[1].lower() == b"lang":
+            value = (found[2] or found[3] or found[4] or b"").strip(b"\t\n\f\r ")
+            return value if _LANGUAGE.fullmatch(value) else b""
+    return b""
 
 
 def _may_become_document(rest: bytes) -> bool:

@@ -14,7 +14,7 @@ from consentgate.domain.choices import Choice
 from consentgate.domain.regimes import Regime
 from consentgate.domain.signals import NONE, Signals, read_signals
 from consentgate.formats import cookies
-from consentgate.formats.html_openings import Openings
+from consentgate.formats.html_openings import Opening, Openings
 from consentgate.gates.documents import is_page, with_length, without_stale
 from consentgate.gates.plan import Outcome, Pass, Plan
 from consentgate.gates.request_cookies import Headers, Sifted, sift
@@ -30,8 +30,8 @@ _HEADER_MESSAGES = frozenset(
 )
 FILE_MESSAGES = frozenset(("http.response.pathsend", "http.response.zerocopysend"))
 """A body that the server reads from a file: the gate never sees its bytes."""
-OnPage = Callable[["Visit"], tuple[bytes, bytes]]
-"""Gives what a page gets: bytes for its head and bytes right after ``<body>``."""
+OnPage = Callable[["Visit"], tuple[bytes, Opening]]
+"""Gives what a page gets: bytes for its head, and what goes right after ``<body>``."""
 VARY = (b"cookie", b"sec-gpc", b"dnt")
 """What an answer can depend on (SIG-15)."""
 

@@ -131,3 +131,35 @@ def test_what_follows_passes_by_identity() -> None:
     openings.feed(b"<body>")
     rest = b"<p>x</p>" * 10
     assert openings.feed(rest) is rest
+
+
+LANGUAGES = [
+    ("<!doctype html><html lang=cs><body>", "cs"),
+    ("<html class='a' LANG=\"pt-BR\" dir=ltr><body>", "pt-BR"),
+    ("<html lang = 'zh_Hant' ><head><body>", "zh_Hant"),
+    ("<html lang=de lang=fr><body>", "de"),
+    # a second html tag only adds what the first does not have
+    ("<html class=x><html lang=el><body>", "el"),
+    ("<html lang=el><html lang=bg><body>", "el"),
+    # not the page's language
+    ("<html><body>", ""),
+    ("<html lang><body>", ""),
+    ("<html lang=''><body>", ""),
+    ("<html data-lang=de xml:lang=de><body>", ""),
+    ("<html title='x lang=de'><body>", ""),
+    ("<html lang='\"><script>'><body>", ""),
+    ("<html lang=äö><body>", ""),
+    ("<body lang=de>", ""),
+]
+
+
+@pytest.mark.parametrize(("page", "language"), LANGUAGES)
+@pytest.mark.requirement("COL-14")
+def test_the_opening_may_depend_on_the_pages_language(page: str, language: str) -> None:
+    """The tag of ``<html lang>``, byte by byte as well."""
+    raw = page.encode() + b"x"
+    for pieces in ([raw], [raw[at : at + 1] for at in range(len(raw))]):
+        openings = Openings(b"", lambda tag: b"(" + tag + b")")
+        out = b"".join(map(openings.feed, pieces)) + openings.close()
+        assert out == page.encode() + b"(" + language.encode() + b")x"
+        assert openings.language == language.encode()
