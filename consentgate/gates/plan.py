@@ -13,8 +13,8 @@ from consentgate.domain.choices import Choice
 from consentgate.domain.decision import CLOCK_LEEWAY_SECONDS, Ages, Decision, decide
 from consentgate.domain.meaning import Meaning, meaning_of
 from consentgate.domain.policy import CookiePattern, Policy
-from consentgate.domain.regimes import Regime
-from consentgate.domain.signals import Signals
+from consentgate.domain.regimes import UNKNOWN, Regime
+from consentgate.domain.signals import NONE, Signals
 from consentgate.gates.names import Declared, NameTable
 
 _MOST_OUTCOMES = 512
@@ -123,6 +123,16 @@ class Plan:
         self._outcomes: dict[object, Outcome] = {}
         self._silent: dict[tuple[Regime, Signals, bool], Outcome] = {}
         self._recent: dict[tuple[int, Regime, Signals, bool], _Held] = {}
+
+    @cached_property
+    def shared_outcome(self) -> Outcome | None:
+        """The strictest outcome, which a page shared by caches is made for.
+
+        None where the policy does not say ``cache = "shared"``: pages then follow the visitor.
+        """
+        if self.policy.site.cache != "shared":
+            return None
+        return self.outcome(UNKNOWN, NONE, None, 0)
 
     def declared(self, name: bytes) -> Declared | None:
         """Who declared a cookie of this name; None: nobody."""

@@ -130,6 +130,11 @@ class Visit:
         return found
 
     @property
+    def page_outcome(self) -> Outcome:
+        """What decides on a page's markup: the visitor, or nobody where caches share pages."""
+        return self.plan.shared_outcome or self.outcome
+
+    @property
     def token_name(self) -> str:
         """The name of the token's cookie on this connection."""
         return self.plan.token_names[self.is_https].decode()

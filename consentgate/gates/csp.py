@@ -1,0 +1,125 @@
+"""Owns the additional Content-Security-Policy: a second policy that only narrows hosts.
+
+Several policies are all enforced (CSP3 8.1: "adding additional policies to the list of policies
+to enforce can only further restrict"), so the app's own policy, with its nonces, hashes and
+``strict-dynamic``, stays as it is and keeps its meaning. Never knows the app's policy.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from urllib.parse import quote
+
+from consentgate.domain.policy import HostPattern, Service
+from consentgate.gates.plan import Outcome
+
+ENFORCE = b"content-security-policy"
+REPORT_ONLY = b"content-security-policy-report-only"
+MAX_BYTES = 6_000
+"""Longest policy that is sent: proxies commonly give a whole header 4 to 8 KB."""
+
+_EVERYWHERE = b"default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:"
+"""Everything that names no host stays as the app allows it; ``default-src`` is what also covers
+prefetch and preconnect (CSP3, "resource hints")."""
+_KEY = "csp"
+_HOST = re.compile(r"(\*\.)?([a-z0-9_-]+\.)*[a-z0-9_-]+")
+
+
+def blocking_csp(outcome: Outcome) -> bytes:
+    """The policy that lets a page reach this site and permitted services, and nobody else.
+
+    Also for bodies that cannot be rewritten (compressed, UTF-16): they are sent as they are,
+    under this policy (STO-14).
+
+    Returns:
+        The value of a ``Content-Security-Policy`` field, without commas; empty where nothing
+        is denied.
+    """
+    found = outcome.kept.get(_KEY)
+    if found is None:
+        found = _policy(outcome, _granted(outcome)) if outcome.denied_purposes else b""
+        outcome.kept[_KEY] = found
+    return found  # type: ignore[return-value]  # only bytes are kept under that key
+
+
+def declared_csp(outcome: Outcome) -> bytes:
+    """The policy for a page that everybody shares: every declared service may be reached.
+
+    What single visitors denied is then inert in the page itself; this holds back what nobody
+    declared.
+    """
+    found = outcome.kept.get("csp of all")
+    if found is None:
+        found = _policy(outcome, outcome.plan.policy.services)
+        outcome.kept["csp of all"] = found
+    return found  # type: ignore[return-value]  # only bytes are kept under that key
+
+
+def with_reports(policy: bytes, root: str) -> bytes:
+    """Add where violations are reported: our own address, so nobody else learns of them.
+
+    Args:
+        policy: a policy without reports.
+        root: address of the choices page, with the app's mount path.
+    """
+    return policy + b"; report-uri " + quote(root, safe="/-._~").encode() + b"/reports"
+
+
+def _granted(outcome: Outcome) -> Iterator[Service]:
+    denied = outcome.denied_services
+    return (service for service in outcome.plan.policy.services if service.key not in denied)
+
+
+def _policy(outcome: Outcome, services: Iterable[Service]) -> bytes:
+    services = tuple(services)
+    own = outcome.plan.policy.site.same_party
+    for has_paths in (True, False):
+        sources = dict.fromkeys([*_own(own), *_sources(services, has_paths=has_paths)])
+        policy = b" ".join((_EVERYWHERE, *sources))
+        if len(policy) <= MAX_BYTES:
+            return policy
+    return _widest(services, own)
+
+
+def _widest(services: Iterable[Service], own: Iterable[str]) -> bytes:
+    """Very many permitted hosts: whole domains instead of their hosts, then any HTTPS host.
+
+    A header that proxies refuse would take the page away from the visitor.
+    """
+    hosts = [pattern.host for service in services for pattern in service.hosts]
+    domains = dict.fromkeys(".".join(host.split(".")[-2:]) for host in hosts)
+    sources = [b"%s:*" % _in_header(name) for domain in domains for name in (domain, f"*.{domain}")]
+    policy = b" ".join((_EVERYWHERE, *dict.fromkeys([*_own(own), *sources])))
+    return policy if len(policy) <= MAX_BYTES else _EVERYWHERE + b" https: wss:"
+
+
+def _own(names: Iterable[str]) -> Iterator[bytes]:
+    for name in names:
+        folded = name.strip().lower().rstrip(".")
+        if _HOST.fullmatch(folded):
+            yield _in_header(folded) + b":*"
+
+
+def _sources(services: Iterable[Service], *, has_paths: bool) -> Iterator[bytes]:
+    for service in services:
+        for pattern in service.hosts:
+            yield from _sources_of(pattern, has_paths=has_paths)
+
+
+def _sources_of(pattern: HostPattern, *, has_paths: bool) -> Iterator[bytes]:
+    """Host sources for one pattern, on any port: a policy names hosts without ports.
+
+    ``*.host`` in a CSP is only what lies below it, so the host itself is named too. A CSP path
+    that ends in a slash is a prefix, another one is exact (CSP3 6.7.2.10).
+    """
+    names = [pattern.host, f"*.{pattern.host}"] if pattern.includes_subdomains else [pattern.host]
+    prefix = pattern.path_prefix if has_paths else "/"
+    paths = [""] if prefix == "/" else [prefix] if prefix.endswith("/") else [prefix, f"{prefix}/"]
+    for name in names:
+        for path in paths:
+            yield _in_header(name) + b":*" + quote(path, safe="/-._~!$&'()*+=:@%").encode()
+
+
+def _in_header(host: str) -> bytes:
+    return host.encode("ascii", "ignore")
