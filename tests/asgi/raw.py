@@ -1,7 +1,8 @@
 """Drives an ASGI app with raw messages and collects what it sends, with no client in between.
 
-``receive`` hands out the given messages, then waits for ever, as a server does while the visitor
-stays: some frameworks cancel the request on an early ``http.disconnect``.
+``receive`` hands out the given messages, then waits until the answer is complete and says
+``http.disconnect``, as servers do: some frameworks cancel the request on an early one, others
+wait for it.
 """
 
 from __future__ import annotations
@@ -174,21 +175,24 @@ async def drive(
     Args:
         app: any ASGI app.
         scope: the connection.
-        incoming: what ``receive`` gives, in order; afterwards it waits for ever. Without any,
+        incoming: what ``receive`` gives, in order, before it waits for the end. Without any,
             an HTTP request has an empty body.
         on_send: sees each message while the app still waits in ``send``.
     """
     exchange = Exchange(scope)
     waiting = list(incoming) or ([dict(END)] if scope["type"] == "http" else [])
+    is_complete = asyncio.Event()
 
     async def receive() -> Message:
         if waiting:
             return waiting.pop(0)
-        await asyncio.Event().wait()
-        raise AssertionError("nothing is received after the last message")
+        await is_complete.wait()
+        return {"type": f"{scope['type']}.disconnect"}
 
     async def send(message: Message) -> None:
         exchange.sent.append(message)
+        if _ends(message):
+            is_complete.set()
         if on_send is not None:
             on_send(message)
 
@@ -198,6 +202,11 @@ async def drive(
     except Exception as error:
         exchange.raised = error
     return exchange
+
+
+def _ends(message: Message) -> bool:
+    is_body = message["type"].endswith("response.body")
+    return message["type"] == "websocket.close" or (is_body and not message.get("more_body", False))
 
 
 def run(app: App, scope: Scope, *incoming: Message) -> Exchange:
