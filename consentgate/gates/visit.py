@@ -15,6 +15,7 @@ from consentgate.domain.regimes import Regime
 from consentgate.domain.signals import NONE, Signals, read_signals
 from consentgate.formats import cookies
 from consentgate.formats.html_openings import Opening, Openings
+from consentgate.gates.caching import PAGE, VISITOR, with_private, with_vary
 from consentgate.gates.documents import is_page, with_length, without_stale
 from consentgate.gates.plan import Outcome, Pass, Plan
 from consentgate.gates.request_cookies import Headers, Sifted, sift
@@ -24,7 +25,7 @@ from consentgate.gates.tokens import TokenReader
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 
-_SIGNAL_NAMES = frozenset((b"sec-gpc", b"dnt", b"sec-purpose"))
+_READ_NAMES = frozenset((b"cookie", b"host", b"sec-gpc", b"dnt", b"sec-purpose"))
 _HEADER_MESSAGES = frozenset(
     ("http.response.start", "websocket.accept", "websocket.http.response.start")
 )
@@ -32,8 +33,6 @@ FILE_MESSAGES = frozenset(("http.response.pathsend", "http.response.zerocopysend
 """A body that the server reads from a file: the gate never sees its bytes."""
 OnPage = Callable[["Visit"], tuple[bytes, Opening]]
 """Gives what a page gets: bytes for its head, and what goes right after ``<body>``."""
-VARY = (b"cookie", b"sec-gpc", b"dnt")
-"""What an answer can depend on (SIG-15)."""
 
 
 class Visit:
@@ -102,22 +101,35 @@ class Visit:
         headers: Headers = scope["headers"]
         self.host = ""
         self.header_at: list[int] = []
-        signalling: Headers = []
-        for position, (name, value) in enumerate(headers):
-            folded = name.lower()
-            if folded == b"cookie":
-                self.header_at.append(position)
-            elif folded == b"host":
-                self.host = value.decode("latin-1")
-            elif folded in _SIGNAL_NAMES:
-                signalling.append((folded, value))
-        self.signals: Signals = read_signals(signalling) if signalling else NONE
-        self.tokens = self._tokens(headers) if self.header_at else []
-        self.choice: Choice | None = reader.read(self.tokens, now) if self.tokens else None
+        self.signals: Signals = NONE
+        self.tokens: list[bytes] = []
+        self.choice: Choice | None = None
+        self._read(headers)
         self.outcome: Outcome = plan.outcome(
             regime, self.signals, self.choice, now, is_minor=is_minor
         )
         self.scope = self._sifted(scope, headers) if self.header_at else scope
+
+    def _read(self, headers: Headers) -> None:
+        """Walk the request's headers once: host, signals, where cookies stand, the choice."""
+        signalling: Headers | None = None
+        for position, (name, value) in enumerate(headers):
+            folded = name.lower()
+            if folded not in _READ_NAMES:
+                continue
+            if folded == b"cookie":
+                self.header_at.append(position)
+            elif folded == b"host":
+                self.host = value.decode("latin-1")
+            elif signalling is None:
+                signalling = [(folded, value)]
+            else:
+                signalling.append((folded, value))
+        if signalling is not None:
+            self.signals = read_signals(signalling)
+        if self.header_at:
+            self.tokens = self._tokens(headers)
+            self.choice = self.reader.read(self.tokens, self.now) if self.tokens else None
 
     def _tokens(self, headers: Headers) -> list[bytes]:
         """Values of our cookie; over HTTPS only the ``__Host-`` one counts (SEC-01)."""
@@ -182,7 +194,7 @@ class Visit:
         if self._on_page is not None and is_page(self.status, headers):
             gated = self._open_page(gated)
         elif self.asked_consent:
-            gated = with_vary(gated)
+            gated = with_vary(gated, VISITOR)
         if self._openings is not None and message.get("trailers", False):
             gated = with_length(gated, None)
         if gated is not given and (gated or "headers" in message):
@@ -197,7 +209,7 @@ class Visit:
         head, opening = self._on_page(self) if self._on_page else (b"", b"")
         if self.scope.get("method") != "HEAD":
             self._openings = Openings(head, opening)
-        headers = without_stale(with_private(with_vary(headers, b"accept-language")))
+        headers = without_stale(with_private(with_vary(headers, PAGE)))
         return headers if self._openings else with_length(headers, None)
 
     def _is_streamed(self, message: Message, headers: Headers) -> bool:
@@ -345,34 +357,3 @@ class Visit:
             answer = silent.denied_purposes != self.outcome.denied_purposes
             kept["lapses"] = answer
         return bool(answer)
-
-
-def with_private(headers: Headers) -> Headers:
-    """Keep shared caches from storing an answer made for one visitor (SIG-15, SEC-08)."""
-    return merged(headers, b"cache-control", b"private", drops=(b"public",))
-
-
-def with_vary(headers: Headers, *also: bytes) -> Headers:
-    """Name in ``Vary`` what the answer depends on, merged with what is there."""
-    for name in (*VARY, *also):
-        headers = merged(headers, b"vary", name)
-    return headers
-
-
-_STRICTER = {b"private": (b"no-store", b"private")}
-
-
-def merged(
-    headers: Headers, name: bytes, directive: bytes, *, drops: tuple[bytes, ...] = ()
-) -> Headers:
-    """Add one directive to a comma-separated field, once, and take others out of it."""
-    values = [value for key, value in headers if key.lower() == name]
-    parts = [part.strip() for value in values for part in value.split(b",") if part.strip()]
-    folded = [part.lower().partition(b"=")[0] for part in parts]
-    if b"*" in folded or any(word in folded for word in _STRICTER.get(directive, (directive,))):
-        return headers
-    dropped = (*drops, b"s-maxage") if drops else ()
-    kept = [part for part, word in zip(parts, folded, strict=True) if word not in dropped]
-    joined = b", ".join((*kept, directive))
-    rest = [pair for pair in headers if pair[0].lower() != name]
-    return [*rest, (name, joined)]
