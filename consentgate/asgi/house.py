@@ -19,6 +19,7 @@ from consentgate.asgi.languages import load_texts
 from consentgate.asgi.policy_file import load_policy
 from consentgate.asgi.rate import RateLimit
 from consentgate.asgi.routes import Routes
+from consentgate.asgi.same_origin import safe_next
 from consentgate.asgi.settings import signing_keys
 from consentgate.asgi.site_log import SiteLog
 from consentgate.domain.choices import Choice
@@ -160,11 +161,16 @@ class House:
             decision=visit.outcome.decision,
             choice=visit.choice,
             root=root,
-            next=visit.address,
+            next=self._way_back(visit.address),
             source=source,
             is_https=visit.is_https,
             problem=problem,
         )
+
+    def _way_back(self, address: str) -> str:
+        """Where a choice leads back to: this page, without its query where that is too long."""
+        path = address.partition("?")[0]
+        return safe_next(address, safe_next(path, self.prefix))
 
     def on_page(self, visit: Visit) -> tuple[bytes, Opening]:
         """The markup that a page gets: for its head, and right after ``<body>``."""

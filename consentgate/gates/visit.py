@@ -304,7 +304,7 @@ class Visit:
     @property
     def address(self) -> str:
         """Path and query as the visitor's browser knows them, percent-encoded."""
-        raw: bytes = self.scope.get("raw_path") or quote(self.scope.get("path", "/")).encode()
+        raw: bytes = self.scope.get("raw_path") or quoted(self.scope.get("path", "/"))
         path = raw.partition(b"?")[0].decode("latin-1")
         query: bytes = self.scope.get("query_string", b"")
         return f"{path}?{query.decode('latin-1')}" if query else path
@@ -357,3 +357,8 @@ class Visit:
             answer = silent.denied_purposes != self.outcome.denied_purposes
             kept["lapses"] = answer
         return bool(answer)
+
+
+def quoted(path: str) -> bytes:
+    """A path as it stands in a URL; what is no character is a question mark."""
+    return quote(path, errors="replace").encode()

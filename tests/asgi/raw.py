@@ -125,7 +125,7 @@ def http(
         "method": method,
         "scheme": scheme,
         "path": path,
-        "raw_path": quote(path).encode(),
+        "raw_path": quote(path, errors="replace").encode(),
         "query_string": query,
         "root_path": "",
         "headers": pairs,
