@@ -93,16 +93,11 @@ class ConsentGate:
 
     def _open(self, scope: Scope) -> Visit:
         house = self.house
-        regime = house.regime_of(scope)
-        visit = Visit(
-            scope,
-            house.plan,
-            house.reader,
-            regime,
-            int(self._clock()),
-            is_minor=self._is_minor(scope, regime),
-            on_page=house.on_page,
-        )
+        try:
+            visit = self._read(scope)
+        except Exception:
+            house.failed("visit", "the request is served as that of an unknown visitor")
+            visit = self._read(_unread(scope))
         root_path = scope.get("root_path", "")
         consent = Consent(visit, root_path + house.prefix)
         inner = visit.scope
@@ -116,6 +111,19 @@ class ConsentGate:
         else:
             state["consent"] = consent
         return visit
+
+    def _read(self, scope: Scope) -> Visit:
+        house = self.house
+        regime = house.regime_of(scope)
+        return Visit(
+            scope,
+            house.plan,
+            house.reader,
+            regime,
+            int(self._clock()),
+            is_minor=self._is_minor(scope, regime),
+            on_page=house.on_page,
+        )
 
     def _is_minor(self, scope: Scope, regime: Regime) -> bool:
         age = self._age_of(scope) if self._age_of is not None else None
@@ -140,7 +148,7 @@ class ConsentGate:
         started = time.perf_counter_ns()
 
         async def guarded(message: Message) -> None:
-            for passing in visit.outgoing(message):
+            for passing in self._outgoing(visit, message):
                 await send(passing)
 
         try:
@@ -151,6 +159,19 @@ class ConsentGate:
             raise
         finally:
             self.house.note(visit, time.perf_counter_ns() - started)
+
+    def _outgoing(self, visit: Visit, message: Message) -> tuple[Message, ...]:
+        try:
+            return visit.outgoing(message)
+        except Exception:
+            self.house.failed("gate", "no cookie is set, the rest passes as the app sent it")
+            return visit.give_up(message)
+
+
+def _unread(scope: Scope) -> Scope:
+    """The same request without anything a visitor could have said: only silence is left."""
+    headers = [pair for pair in scope["headers"] if pair[0].lower() != b"cookie"]
+    return {**scope, "headers": headers}
 
 
 def _without_file_sending(extensions: dict[str, Any]) -> dict[str, Any]:

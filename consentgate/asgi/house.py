@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 import logging
+import sys
+import traceback
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -187,9 +189,20 @@ class House:
             return self._markup_failed(), b""
 
     def _markup_failed(self) -> bytes:
-        self.count("page_markup_failed")
-        logger.exception("consentgate: the page is served without the first layer")
+        self.failed("page_markup", "the page is served without the first layer")
         return b""
+
+    def failed(self, part: str, consequence: str) -> None:
+        """Count a fault of our own and log the first of its kind; call it while handling it.
+
+        Only where it happened is logged, never its text, which could quote a visitor.
+        """
+        self.count(f"{part}_failed")
+        if self.counts[f"{part}_failed"] == 1:
+            kind, _, place = sys.exc_info()
+            name = getattr(kind, "__name__", "")
+            trace = "".join(traceback.format_tb(place))
+            logger.error("consentgate: %s: %s at\n%s", consequence, name, trace)
 
     def state(self, visit: Visit, outcome: Outcome, choice: Choice | None) -> Mapping[str, Any]:
         """The visitor's state for scripts and headless sites."""
@@ -204,9 +217,12 @@ class House:
 
     def note(self, visit: Visit, duration_ns: int) -> None:
         """Write down what the site log may remember of a visit; warn of undeclared names."""
-        self.site_log.note(visit, duration_ns)
-        for name in visit.undeclared:
-            self._warn_undeclared(name)
+        try:
+            self.site_log.note(visit, duration_ns)
+            for name in visit.undeclared:
+                self._warn_undeclared(name)
+        except Exception:
+            self.failed("note", "the visit is not written down")
 
     def _warn_undeclared(self, name: bytes) -> None:
         self.count("undeclared_name")

@@ -70,6 +70,10 @@ class Routes:
             response = await answer(visit, receive)
         except BodyProblem as problem:
             response = self._problem(visit, problem, methods)
+        except Exception:
+            self._house.failed("answer", "one of our own addresses answers 500")
+            fault = BodyProblem(500, "internal_error", "something went wrong on our side")
+            response = self._problem(visit, fault, methods)
         response.headers.setdefault("x-content-type-options", "nosniff")
         response.headers.setdefault("cache-control", "private, no-store")
         return response

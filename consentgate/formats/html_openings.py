@@ -98,6 +98,11 @@ class Openings:
         self._carry = b""
         return self._put_in(data, len(data)) if self._is_document else data
 
+    @property
+    def carry(self) -> bytes:
+        """What was fed and is still held back."""
+        return self._carry
+
     def _hold(self, data: bytes) -> bytes:
         self._carry = data
         return b""

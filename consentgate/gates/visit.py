@@ -186,6 +186,23 @@ class Visit:
             return (start, message)
         return ({**start, "headers": with_length(start["headers"], None)}, message)
 
+    def give_up(self, message: Message) -> tuple[Message, ...]:
+        """Say what still passes of a message that a gate failed on (SEC-03).
+
+        No cookie is set; a page goes on as the app sends it, what was held back first. What
+        reaches third parties is then up to the second Content-Security-Policy.
+        """
+        openings, self._openings = self._openings, None
+        held, self._held = self._held, None
+        if message["type"] in _HEADER_MESSAGES:
+            kept = [pair for pair in message.get("headers", ()) if pair[0].lower() != b"set-cookie"]
+            return ({**message, "headers": kept},)
+        if openings is not None and message["type"] == "http.response.body":
+            message = {**message, "body": openings.carry + message.get("body", b"")}
+        if held is None:
+            return (message,)
+        return ({**held, "headers": with_length(held["headers"], None)}, message)
+
     def _gate_head(self, message: Message) -> tuple[Message, ...]:
         self.status = message.get("status", 101)
         given = message.get("headers", ())

@@ -1,0 +1,125 @@
+"""A fault of our own denies and serves on: the app's page arrives, nothing optional passes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from consentgate.gates import visit as visit_module
+from consentgate.gates.plan import Plan
+from tests.asgi import raw
+from tests.asgi.raw import JSON_BODY, PAGE, body, http, run, start, websocket
+
+pytestmark = pytest.mark.requirement("SEC-03")
+COOKIES = "session=1; theme=dark; _fbp=2"
+
+
+class Broken:
+    """Stands for a part of ours that fails whenever it is asked."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        raise ZeroDivisionError("our own fault")
+
+
+def test_a_fault_in_reading_the_request_denies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No cookie reaches the app, silence decides, and the page is served."""
+    app = raw.page((b"set-cookie", b"_fbp=1"))
+    gate = raw.gated(app)
+    token = raw.chosen(gate, choice="accept")
+    monkeypatch.setattr(visit_module, "sift", Broken)
+    seen = run(gate, http(cookie=f"{COOKIES}; {token}"))
+    assert (seen.raised, seen.status) == (None, 200)
+    assert seen.body.endswith(PAGE.partition(b"<body>")[2])
+    assert app.cookie_fields == []
+    assert not app.scope["consentgate"].allows("marketing")
+    assert b"_fbp=1" not in seen.set_cookies
+    assert gate.house.counts["visit_failed"] == 1
+
+
+def test_a_fault_in_reading_a_handshake_denies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same over WebSocket."""
+    app = raw.Script({"type": "websocket.accept"})
+    gate = raw.gated(app)
+    monkeypatch.setattr(visit_module, "sift", Broken)
+    seen = run(gate, websocket(cookie=COOKIES))
+    assert [message["type"] for message in seen.sent] == ["websocket.accept"]
+    assert app.cookie_fields == []
+
+
+def test_a_fault_in_a_header_gate_sets_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every ``Set-Cookie`` is dropped, the rest of the answer goes out as the app sent it."""
+    app = raw.json_answer((b"Set-Cookie", b"session=1"), (b"x-name", b"1"))
+    gate = raw.gated(app)
+    monkeypatch.setattr(visit_module.Visit, "_gate_head", Broken)
+    seen = run(gate, http())
+    assert (seen.raised, seen.status, seen.body) == (None, 200, JSON_BODY)
+    assert seen.set_cookies == []
+    assert seen.one(b"x-name") == b"1"
+    assert seen.one(b"content-length") == b"%d" % len(JSON_BODY)
+    assert gate.house.counts["gate_failed"] == 1
+
+
+@pytest.mark.parametrize("is_streamed", [False, True], ids=["one message", "streamed"])
+def test_a_fault_in_a_page_gate_loses_no_byte(
+    monkeypatch: pytest.MonkeyPatch, is_streamed: bool
+) -> None:
+    """What was held back goes out before the rest, all of it as the app wrote it."""
+    pieces = [PAGE[:20], PAGE[20:50], PAGE[50:]] if is_streamed else [PAGE]
+    app = raw.Script(
+        start(length=len(PAGE)),
+        *(body(piece, more_body=True) for piece in pieces),
+        body(),
+    )
+    gate = raw.gated(app)
+    feed = visit_module.Openings.feed
+    calls = iter(range(10))
+
+    def feed_once(openings: Any, data: bytes) -> bytes:
+        if next(calls) == len(pieces) - 1:
+            raise ZeroDivisionError("our own fault")
+        return feed(openings, data)
+
+    monkeypatch.setattr(visit_module.Openings, "feed", feed_once)
+    seen = run(gate, http())
+    assert (seen.raised, seen.status, seen.body) == (None, 200, PAGE)
+    assert seen.one(b"content-length") in (None, b"%d" % len(PAGE))
+
+
+def test_a_fault_in_our_markup_leaves_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A template of the site's own that fails costs the first layer, not the page."""
+    gate = raw.gated(raw.page())
+    monkeypatch.setattr(type(gate.house.pages), "opening", Broken)
+    seen = run(gate, http())
+    assert seen.status == 200
+    assert seen.body.endswith(PAGE.partition(b"<title>")[2])
+    assert gate.house.counts["page_markup_failed"] == 1
+
+
+def test_a_fault_in_the_site_log_leaves_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Writing down comes last and spoils nothing."""
+    gate = raw.gated(raw.page())
+    monkeypatch.setattr(type(gate.house.site_log), "note", Broken)
+    seen = run(gate, http())
+    assert (seen.raised, seen.status) == (None, 200)
+    assert gate.house.counts["note_failed"] == 1
+
+
+def test_a_fault_in_our_own_page_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Our own addresses answer 500 as problem details, without saying what went wrong."""
+    gate = raw.gated(raw.page())
+    monkeypatch.setattr(type(gate.house.pages), "page", Broken)
+    seen = run(gate, http("/privacy-choices"))
+    assert (seen.raised, seen.status) == (None, 500)
+    assert seen.one(b"content-type") == b"application/problem+json"
+    assert b"our own fault" not in seen.body
+
+
+def test_deciding_cannot_be_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where not even silence can be decided, the app is not called: there is no ungated way."""
+    app = raw.page()
+    gate = raw.gated(app)
+    monkeypatch.setattr(Plan, "outcome", Broken)
+    seen = run(gate, http(cookie=COOKIES))
+    assert isinstance(seen.raised, ZeroDivisionError)
+    assert app.scopes == []
