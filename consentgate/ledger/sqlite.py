@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import os
 import queue
 import sqlite3
@@ -20,6 +19,7 @@ from typing import Any
 
 from consentgate.domain.events import Event, event_of
 from consentgate.errors import LedgerUnavailable
+from consentgate.ledger.locks import held
 from consentgate.ledger.spool import Spool, read_spool
 
 MAX_QUEUE = 1_000
@@ -36,13 +36,21 @@ CREATE TABLE IF NOT EXISTS event (
 CREATE INDEX IF NOT EXISTS event_subject ON event (subject, seq) WHERE subject <> '';
 CREATE TABLE IF NOT EXISTS notice (hash TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS meaning (hash BLOB PRIMARY KEY, body TEXT NOT NULL) STRICT;
-CREATE TRIGGER IF NOT EXISTS event_is_never_changed BEFORE UPDATE ON event
-  BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
-CREATE TRIGGER IF NOT EXISTS event_is_never_deleted BEFORE DELETE ON event
-  BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
-CREATE TRIGGER IF NOT EXISTS notice_is_never_changed BEFORE UPDATE ON notice
-  BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
 """
+_KEYS = {"event": ("id", "seq"), "notice": ("hash",), "meaning": ("hash",)}
+_GUARDS = "".join(
+    f"""
+CREATE TRIGGER IF NOT EXISTS {table}_is_never_changed BEFORE UPDATE ON {table}
+  BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
+CREATE TRIGGER IF NOT EXISTS {table}_is_never_deleted BEFORE DELETE ON {table}
+  BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
+CREATE TRIGGER IF NOT EXISTS {table}_is_never_replaced BEFORE INSERT ON {table}
+  WHEN EXISTS (SELECT 1 FROM {table} WHERE {" OR ".join(f"{key} = NEW.{key}" for key in keys)})
+  BEGIN SELECT RAISE(IGNORE); END;
+"""
+    for table, keys in _KEYS.items()
+)
+"""REPLACE deletes without asking a delete trigger (SQLite, ON CONFLICT), hence the third guard."""
 
 Row = tuple[str, int, str, str, bytes]
 _INSERT = "INSERT OR IGNORE INTO event (id, at_ms, kind, subject, body) VALUES (?, ?, ?, ?, ?)"
@@ -109,10 +117,11 @@ class SqliteLedger:
         return writer
 
     def _write(self, statement: str, values: tuple[object, ...]) -> None:
-        with _opened(self.path) as connection, _locked(self.path):
+        with _opened(self.path) as connection:
             try:
-                connection.execute(statement, values)
-            except sqlite3.Error as error:
+                with held(_lock_of(self.path)):
+                    connection.execute(statement, values)
+            except (sqlite3.Error, OSError) as error:
                 raise LedgerUnavailable(f"{self.path}: cannot write: {error}") from error
 
     def _read(self, statement: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
@@ -165,7 +174,7 @@ class _Writer:
                     connection = connect(self._path)
                 self._commit(connection, group)
                 failure = None
-            except (sqlite3.Error, OSError, LedgerUnavailable) as error:
+            except Exception as error:  # whatever it is, those who wait must hear of it
                 failure = LedgerUnavailable(f"{self._path}: cannot write: {error}")
                 _close(connection)
                 connection = None
@@ -186,27 +195,36 @@ class _Writer:
     def _commit(
         self, connection: sqlite3.Connection, group: list[tuple[Row, Future[None]]]
     ) -> None:
-        with _locked(self._path), self._spool.held():
-            drained = self._spooled()
-            rows = [row for _, spooled in drained for row in spooled] + [row for row, _ in group]
-            if not rows:
-                return
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                connection.executemany(_INSERT, rows)
-                connection.execute("COMMIT")
-            except BaseException:
-                with contextlib.suppress(sqlite3.Error):
-                    connection.execute("ROLLBACK")
-                raise
-            for path, _ in drained:
-                path.unlink(missing_ok=True)
+        with held(_lock_of(self._path)), self._spool.held():
+            drained = [_read_rows(path) for path in self._spool.files()]
+            rows = [row for _, spooled, _ in drained for row in spooled]
+            rows += [row for row, _ in group]
+            if rows:
+                _insert(connection, rows)
+            for path, _, unread in drained:
+                self._spool.clear(path, unread)
 
-    def _spooled(self) -> list[tuple[Path, list[Row]]]:
-        return [
-            (path, [_row(event_of(body)) for body in read_spool(path)])
-            for path in self._spool.files()
-        ]
+
+def _read_rows(path: Path) -> tuple[Path, list[Row], list[bytes]]:
+    """A spool file with its rows, and with the records that are no events."""
+    rows, unread = [], []
+    for body in read_spool(path):
+        try:
+            rows.append(_row(event_of(body)))
+        except ValueError:
+            unread.append(body)
+    return path, rows, unread
+
+
+def _insert(connection: sqlite3.Connection, rows: list[Row]) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        connection.executemany(_INSERT, rows)
+        connection.execute("COMMIT")
+    except BaseException:
+        with contextlib.suppress(sqlite3.Error):
+            connection.execute("ROLLBACK")
+        raise
 
 
 def _resolve(future: Future[None], failure: LedgerUnavailable | None) -> None:
@@ -233,18 +251,25 @@ def connect(path: Path) -> sqlite3.Connection:
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        with _locked(path):
-            connection = sqlite3.connect(
-                path, timeout=10, isolation_level=None, check_same_thread=False
+        with held(_lock_of(path)):
+            return _prepared(
+                sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
             )
-            for setting in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"):
-                connection.execute(f"PRAGMA {setting}")
-            connection.executescript(_SCHEMA)
     except (OSError, sqlite3.Error) as error:
         raise LedgerUnavailable(
             f"{path}: cannot open the ledger: {error}; check that the folder is on a local disk "
             "and that this user may write there"
         ) from error
+
+
+def _prepared(connection: sqlite3.Connection) -> sqlite3.Connection:
+    try:
+        for setting in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"):
+            connection.execute(f"PRAGMA {setting}")
+        connection.executescript(_SCHEMA + _GUARDS)
+    except sqlite3.Error:
+        connection.close()
+        raise
     return connection
 
 
@@ -257,15 +282,6 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection]:
         connection.close()
 
 
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold the file lock that makes writers of several processes take turns."""
-    try:
-        handle = os.open(f"{path}.lock", os.O_CREAT | os.O_RDWR, 0o600)
-    except OSError as error:
-        raise LedgerUnavailable(f"{path}.lock: cannot lock the ledger: {error}") from error
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
+def _lock_of(path: Path) -> Path:
+    """The file whose lock makes writers of several processes take turns."""
+    return Path(f"{path}.lock")

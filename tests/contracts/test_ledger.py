@@ -1,0 +1,135 @@
+"""One suite over every ledger: what is appended stays, once, in order, as it was."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from consentgate.errors import SettingError
+from consentgate.ledger import Ledger, open_ledger
+from tests.events import grant, refusal
+
+LEDGERS: dict[str, Callable[[Path], str]] = {
+    "memory": lambda folder: "memory:",
+    "sqlite": lambda folder: f"sqlite:{folder}/proof/ledger.sqlite3",
+}
+"""Kind of ledger to its URL in a folder; another kind is one more row."""
+
+
+@pytest.fixture(params=sorted(LEDGERS))
+def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
+    opened = open_ledger(LEDGERS[request.param](tmp_path))
+    yield opened
+    opened.close()
+
+
+async def appended(ledger: Ledger, *events: object) -> None:
+    for event in events:
+        await ledger.append(event)  # type: ignore[arg-type]
+
+
+@pytest.mark.requirement("REC-01", "REC-05")
+def test_what_is_appended_is_kept_as_it_was(ledger: Ledger) -> None:
+    """Every field of a grant and of a refusal comes back, in the order of arrival."""
+    given = [grant(signals=("gpc",), told=("gpc",), services={"maps": True}), refusal()]
+    asyncio.run(appended(ledger, *given))
+    assert list(ledger.events()) == given
+
+
+def test_text_of_any_language_is_kept(ledger: Ledger) -> None:
+    """Names of sites are not ASCII."""
+    event = refusal(site="Zwölf Töpfe 茶壺 \U0001fad6", policy_version='"2026"\n\\')
+    asyncio.run(appended(ledger, event))
+    assert list(ledger.events()) == [event]
+
+
+def test_the_same_id_is_one_event(ledger: Ledger) -> None:
+    """A retried POST is no second choice, and what was said first stands."""
+    first = refusal()
+    again = replace(first, at_ms=first.at_ms + 5, method="withdraw")
+    asyncio.run(appended(ledger, first, first, again))
+    assert list(ledger.events()) == [first]
+
+
+def test_events_appended_at_once_are_all_kept(ledger: Ledger) -> None:
+    """Three hundred choices of the same moment: each is there, each once."""
+    given = [refusal() for _ in range(300)]
+
+    async def all_at_once() -> None:
+        await asyncio.gather(*(ledger.append(event) for event in given))
+
+    asyncio.run(all_at_once())
+    kept = [event.id for event in ledger.events()]
+    assert sorted(kept) == sorted(event.id for event in given)
+
+
+def test_a_deferred_event_is_there_with_the_next_append(ledger: Ledger) -> None:
+    """What had to wait is in the ledger as soon as it can be written, before what came later."""
+    waited, later = refusal(), grant()
+    ledger.defer(waited)
+    asyncio.run(appended(ledger, later))
+    assert list(ledger.events()) == [waited, later]
+
+
+def test_an_event_deferred_twice_is_one(ledger: Ledger) -> None:
+    """Deferred, deferred again and appended: one event."""
+    event = refusal()
+    ledger.defer(event)
+    ledger.defer(event)
+    asyncio.run(appended(ledger, event))
+    assert list(ledger.events()) == [event]
+
+
+@pytest.mark.requirement("REC-02")
+def test_a_notice_is_kept_byte_for_byte(ledger: Ledger) -> None:
+    """The exact bytes shown come back under their hash; the first to come stands."""
+    body = bytes(range(256)) * 40
+    ledger.save_notice("aa" * 32, body)
+    ledger.save_notice("aa" * 32, b"something else")
+    assert ledger.notice("aa" * 32) == body
+    assert ledger.notice("bb" * 32) is None
+
+
+def test_meanings_are_kept(ledger: Ledger) -> None:
+    """What purposes meant under each policy; the first of a hash stands."""
+    ledger.save_meaning(b"\x00\x01\x02\x03\x04\xff", '{"a":"ä"}')
+    ledger.save_meaning(b"\x00\x01\x02\x03\x04\xff", "{}")
+    ledger.save_meaning(b"abcdef", "{}")
+    assert dict(ledger.meanings()) == {b"\x00\x01\x02\x03\x04\xff": '{"a":"ä"}', b"abcdef": "{}"}
+
+
+def test_an_empty_ledger_answers(ledger: Ledger) -> None:
+    """Before the first choice there is nothing, and nothing fails."""
+    assert list(ledger.events()) == []
+    assert dict(ledger.meanings()) == {}
+    assert ledger.notice("aa" * 32) is None
+
+
+def test_closing_twice_is_fine_and_the_next_append_opens_again(ledger: Ledger) -> None:
+    """Servers close on reload, sometimes more than once."""
+    asyncio.run(appended(ledger, refusal()))
+    ledger.close()
+    ledger.close()
+    asyncio.run(appended(ledger, refusal()))
+    assert len(list(ledger.events())) == 2
+
+
+@pytest.mark.parametrize("kind", sorted(LEDGERS))
+def test_opening_creates_nothing(kind: str, tmp_path: Path) -> None:
+    """A start, or `consentgate check`, leaves no file behind."""
+    opened = open_ledger(LEDGERS[kind](tmp_path))
+    assert dict(opened.meanings()) == {}
+    opened.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("url", ["", "sqlite", "sqlite:", "postgres://x", "ledger.sqlite3"])
+def test_another_url_is_refused(url: str) -> None:
+    """The message names what was given and what is expected."""
+    with pytest.raises(SettingError, match="expected") as caught:
+        open_ledger(url)
+    assert f'"{url}"' in str(caught.value)
