@@ -1,94 +1,199 @@
-// @ts-check
-/** Enhances the server's form: choices without reload, withdrawal at once. Nothing depends on it. */
 (() => {
-  'use strict';
-  const note = () => document.querySelector('[data-privacy-note]');
-  const own = /** @type {HTMLScriptElement | null} */ (document.currentScript);
-  if (!own) return;
-  const root = new URL(own.src).pathname.replace(/\/assets\/[^/]*$/, '');
-  /** @type {any} */
-  let state = null;
-
-  /** @param {string} name @param {{name: string, match: string}} rule */
-  const matches = (name, rule) =>
-    rule.match === 'exact' ? name === rule.name
-      : rule.match === 'prefix' ? name.startsWith(rule.name)
-        : new RegExp('^' + rule.name.replace(/[.+^${}()|[\]\\]/g, '\\$&').replace(/\*/g, '.*').replace(/\?/g, '.') + '$').test(name);
-
-  /** Removes what scripts of denied services have kept. @param {any} remove */
-  const clean = (remove) => {
-    for (const pair of document.cookie.split('; ')) {
-      const name = pair.split('=')[0];
-      if (!remove.names.some((/** @type {any} */ rule) => matches(name, rule))) continue;
-      const parts = location.hostname.split('.');
-      for (let start = 0; start <= Math.max(0, parts.length - 2); start++) {
-        for (const domain of ['', '; domain=' + parts.slice(start).join('.')]) {
-          document.cookie = name + '=; max-age=0; path=/' + domain;
-        }
-      }
-    }
-    for (const rule of remove.storage) {
-      if (rule.kind === 'indexeddb') { indexedDB.deleteDatabase(rule.name); continue; }
-      if (rule.kind === 'cache') { if (self.caches) caches.delete(rule.name); continue; }
-      const store = rule.kind === 'local' ? localStorage : sessionStorage;
-      Object.keys(store).filter((key) => matches(key, rule)).forEach((key) => store.removeItem(key));
-    }
-  };
-
-  /** @param {any} next */
-  const take = (next) => {
-    const before = state;
-    state = Object.freeze(next);
-    clean(state.remove);
-    if (before && JSON.stringify(before.services) === JSON.stringify(state.services)) return;
-    document.dispatchEvent(new CustomEvent('privacychoices:change', { detail: state }));
-  };
-
-  const look = () => fetch(root + '/state', { headers: { accept: 'application/json' }, cache: 'no-store' })
-    .then((answer) => answer.json());
-
-  /** @param {HTMLFormElement} form @param {string} choice */
-  const send = (form, choice) => {
-    const data = new FormData(form);
-    return fetch(root, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({
-        choice, notice: data.get('notice'), source: data.get('source'),
-        told: String(data.get('told') || '').split(' ').filter(Boolean),
-      }),
-    }).then((answer) => (answer.ok ? answer.json() : Promise.reject(answer.status)));
-  };
-
-  document.addEventListener('submit', (event) => {
-    const form = /** @type {HTMLFormElement} */ (event.target);
-    const button = /** @type {HTMLButtonElement | null} */ (/** @type {SubmitEvent} */ (event).submitter);
-    const section = note();
-    if (!section || !section.contains(form) || !button) return;
-    event.preventDefault();
-    send(form, button.value).then((next) => {
-      const status = document.createElement('p');
-      const link = document.createElement('a');
-      status.className = 'pc-back';
-      status.setAttribute('role', 'status');
-      status.lang = /** @type {HTMLElement} */ (section).lang;
-      link.href = root;
-      link.textContent = section.getAttribute('data-privacy-back') || 'Privacy choices';
-      status.append((section.getAttribute('data-privacy-saved') || '') + ' ', link);
-      section.replaceWith(status);
-      link.focus({ preventScroll: true });
-      take(next);
-    }).catch(() => {
-      const field = document.createElement('input');
-      field.type = 'hidden'; field.name = 'choice'; field.value = button.value;
-      form.append(field);
-      form.submit();
-    });
-  });
-
-  window.addEventListener('pageshow', (event) => { if (event.persisted) look().then(take); });
-  Object.defineProperty(window, 'privacyChoices', {
-    value: Object.freeze({ state: () => state, refresh: () => look().then(take), address: root }),
-  });
-  look().then(take).catch(() => {});
+'use strict';
+const doc = document;
+const own = (doc.currentScript);
+const w = (window);
+if (!own) return;
+if (w.privacyChoices) {
+w.privacyChoices.refresh();
+return;
+}
+const root = new URL(own.src).pathname.replace(/\/assets\/[^/]*$/, '');
+const held = '[data-privacy-service],[data-privacy-purpose]';
+const fresh = (performance.getEntriesByType('navigation')[0] || {}).type !== 'reload';
+let state = Object.freeze(JSON.parse(own.dataset.privacyState || 'null'));
+let policy;
+let watches = false;
+let busy = false;
+let queue = Promise.resolve();
+const fits = (name, { name: pattern, match }) =>
+new RegExp('^' + (pattern + (match === 'prefix' ? '*' : '')).replace(/[^\w*?]/g, '\\$&').replace(/[*?]/g, '.$&').replace(/\?/g, '') + '$').test(name);
+const expire = (name) => {
+const parts = location.hostname.split('.');
+for (let start = -1; start < parts.length - 1; start++) {
+doc.cookie = name + '=; max-age=0; path=/' + (start < 0 ? '' : '; domain=' + parts.slice(start).join('.'));
+}
+};
+const forget = async (rule) => {
+const { kind } = rule;
+if (kind === 'indexeddb') {
+(await indexedDB.databases()).forEach(({ name = '' }) => fits(name, rule) && indexedDB.deleteDatabase(name));
+} else if (kind === 'cache') {
+(await caches.keys()).forEach((key) => fits(key, rule) && caches.delete(key));
+} else {
+const store = kind === 'local' ? localStorage : sessionStorage;
+Object.keys(store).forEach((key) => fits(key, rule) && store.removeItem(key));
+}
+};
+const clean = ({ names = [], storage = [] }) => {
+doc.cookie.split('; ').forEach((pair) => {
+const name = pair.split('=')[0];
+if (names.some((rule) => fits(name, rule))) expire(name);
+});
+storage.forEach((rule) => forget(rule).catch(() => {}));
+};
+const trusted = (kind, value) => {
+const types = w.trustedTypes;
+if (!types) return value;
+policy = policy || types.createPolicy('privacychoices', {
+createScript: (text) => text,
+createScriptURL: (address) => address,
+});
+return policy['create' + kind](value);
+};
+const rename = (from, to) => {
+for (const { name, value } of [...from.attributes]) {
+const plain = name.replace(/^data-privacy-/, '');
+if (plain === name) {
+if (to !== from && name !== 'type') to.setAttribute(name, value);
+continue;
+}
+to.removeAttribute(name);
+if (plain === 'service' || plain === 'purpose') continue;
+if (plain === 'xlink:href') to.setAttributeNS('http://www.w3.org/1999/xlink', plain, value);
+else to.setAttribute(plain, to !== from && plain === 'src' ? trusted('ScriptURL', value) : value);
+}
+};
+const run = (old) => new Promise((done) => {
+const copy = doc.createElement('script');
+copy.nonce = old.nonce;
+rename(old, copy);
+copy.async = old.hasAttribute('async');
+if (!copy.src) copy.text = trusted('Script', old.text);
+copy.onload = copy.onerror = done;
+old.replaceWith(copy);
+if (!copy.src || copy.async) done(0);
+});
+const permitted = ({ dataset: { privacyService: service, privacyPurpose: purpose } }) =>
+service ? state.services[service] : purpose && state.purposes[purpose];
+const restore = () => {
+const found = ([...doc.querySelectorAll(held)]).filter(permitted);
+const scripts = found.filter((el) => el.localName === 'script' && (!own.nonce || el.nonce === own.nonce || !el.dataset.privacySrc));
+if (scripts.some((el) => el.text.includes('document.write'))) return location.reload();
+const isLate = (el) => el.hasAttribute('defer') || el.dataset.privacyType === 'module';
+for (const el of found) {
+const note = el.previousElementSibling;
+if (note && note.hasAttribute('data-privacy-hold')) note.remove();
+if (el.localName === 'script') continue;
+if (el.localName === 'style') el.removeAttribute('type');
+rename(el, el);
+if (el.localName === 'style') el.replaceWith(el.cloneNode(true));
+if (el.localName === 'source' && el.parentNode.load) el.parentNode.load();
+}
+scripts.forEach((el) => el.removeAttribute('data-privacy-service'));
+queue = [...scripts.filter((el) => !isLate(el)), ...scripts.filter(isLate)]
+.reduce((before, el) => before.then(() => run(el)), queue)
+.catch(() => location.reload());
+};
+const watch = () => {
+if (!watches) new MutationObserver(restore).observe(doc.documentElement, { childList: true, subtree: true });
+watches = true;
+};
+const note = () => (doc.querySelector('[data-privacy-note]'));
+const take = (next, reloads = true) => {
+const before = state;
+const facts = (one) => one && JSON.stringify([one.decided, one.purposes, one.services, one.signals]);
+state = Object.freeze(next);
+clean(next.remove);
+if (next.decided && !next.asks.length && note()) note().remove();
+if (facts(before) === facts(next)) return;
+doc.dispatchEvent(new CustomEvent('privacychoices:change', { detail: state }));
+if (before && Object.keys(before.services).some((key) => before.services[key] && !next.services[key])) {
+if (reloads) location.reload();
+return;
+}
+restore();
+watch();
+};
+const json = (answer) => answer.then((got) => (got.ok ? got.json() : Promise.reject(got.status)));
+const headers = { accept: 'application/json' };
+const look = () => json(fetch(root + '/state', { headers, cache: 'no-store' }));
+const post = (body) => json(fetch(root, { method: 'POST', headers, body }));
+const finish = (box) => {
+const line = doc.createElement('p');
+const link = doc.createElement('a');
+Object.assign(line, { className: 'pc-back', tabIndex: -1, lang: box.lang, dir: box.dir });
+line.setAttribute('role', 'status');
+link.href = root;
+link.textContent = box.dataset.privacyBack;
+if (box.close) box.close();
+box.replaceWith(line);
+if (doc.activeElement === doc.body) line.focus({ preventScroll: true });
+setTimeout(() => line.append(box.dataset.privacySaved + ' ', link));
+};
+doc.addEventListener('submit', (event) => {
+const form = (event.target);
+const button = (event).submitter;
+const box = (form.closest('[data-privacy-note],[data-privacy-hold]'));
+if (!box || event.defaultPrevented) return;
+event.preventDefault();
+if (busy) return;
+busy = true;
+const body = new URLSearchParams((new FormData(form)));
+body.append(button.name, button.value);
+post(body).then((next) => {
+const embed = box.nextElementSibling;
+if (box === note()) finish(box);
+take(next);
+if (!box.isConnected && embed && embed.localName === 'iframe') embed.focus();
+}, () => {
+form.append(Object.assign(doc.createElement('input'), { type: 'hidden', name: button.name, value: button.value }));
+form.submit();
+}).finally(() => { busy = false; });
+});
+const leave = (event) => {
+const box = (event.target).closest('[data-privacy-note]');
+const button = box && (box.querySelector('[value=dismiss]'));
+if (!button) return;
+event.preventDefault();
+button.click();
+};
+doc.addEventListener('keydown', (event) => { if (event.key === 'Escape') leave(event); });
+doc.addEventListener('cancel', leave, true);
+doc.addEventListener('change', ({ target }) => {
+const { name, checked } = (target);
+const group = name === 'p' && (target).closest('[data-privacy-group]');
+if (group) group.querySelectorAll('[name=s]').forEach((box) => { box.checked = checked; });
+});
+const open = () => {
+const box = note();
+if (!box) return;
+box.hidden = false;
+if (!box.showModal || box.matches(':modal')) return;
+box.removeAttribute('open');
+box.showModal();
+box.querySelector('h2').focus();
+};
+const begin = () => {
+if (state.asks.length) open();
+if (state.signal_counts && (navigator).globalPrivacyControl) {
+post(new URLSearchParams({ choice: 'signal', source: 'api' })).then((next) => take(next, fresh)).catch(() => {});
+}
+};
+const refresh = () => look().then(take);
+Object.defineProperty(w, 'privacyChoices', {
+value: Object.freeze({
+address: root,
+get state() { return state; },
+allows: (key) => !!state && (state.purposes[key] || state.services[key] || false),
+refresh,
+}),
+});
+window.addEventListener('pageshow', (event) => { if (event.persisted) refresh().catch(() => {}); });
+if (state) {
+clean(state.remove);
+begin();
+} else {
+refresh().then(begin).catch(() => {});
+}
 })();

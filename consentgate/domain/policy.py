@@ -152,6 +152,8 @@ class SiteSettings:
     """The additive Content-Security-Policy: ``enforce``, ``report-only`` or ``off``."""
     banner: str = "flow"
     """Position: ``flow``, ``bottom``, ``dialog``; ``none`` where the site places it itself."""
+    consent_mode: bool = False
+    """Tell Google's and Microsoft's tags what is granted, before any tag (INT-01)."""
     strip_click_ids: bool = False
     """Remove gclid, fbclid … from what the app sees where marketing is denied (STO-11)."""
     eff_dnt_policy: str = ""

@@ -66,6 +66,7 @@ class SiteTable(_Table):
     cache: Literal["per-visitor", "shared"] = "per-visitor"
     csp: Literal["enforce", "report-only", "off"] = "enforce"
     banner: Literal["flow", "bottom", "dialog", "none"] = "flow"
+    consent_mode: bool = False
     strip_click_ids: bool = False
     eff_dnt_policy: Line = ""
 

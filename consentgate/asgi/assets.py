@@ -1,0 +1,39 @@
+"""Owns the files of ``static/``: read from the wheel or a checkout, named by their content."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+MEDIA_TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8"}
+STYLE, SCRIPT, MODES = "banner.css", "banner.js", "modes.js"
+
+
+def static_file(name: str) -> bytes:
+    """A file of ``static/``, from the wheel or from a checkout.
+
+    Raises:
+        FileNotFoundError: the installation is incomplete.
+    """
+    inside = files("consentgate") / "static" / name
+    if inside.is_file():
+        return inside.read_bytes()
+    return (Path(__file__).parents[2] / "static" / name).read_bytes()
+
+
+@cache
+def address_of(name: str) -> str:
+    """The last part of a static file's address: its content's hash and its suffix."""
+    return f"{hashlib.sha256(static_file(name)).hexdigest()[:16]}.{name.rpartition('.')[2]}"
+
+
+@cache
+def assets() -> Mapping[str, tuple[str, bytes]]:
+    """Last part of the address to media type and bytes, for every file we serve."""
+    return {
+        address_of(name): (MEDIA_TYPES[name.rpartition(".")[2]], static_file(name))
+        for name in (STYLE, SCRIPT, MODES)
+    }

@@ -1,0 +1,255 @@
+// @ts-check
+// Enhances the server's forms: a choice without reload, what it permits at once, focus, announcements.
+// Nothing depends on it. Served without its comment lines; comments stand on lines of their own.
+(() => {
+  'use strict';
+  const doc = document;
+  const own = /** @type {HTMLScriptElement | null} */ (doc.currentScript);
+  const w = /** @type {any} */ (window);
+  if (!own) return;
+  if (w.privacyChoices) {
+    w.privacyChoices.refresh();
+    return;
+  }
+  const root = new URL(own.src).pathname.replace(/\/assets\/[^/]*$/, '');
+  const held = '[data-privacy-service],[data-privacy-purpose]';
+  const fresh = /** @type {any} */ (performance.getEntriesByType('navigation')[0] || {}).type !== 'reload';
+  /** @type {any} */
+  let state = Object.freeze(JSON.parse(own.dataset.privacyState || 'null'));
+  /** @type {any} */
+  let policy;
+  let watches = false;
+  let busy = false;
+  let queue = Promise.resolve();
+
+  // Whether a declared name (exact, prefix or glob) means this one.
+  /** @param {string} name @param {{name: string, match: string}} rule */
+  const fits = (name, { name: pattern, match }) =>
+    new RegExp('^' + (pattern + (match === 'prefix' ? '*' : '')).replace(/[^\w*?]/g, '\\$&').replace(/[*?]/g, '.$&').replace(/\?/g, '') + '$').test(name);
+
+  // Expires a cookie on this host and on every parent domain.
+  /** @param {string} name */
+  const expire = (name) => {
+    const parts = location.hostname.split('.');
+    for (let start = -1; start < parts.length - 1; start++) {
+      doc.cookie = name + '=; max-age=0; path=/' + (start < 0 ? '' : '; domain=' + parts.slice(start).join('.'));
+    }
+  };
+
+  // Removes one storage key, or a family of them (STO-13).
+  /** @param {{kind: string, name: string, match: string}} rule */
+  const forget = async (rule) => {
+    const { kind } = rule;
+    if (kind === 'indexeddb') {
+      (await indexedDB.databases()).forEach(({ name = '' }) => fits(name, rule) && indexedDB.deleteDatabase(name));
+    } else if (kind === 'cache') {
+      (await caches.keys()).forEach((key) => fits(key, rule) && caches.delete(key));
+    } else {
+      const store = kind === 'local' ? localStorage : sessionStorage;
+      Object.keys(store).forEach((key) => fits(key, rule) && store.removeItem(key));
+    }
+  };
+
+  /** @param {any} remove */
+  const clean = ({ names = [], storage = [] }) => {
+    doc.cookie.split('; ').forEach((pair) => {
+      const name = pair.split('=')[0];
+      if (names.some((/** @type {any} */ rule) => fits(name, rule))) expire(name);
+    });
+    // Rejects where the browser keeps storage closed; there is nothing to remove then.
+    storage.forEach((/** @type {any} */ rule) => forget(rule).catch(() => {}));
+  };
+
+  /** @param {string} kind @param {string} value */
+  const trusted = (kind, value) => {
+    const types = w.trustedTypes;
+    if (!types) return value;
+    policy = policy || types.createPolicy('privacychoices', {
+      createScript: (/** @type {string} */ text) => text,
+      createScriptURL: (/** @type {string} */ address) => address,
+    });
+    return policy['create' + kind](value);
+  };
+
+  // Gives attributes their names back; a script's go to its copy.
+  /** @param {Element} from @param {Element} to */
+  const rename = (from, to) => {
+    for (const { name, value } of [...from.attributes]) {
+      const plain = name.replace(/^data-privacy-/, '');
+      if (plain === name) {
+        if (to !== from && name !== 'type') to.setAttribute(name, value);
+        continue;
+      }
+      to.removeAttribute(name);
+      if (plain === 'service' || plain === 'purpose') continue;
+      if (plain === 'xlink:href') to.setAttributeNS('http://www.w3.org/1999/xlink', plain, value);
+      else to.setAttribute(plain, to !== from && plain === 'src' ? trusted('ScriptURL', value) : value);
+    }
+  };
+
+  // Runs a script as the parser would have: an ordinary external one before what follows it.
+  /** @param {HTMLScriptElement} old */
+  const run = (old) => new Promise((done) => {
+    const copy = doc.createElement('script');
+    copy.nonce = old.nonce;
+    rename(old, copy);
+    copy.async = old.hasAttribute('async');
+    if (!copy.src) copy.text = trusted('Script', old.text);
+    copy.onload = copy.onerror = done;
+    old.replaceWith(copy);
+    if (!copy.src || copy.async) done(0);
+  });
+
+  /** @param {HTMLElement} el */
+  const permitted = ({ dataset: { privacyService: service, privacyPurpose: purpose } }) =>
+    service ? state.services[service] : purpose && state.purposes[purpose];
+
+  // Puts into effect what is permitted now, in document order, deferred scripts last.
+  const restore = () => {
+    const found = /** @type {any[]} */ ([...doc.querySelectorAll(held)]).filter(permitted);
+    // Markup that slipped into a page with nonces must not ride on ours.
+    const scripts = found.filter((el) => el.localName === 'script' && (!own.nonce || el.nonce === own.nonce || !el.dataset.privacySrc));
+    if (scripts.some((el) => el.text.includes('document.write'))) return location.reload();
+    const isLate = (/** @type {any} */ el) => el.hasAttribute('defer') || el.dataset.privacyType === 'module';
+    for (const el of found) {
+      const note = el.previousElementSibling;
+      if (note && note.hasAttribute('data-privacy-hold')) note.remove();
+      if (el.localName === 'script') continue;
+      if (el.localName === 'style') el.removeAttribute('type');
+      rename(el, el);
+      // A style is read again when it is put in again; a film's sources when it is loaded again.
+      if (el.localName === 'style') el.replaceWith(el.cloneNode(true));
+      if (el.localName === 'source' && el.parentNode.load) el.parentNode.load();
+    }
+    scripts.forEach((el) => el.removeAttribute('data-privacy-service'));
+    queue = [...scripts.filter((el) => !isLate(el)), ...scripts.filter(isLate)]
+      .reduce((before, el) => before.then(() => run(el)), queue)
+      .catch(() => location.reload());
+  };
+
+  // Single-page apps and shared caches bring held elements in later.
+  const watch = () => {
+    if (!watches) new MutationObserver(restore).observe(doc.documentElement, { childList: true, subtree: true });
+    watches = true;
+  };
+
+  const note = () => /** @type {any} */ (doc.querySelector('[data-privacy-note]'));
+
+  /** @param {any} next @param {boolean} [reloads] */
+  const take = (next, reloads = true) => {
+    const before = state;
+    const facts = (/** @type {any} */ one) => one && JSON.stringify([one.decided, one.purposes, one.services, one.signals]);
+    state = Object.freeze(next);
+    clean(next.remove);
+    if (next.decided && !next.asks.length && note()) note().remove();
+    if (facts(before) === facts(next)) return;
+    doc.dispatchEvent(new CustomEvent('privacychoices:change', { detail: state }));
+    // What already runs can only be ended by a new page.
+    if (before && Object.keys(before.services).some((key) => before.services[key] && !next.services[key])) {
+      if (reloads) location.reload();
+      return;
+    }
+    restore();
+    watch();
+  };
+
+  /** @param {Promise<Response>} answer */
+  const json = (answer) => answer.then((got) => (got.ok ? got.json() : Promise.reject(got.status)));
+  const headers = { accept: 'application/json' };
+  const look = () => json(fetch(root + '/state', { headers, cache: 'no-store' }));
+  /** @param {URLSearchParams} body */
+  const post = (body) => json(fetch(root, { method: 'POST', headers, body }));
+
+  // Says that the choice is kept, leaves the way back, and keeps focus where the note was.
+  /** @param {any} box */
+  const finish = (box) => {
+    const line = doc.createElement('p');
+    const link = doc.createElement('a');
+    Object.assign(line, { className: 'pc-back', tabIndex: -1, lang: box.lang, dir: box.dir });
+    line.setAttribute('role', 'status');
+    link.href = root;
+    link.textContent = box.dataset.privacyBack;
+    if (box.close) box.close();
+    box.replaceWith(line);
+    if (doc.activeElement === doc.body) line.focus({ preventScroll: true });
+    // A live region speaks of what is put in after it stands in the page.
+    setTimeout(() => line.append(box.dataset.privacySaved + ' ', link));
+  };
+
+  doc.addEventListener('submit', (event) => {
+    const form = /** @type {HTMLFormElement} */ (event.target);
+    const button = /** @type {any} */ (event).submitter;
+    const box = /** @type {any} */ (form.closest('[data-privacy-note],[data-privacy-hold]'));
+    if (!box || event.defaultPrevented) return;
+    event.preventDefault();
+    if (busy) return;
+    busy = true;
+    const body = new URLSearchParams(/** @type {any} */ (new FormData(form)));
+    body.append(button.name, button.value);
+    post(body).then((next) => {
+      const embed = box.nextElementSibling;
+      if (box === note()) finish(box);
+      take(next);
+      if (!box.isConnected && embed && embed.localName === 'iframe') embed.focus();
+    }, () => {
+      // The server explains what went wrong on its own page.
+      form.append(Object.assign(doc.createElement('input'), { type: 'hidden', name: button.name, value: button.value }));
+      form.submit();
+    }).finally(() => { busy = false; });
+  });
+
+  // Esc means "not now": the refusal stays.
+  /** @param {Event} event */
+  const leave = (event) => {
+    const box = /** @type {Element} */ (event.target).closest('[data-privacy-note]');
+    const button = box && /** @type {HTMLElement | null} */ (box.querySelector('[value=dismiss]'));
+    if (!button) return;
+    event.preventDefault();
+    button.click();
+  };
+  doc.addEventListener('keydown', (event) => { if (event.key === 'Escape') leave(event); });
+  doc.addEventListener('cancel', leave, true);
+
+  // On the choices page a purpose's box sets those of its services.
+  doc.addEventListener('change', ({ target }) => {
+    const { name, checked } = /** @type {any} */ (target);
+    const group = name === 'p' && /** @type {Element} */ (target).closest('[data-privacy-group]');
+    if (group) group.querySelectorAll('[name=s]').forEach((/** @type {any} */ box) => { box.checked = checked; });
+  });
+
+  const open = () => {
+    const box = note();
+    if (!box) return;
+    box.hidden = false;
+    if (!box.showModal || box.matches(':modal')) return;
+    box.removeAttribute('open');
+    box.showModal();
+    box.querySelector('h2').focus();
+  };
+
+  const begin = () => {
+    if (state.asks.length) open();
+    // SIG-16: an extension may state the signal to scripts alone.
+    if (state.signal_counts && /** @type {any} */ (navigator).globalPrivacyControl) {
+      post(new URLSearchParams({ choice: 'signal', source: 'api' })).then((next) => take(next, fresh)).catch(() => {});
+    }
+  };
+
+  const refresh = () => look().then(take);
+  Object.defineProperty(w, 'privacyChoices', {
+    value: Object.freeze({
+      address: root,
+      get state() { return state; },
+      allows: (/** @type {string} */ key) => !!state && (state.purposes[key] || state.services[key] || false),
+      refresh,
+    }),
+  });
+  // A page from the back-forward cache may be older than the choice.
+  window.addEventListener('pageshow', (event) => { if (event.persisted) refresh().catch(() => {}); });
+  if (state) {
+    clean(state.remove);
+    begin();
+  } else {
+    refresh().then(begin).catch(() => {});
+  }
+})();
