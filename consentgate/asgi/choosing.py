@@ -35,7 +35,8 @@ class Act:
 
     kind: str
     purposes: Mapping[str, bool]
-    services: Mapping[str, bool]
+    services: Mapping[str, bool | None]
+    """What was said of single services; None takes back what was said of one before."""
     told: Signals
     notice: str
     source: str
@@ -52,6 +53,8 @@ async def choose(house: House, visit: Visit, receive: Receive) -> Response:
     scope = visit.scope
     if not is_same_origin(scope["headers"], scheme=scope.get("scheme", "http")):
         raise BodyProblem(403, "cross_origin", "a choice must come from a page of this site")
+    if visit.is_bot:
+        raise BodyProblem(403, "not_a_visitor", "programs have no choice to make")
     body = await read_body(scope, receive)
     act = read_act(body, house.policy)
     choice = made_choice(act, visit, house.policy)
@@ -59,7 +62,8 @@ async def choose(house: House, visit: Visit, receive: Receive) -> Response:
     if choice.grants_anything and not house.pages.language_of_notice(act.notice):
         raise BodyProblem(409, "notice_outdated", "the notice has changed; please choose again")
     await record(house, visit, act, choice)
-    return answer(house, visit, act, choice, is_json=body.is_json)
+    is_json = body.is_json or "application/json" in visit.header(b"accept")
+    return answer(house, visit, act, choice, is_json=is_json)
 
 
 def read_act(body: Body, policy: Policy) -> Act:
@@ -83,7 +87,7 @@ def _act_of_form(fields: Mapping[str, list[str]], policy: Policy) -> Act:
     granted = _known(fields.get("p", []), policy.purpose_by_key, "purpose")
     chosen = _known(fields.get("s", []), policy.service_by_key, "service")
     offered = _known(fields.get("offered", []), policy.service_by_key, "service")
-    services = {key: key in chosen for key in offered}
+    services = _said_of_services(policy, granted, chosen, offered, fields.get("was", []))
     if kind == "service":
         services = dict.fromkeys(
             _known(fields.get("service", []), policy.service_by_key, "service"), True
@@ -100,17 +104,54 @@ def _act_of_form(fields: Mapping[str, list[str]], policy: Policy) -> Act:
     )
 
 
+def _said_of_services(
+    policy: Policy,
+    granted: Sequence[str],
+    chosen: Sequence[str],
+    offered: Sequence[str],
+    was: Sequence[str],
+) -> dict[str, bool | None]:
+    """What a form says of single services: only a box that was changed speaks for itself.
+
+    An untouched box follows its purposes where one of theirs was changed (None takes back what
+    was said of it before), and says nothing otherwise.
+
+    Args:
+        policy: what the site declares.
+        granted: purposes whose box is ticked.
+        chosen: services whose box is ticked.
+        offered: services that have a box in this form.
+        was: ``p:KEY`` and ``s:KEY`` of the boxes that came ticked.
+    """
+    said: dict[str, bool | None] = {}
+    for key in offered:
+        if (key in chosen) != (f"s:{key}" in was):
+            said[key] = key in chosen
+        elif any(
+            (purpose in granted) != (f"p:{purpose}" in was)
+            for purpose in policy.service_by_key[key].purposes
+            if not policy.purpose_by_key[purpose].is_necessary
+        ):
+            said[key] = None
+    return said
+
+
 def _act_of_json(document: Mapping[str, Any], policy: Policy) -> Act:
     unknown = set(document) - {"choice", "purposes", "services", "told", "notice", "source", "span"}
     if unknown:
         raise BodyProblem(422, "unknown_field", f"unknown field: {sorted(unknown)[0][:40]!r}")
     purposes = _flags(document.get("purposes", {}), policy.purpose_by_key, "purpose")
+    services: dict[str, bool | None] = {}
+    kind = _kind(document.get("choice", ""))
+    if kind == "save":  # says everything: what it does not name follows its purposes
+        services = dict.fromkeys(policy.service_by_key)
+    services.update(_flags(document.get("services", {}), policy.service_by_key, "service"))
     return Act(
-        kind=_kind(document.get("choice", "")),
+        kind=kind,
         purposes={
             purpose.key: purposes.get(purpose.key, False) for purpose in policy.optional_purposes
         },
-        services=_flags(document.get("services", {}), policy.service_by_key, "service"),
+        services=services,
         told=_told(document.get("told", [])),
         notice=str(document.get("notice", ""))[:64],
         source=_source(document.get("source", "api")),
@@ -158,10 +199,11 @@ def made_choice(act: Act, visit: Visit, policy: Policy) -> Choice:
     if act.kind == "accept":
         purposes = dict.fromkeys(optional, True)
     elif act.kind == "save":
-        purposes, services = act.purposes, _beside_purposes(act, policy)
+        purposes = act.purposes
+        services = _beside_purposes(_spoken(before, act), purposes, policy)
     elif act.kind == "service":
         purposes = dict(before.purposes) if before else {}
-        services = {**(before.services if before else {}), **act.services}
+        services = _spoken(before, act)
         made_at = before.made_at if before and before.purposes else made_at
     elif act.kind == "signal":
         return _signalled(before, visit)
@@ -203,13 +245,21 @@ def _with_id(choice: Choice) -> Choice:
     )
 
 
-def _beside_purposes(act: Act, policy: Policy) -> dict[str, bool]:
+def _spoken(before: Choice | None, act: Act) -> dict[str, bool]:
+    """What has been said of single services by now."""
+    said = {**(before.services if before else {}), **act.services}
+    return {key: value for key, value in said.items() if value is not None}
+
+
+def _beside_purposes(
+    services: Mapping[str, bool], purposes: Mapping[str, bool], policy: Policy
+) -> dict[str, bool]:
     """What was said of single services where it differs from what their purposes say."""
     return {
         key: said
-        for key, said in act.services.items()
+        for key, said in services.items()
         if said
-        != all(act.purposes.get(purpose, True) for purpose in policy.service_by_key[key].purposes)
+        != all(purposes.get(purpose, True) for purpose in policy.service_by_key[key].purposes)
     }
 
 

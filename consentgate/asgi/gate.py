@@ -15,7 +15,8 @@ from consentgate.asgi.house import House
 from consentgate.asgi.order import check_outermost, warn_about_order
 from consentgate.asgi.routes import OWN_ROUTE, Handler
 from consentgate.domain.policy import Policy
-from consentgate.domain.regimes import Regime
+from consentgate.domain.regimes import UNKNOWN, Regime
+from consentgate.gates.crawlers import is_crawler
 from consentgate.gates.visit import FILE_MESSAGES, Visit
 from consentgate.log.servers import warn_of_leaks
 
@@ -114,7 +115,8 @@ class ConsentGate:
 
     def _read(self, scope: Scope) -> Visit:
         house = self.house
-        regime = house.regime_of(scope)
+        is_bot = _is_crawler(scope)
+        regime = UNKNOWN if is_bot else house.regime_of(scope)
         return Visit(
             scope,
             house.plan,
@@ -122,6 +124,7 @@ class ConsentGate:
             regime,
             int(self._clock()),
             is_minor=self._is_minor(scope, regime),
+            is_bot=is_bot,
             on_page=house.on_page,
         )
 
@@ -172,6 +175,11 @@ def _unread(scope: Scope) -> Scope:
     """The same request without anything a visitor could have said: only silence is left."""
     headers = [pair for pair in scope["headers"] if pair[0].lower() != b"cookie"]
     return {**scope, "headers": headers}
+
+
+def _is_crawler(scope: Scope) -> bool:
+    """COL-27: a crawler never grants anything, so the strictest rules hold for it."""
+    return any(name == b"user-agent" and is_crawler(value) for name, value in scope["headers"])
 
 
 def _without_file_sending(extensions: dict[str, Any]) -> dict[str, Any]:

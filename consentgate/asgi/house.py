@@ -15,7 +15,7 @@ from typing import Any
 from starlette.concurrency import run_in_threadpool
 from starlette.types import Scope
 
-from consentgate.asgi.banner import Pages, View, state_of
+from consentgate.asgi.banner import Pages, View
 from consentgate.asgi.bodies import BodyProblem
 from consentgate.asgi.languages import load_texts
 from consentgate.asgi.policy_file import load_policy
@@ -24,10 +24,12 @@ from consentgate.asgi.routes import Routes
 from consentgate.asgi.same_origin import safe_next
 from consentgate.asgi.settings import signing_keys
 from consentgate.asgi.site_log import SiteLog
+from consentgate.asgi.state import compact, short_state_of, state_of
 from consentgate.domain.choices import Choice
 from consentgate.domain.meaning import Meaning
 from consentgate.domain.policy import Policy
 from consentgate.domain.regimes import UNKNOWN, Model, Regime
+from consentgate.domain.signals import Signals
 from consentgate.errors import LedgerUnavailable
 from consentgate.formats.html_openings import Opening
 from consentgate.formats.token import TokenCodec
@@ -157,16 +159,21 @@ class House:
         """What the pages need to know of a visit; ``page_language`` is the page's own (COL-14)."""
         scope = visit.scope
         root = scope.get("root_path", "") + self.prefix
+        is_shared = source == "banner" and self.plan.shared_outcome is not None
+        outcome = visit.page_outcome if is_shared else visit.outcome
         return View(
             language=self.pages.negotiate(visit.header(b"accept-language"), page_language),
-            regime=visit.outcome.regime,
-            decision=visit.outcome.decision,
-            choice=visit.choice,
+            regime=outcome.regime,
+            decision=outcome.decision,
+            choice=None if is_shared else visit.choice,
             root=root,
             next=self._way_back(visit.address),
             source=source,
             is_https=visit.is_https,
             problem=problem,
+            state="" if is_shared else self._short_state(visit),
+            nonce=visit.nonce,
+            is_bot=visit.is_bot,
         )
 
     def _way_back(self, address: str) -> str:
@@ -174,10 +181,40 @@ class House:
         path = address.partition("?")[0]
         return safe_next(address, safe_next(path, self.prefix))
 
+    def _short_state(self, visit: Visit) -> str:
+        """The state that a page carries for the script, made once for each outcome."""
+        kept = visit.outcome.kept
+        text = kept.get("state")
+        if not isinstance(text, str):
+            text = kept["state"] = compact(
+                short_state_of(
+                    self.policy,
+                    visit.outcome.decision,
+                    visit.choice,
+                    signal_counts=self._would_signal_count(visit),
+                )
+            )
+        return text
+
+    def _would_signal_count(self, visit: Visit) -> bool:
+        """Whether Global Privacy Control, stated to scripts alone, would deny more (SIG-16)."""
+        if visit.outcome.decision.signals.gpc:
+            return False
+        signalled = self.plan.outcome(
+            visit.outcome.regime,
+            Signals(gpc=True, dnt=visit.signals.dnt),
+            visit.choice,
+            visit.now,
+            is_minor=visit.is_minor,
+        )
+        return signalled.denied_purposes != visit.outcome.denied_purposes
+
     def on_page(self, visit: Visit) -> tuple[bytes, Opening]:
         """The markup that a page gets: for its head, and right after ``<body>``."""
 
         def opening(language: bytes) -> bytes:
+            if visit.is_opening_placed or self.policy.site.banner == "none":
+                return b""
             try:
                 return self.pages.opening(self.view(visit, page_language=language.decode("ascii")))
             except Exception:
@@ -213,6 +250,7 @@ class House:
             outcome.decision,
             choice,
             notice=self.pages.notice(language, outcome.regime)[0],
+            signal_counts=outcome is visit.outcome and self._would_signal_count(visit),
         )
 
     def note(self, visit: Visit, duration_ns: int) -> None:

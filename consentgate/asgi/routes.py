@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import Receive, Send
 
+from consentgate.asgi.assets import assets
 from consentgate.asgi.bodies import BodyProblem
 from consentgate.asgi.choosing import choose
 from consentgate.gates.visit import Visit
@@ -132,7 +133,7 @@ class Routes:
 
     async def _asset(self, visit: Visit, receive: Receive) -> Response:
         name = visit.path[len(self._prefix) + len("/assets/") :]
-        asset = self._house.pages.assets.get(name)
+        asset = assets().get(name)
         if asset is None:
             return PlainTextResponse("not found", 404)
         media_type, body = asset

@@ -17,6 +17,7 @@ from consentgate.formats import cookies
 from consentgate.formats.html_openings import Opening, Openings
 from consentgate.gates.caching import PAGE, VISITOR, with_private, with_vary
 from consentgate.gates.documents import is_page, with_length, without_stale
+from consentgate.gates.nonces import nonce_of
 from consentgate.gates.plan import Outcome, Pass, Plan
 from consentgate.gates.request_cookies import Headers, Sifted, sift
 from consentgate.gates.response_cookies import expiries, may_set
@@ -49,8 +50,11 @@ class Visit:
         "choice",
         "header_at",
         "host",
+        "is_bot",
         "is_https",
         "is_minor",
+        "is_opening_placed",
+        "nonce",
         "now",
         "outcome",
         "plan",
@@ -71,6 +75,7 @@ class Visit:
         now: int,
         *,
         is_minor: bool = False,
+        is_bot: bool = False,
         on_page: OnPage | None = None,
     ) -> None:
         """Read the request's headers once and decide.
@@ -82,15 +87,19 @@ class Visit:
             regime: rules of the visitor's place.
             now: whole seconds since the epoch.
             is_minor: whether the app knows the visitor to be below the regime's age.
+            is_bot: whether a program reads, not a person.
             on_page: gives the markup for a page's head and for right after ``<body>``.
         """
         self.plan = plan
         self.is_minor = is_minor
+        self.is_bot = is_bot
         self.reader = reader
         self.now = now
         self.status = 0
         self.bytes_out = 0
         self.asked_consent = False
+        self.nonce = ""
+        self.is_opening_placed = False
         self.undeclared: list[bytes] = []
         self._denied: list[bytes] = []
         self._expired = False
@@ -223,6 +232,7 @@ class Visit:
 
     def _open_page(self, headers: Headers) -> Headers:
         """Get ready to put markup into a page; what caches may do follows from that."""
+        self.nonce = nonce_of(headers)
         head, opening = self._on_page(self) if self._on_page else (b"", b"")
         if self.scope.get("method") != "HEAD":
             self._openings = Openings(head, opening)

@@ -150,8 +150,9 @@ class Section(HTMLParser):
         self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if not self.found and any(name.startswith("data-privacy") for name, _ in attrs):
-            self.found = dict(attrs)
+        names = [name for name, _ in attrs]
+        if "lang" in names and any(name.startswith("data-privacy") for name in names):
+            self.found = self.found or dict(attrs)
 
 
 async def _page(request: Request) -> HTMLResponse:
