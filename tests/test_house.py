@@ -149,7 +149,6 @@ AWAITED = {
         "security_public_key",
         "security_retention_days",
     },
-    "regimes": {"country_header", "floor", "overrides", "place_database", "trusted_proxies"},
     "service": {"description", "texts"},
     "site": {"cache", "eff_dnt_policy", "same_party", "strip_click_ids"},
 }

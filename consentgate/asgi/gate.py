@@ -13,12 +13,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from consentgate.asgi.consent import SCOPE_KEY, Consent
 from consentgate.asgi.house import House
 from consentgate.asgi.order import check_outermost, warn_about_order
+from consentgate.asgi.placing import AgeOf, ResidenceOf
 from consentgate.asgi.routes import OWN_ROUTE, Handler
 from consentgate.domain.policy import Policy
-from consentgate.domain.regimes import UNKNOWN, Regime
+from consentgate.domain.regimes import UNKNOWN
 from consentgate.gates.crawlers import is_crawler
 from consentgate.gates.visit import FILE_MESSAGES, Visit
 from consentgate.log.servers import warn_of_leaks
+from consentgate.lookup import PlaceLookup
 
 logger = logging.getLogger("consentgate")
 
@@ -40,7 +42,9 @@ class ConsentGate:
         policy: str | Path | Policy = "consentgate.toml",
         development: bool | None = None,
         templates: str | Path | None = None,
-        age_of: Callable[[Scope], int | None] | None = None,
+        age_of: AgeOf | None = None,
+        residence_of: ResidenceOf | None = None,
+        places: PlaceLookup | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """Read the policy, the secret and the texts; everything wrong is said here.
@@ -50,7 +54,10 @@ class ConsentGate:
             policy: path of the policy file, or a policy made in code.
             development: True lets a throw-away key sign; None asks ``CONSENTGATE_ENV``.
             templates: folder whose templates replace the shipped ones of the same name.
-            age_of: says a visitor's age in years where the app knows it, for minors.
+            age_of: says a visitor's age where the app knows it: years, or a band as the pair of
+                its lowest and highest year; the lowest counts.
+            residence_of: says the place an account declares, such as ``US-CA``; only tightens.
+            places: another source of places than the policy's database.
             clock: seconds since the epoch.
 
         Raises:
@@ -64,8 +71,10 @@ class ConsentGate:
             development=development,
             templates=Path(templates) if templates is not None else None,
             clock=clock,
+            places=places,
+            age_of=age_of,
+            residence_of=residence_of,
         )
-        self._age_of = age_of
         self._clock = clock
         self._is_order_checked = False
 
@@ -123,14 +132,10 @@ class ConsentGate:
             house.reader,
             regime,
             int(self._clock()),
-            is_minor=self._is_minor(scope, regime),
+            is_minor=house.placing.is_minor(scope, regime),
             is_bot=is_bot,
             on_page=house.on_page,
         )
-
-    def _is_minor(self, scope: Scope, regime: Regime) -> bool:
-        age = self._age_of(scope) if self._age_of is not None else None
-        return age is not None and age < regime.minor_age
 
     async def _answer(self, handler: Handler, visit: Visit, receive: Receive, send: Send) -> None:
         """Serve one of our own addresses; it is noted under its address, never the visitor's."""

@@ -18,6 +18,7 @@ from starlette.types import Scope
 from consentgate.asgi.banner import Pages, View
 from consentgate.asgi.bodies import BodyProblem
 from consentgate.asgi.languages import load_texts
+from consentgate.asgi.placing import AgeOf, Placing, ResidenceOf
 from consentgate.asgi.policy_file import load_policy
 from consentgate.asgi.rate import RateLimit
 from consentgate.asgi.routes import Routes
@@ -28,7 +29,7 @@ from consentgate.asgi.state import compact, short_state_of, state_of
 from consentgate.domain.choices import Choice
 from consentgate.domain.meaning import Meaning
 from consentgate.domain.policy import Policy
-from consentgate.domain.regimes import UNKNOWN, Model, Regime
+from consentgate.domain.regimes import Regime
 from consentgate.domain.signals import Signals
 from consentgate.errors import LedgerUnavailable
 from consentgate.formats.html_openings import Opening
@@ -38,6 +39,7 @@ from consentgate.gates.tokens import TokenReader
 from consentgate.gates.visit import Visit
 from consentgate.ledger import Ledger, open_ledger
 from consentgate.log.servers import take_over
+from consentgate.lookup import PlaceLookup
 
 logger = logging.getLogger("consentgate")
 
@@ -56,8 +58,11 @@ class House:
         ledger: Ledger,
         pages: Pages,
         clock: Callable[[], float],
+        placing: Placing | None = None,
     ) -> None:
         self.policy = policy
+        self.placing = placing or Placing(policy)
+        self.placing.report = self.failed
         self.plan = Plan(policy)
         self.pages = pages
         self.ledger = ledger
@@ -78,8 +83,6 @@ class House:
         self._refusals = RateLimit(most=REFUSALS_A_MINUTE)
         self._warned: set[str] = set()
         self._is_ledger_prepared = False
-        fixed = policy.regimes.fixed
-        self._fixed = Regime(code="ZZ", model=Model(fixed)) if fixed else UNKNOWN
         self._clock = clock
 
     @classmethod
@@ -90,13 +93,21 @@ class House:
         development: bool | None,
         templates: Path | None,
         clock: Callable[[], float],
+        places: PlaceLookup | None = None,
+        age_of: AgeOf | None = None,
+        residence_of: ResidenceOf | None = None,
     ) -> House:
         """Load, check and open everything; what is wrong is raised here, not on a request."""
         loaded = policy if isinstance(policy, Policy) else load_policy(policy)
         keys = signing_keys(development=development)
         pages = Pages(loaded, load_texts(), templates=templates)
         house = cls(
-            loaded, keys=keys, ledger=open_ledger(loaded.ledger.url), pages=pages, clock=clock
+            loaded,
+            keys=keys,
+            ledger=open_ledger(loaded.ledger.url),
+            pages=pages,
+            clock=clock,
+            placing=Placing(loaded, lookup=places, age_of=age_of, residence_of=residence_of),
         )
         house._recall_meanings()
         take_over(loaded.log.access_log)
@@ -124,7 +135,7 @@ class House:
 
     def regime_of(self, scope: Scope) -> Regime:
         """The rules of the visitor's place; the strictest where it is not known."""
-        return self._fixed
+        return self.placing.regime_of(scope, int(self._clock()))
 
     def subject_of(self, choice_id: str) -> str:
         """The keyed reference under which the ledger keeps a grant; empty for a refusal."""
@@ -148,6 +159,7 @@ class House:
         """Write what is queued and close files."""
         self.ledger.close()
         self.site_log.close()
+        self.placing.close()
 
     def count(self, reason: str) -> None:
         """Add one to a named counter."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,16 @@ def load_policy(path: str | Path) -> Policy:
             f"cannot be read: {error}; make one with: consentgate init {path}",
         )
         raise PolicyError((fault,)) from error
-    return parse_policy(text, name=str(path), catalogue=load_catalogue())
+    return parse_policy(
+        text, name=str(path), catalogue=load_catalogue(), regimes=load_regimes()["regime"]
+    )
+
+
+@lru_cache(maxsize=1)
+def load_regimes() -> dict[str, Any]:
+    """The shipped table of regimes: ``reviewed``, and ``regime`` from code to facts."""
+    text = (files("consentgate") / "data" / "regimes.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)
 
 
 def load_catalogue() -> dict[str, Any]:

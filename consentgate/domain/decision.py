@@ -191,7 +191,7 @@ def decide(
         return _verdict(
             _Case(
                 purpose=purpose,
-                model=regime.model,
+                model=regime.model_for(purpose.is_sale_or_share),
                 is_minor=is_minor,
                 signals=signals,
                 remembered=remembered,
@@ -285,7 +285,7 @@ def _asks(
     services: Mapping[str, Verdict],
 ) -> tuple[str, ...]:
     """What to ask about now: only under opt-in, never in answer to a signal (SIG-10, SIG-19)."""
-    if regime.model is not Model.OPT_IN or signals.dnt or signals.prefetch:
+    if not regime.can_ask or signals.dnt or signals.prefetch:
         return ()
     is_refusal = choice is not None and choice.is_explicit and not choice.grants_anything
     if is_refusal and not ages.refusals_lapsed:

@@ -176,8 +176,24 @@ class RegimeSettings:
     """Path of a MaxMind-format database; empty: no place, strictest."""
     country_header: str = ""
     """Header a trusted proxy states the country in, such as ``cf-ipcountry``."""
+    region_header: str = ""
+    """Header a trusted proxy states the subdivision in, such as ``cf-region-code``."""
     trusted_proxies: tuple[str, ...] = ()
-    """Networks (CIDR) whose forwarding headers are believed."""
+    """Networks (CIDR) whose forwarding headers are believed; ``unix`` for a Unix socket."""
+    client_header: str = "x-forwarded-for"
+    """The one header in which trusted proxies state the client's address."""
+    follows_establishment: bool = True
+    """The rules of the controller's country hold for every visitor too (JUR-04)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalSettings:
+    """Which signals of the browser are honoured; said to visitors as it is (SIG-34)."""
+
+    gpc: str = "everywhere"
+    """``everywhere``, ``binding`` (where the law obliges) or ``off``."""
+    dnt: str = "everywhere"
+    """``everywhere`` or ``off``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,6 +260,7 @@ class Policy:
     services: tuple[Service, ...] = ()
     site: SiteSettings = field(default_factory=SiteSettings)
     regimes: RegimeSettings = field(default_factory=RegimeSettings)
+    signals: SignalSettings = field(default_factory=SignalSettings)
     lifetimes: Lifetimes = field(default_factory=Lifetimes)
     log: LogSettings = field(default_factory=LogSettings)
     ledger: LedgerSettings = field(default_factory=LedgerSettings)

@@ -78,8 +78,18 @@ class RegimesTable(_Table):
     floor: Literal["", "opt-in", "opt-out", "notice"] = ""
     place_database: Line = ""
     country_header: Line = ""
+    region_header: Line = ""
     trusted_proxies: list[Line] = []
+    client_header: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")] = "x-forwarded-for"
+    follows_establishment: bool = True
     overrides: dict[str, dict[str, str | int | bool | dt.date]] = {}
+
+
+class SignalsTable(_Table):
+    """Which signals of the browser are honoured."""
+
+    gpc: Literal["everywhere", "binding", "off"] = "everywhere"
+    dnt: Literal["everywhere", "off"] = "everywhere"
 
 
 class LifetimesTable(_Table):
@@ -198,6 +208,7 @@ class PolicyTable(_Table):
     controller: ControllerTable
     site: SiteTable = SiteTable()
     regimes: RegimesTable = RegimesTable()
+    signals: SignalsTable = SignalsTable()
     lifetimes: LifetimesTable = LifetimesTable()
     log: LogTable = LogTable()
     ledger: LedgerTable = LedgerTable()

@@ -10,7 +10,7 @@ import difflib
 import ipaddress
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -28,12 +28,15 @@ from consentgate.domain.policy import (
     RegimeSettings,
     Role,
     Service,
+    SignalSettings,
     SiteSettings,
     StorageKey,
     StorageKind,
 )
 from consentgate.domain.purposes import NECESSARY, SHIPPED, Purpose, Wording
+from consentgate.domain.regime_table import ROW_KEYS, row_problem
 from consentgate.errors import Fault, PolicyError
+from consentgate.formats.forwarded import UNIX
 from consentgate.formats.policy_shape import (
     COOKIE_NAME,
     COUNTRY,
@@ -63,7 +66,11 @@ _HOST = re.compile(r"(?=.{1,253}$)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?\.)*[
 
 
 def parse_policy(
-    text: str, *, name: str = "consentgate.toml", catalogue: Catalogue | None = None
+    text: str,
+    *,
+    name: str = "consentgate.toml",
+    catalogue: Catalogue | None = None,
+    regimes: Collection[str] = (),
 ) -> Policy:
     """Read and check a policy.
 
@@ -71,6 +78,7 @@ def parse_policy(
         text: the file's content.
         name: how faults call the file.
         catalogue: known services by key, in the shape of a ``[service.x]`` table, for ``use``.
+        regimes: codes that the shipped table of regimes has a row for; empty: not checked.
 
     Raises:
         PolicyError: with every fault, each with its line, its id and how to mend it.
@@ -79,7 +87,7 @@ def parse_policy(
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise PolicyError((_syntax_fault(str(error), name),)) from error
-    reader = _Reader(text, name, catalogue or {})
+    reader = _Reader(text, name, catalogue or {}, regimes)
     table = reader.shaped(document)
     policy = reader.policy(table) if table is not None else None
     if policy is None or reader.faults:
@@ -102,11 +110,14 @@ def _syntax_fault(message: str, name: str) -> Fault:
 class _Reader:
     """Turns checked tables into domain values and collects what is wrong."""
 
-    def __init__(self, text: str, name: str, catalogue: Catalogue) -> None:
+    def __init__(
+        self, text: str, name: str, catalogue: Catalogue, regimes: Collection[str] = ()
+    ) -> None:
         self.faults: list[Fault] = []
         self._places = Places(text)
         self._name = name
         self._catalogue = catalogue
+        self._regimes = regimes
 
     def fault(self, fault_id: str, path: Path, message: str, *, word: str = "") -> None:
         """Note one fault at a key path; ``word`` finds the line inside an array."""
@@ -168,6 +179,7 @@ class _Reader:
                     "overrides": MappingProxyType(dict(table.regimes.overrides)),
                 }
             ),
+            signals=SignalSettings(**dict(table.signals)),
             lifetimes=Lifetimes(**dict(table.lifetimes)),
             log=_log_settings(table),
             ledger=LedgerSettings(**dict(table.ledger)),
@@ -359,7 +371,8 @@ class _Reader:
             )
         for network in regimes.trusted_proxies:
             try:
-                ipaddress.ip_network(network)
+                if network != UNIX:
+                    ipaddress.ip_network(network)
             except ValueError:
                 self.fault(
                     "CG117",
@@ -367,12 +380,34 @@ class _Reader:
                     f'trusted_proxies: "{network}" is not a network; expected CIDR such as '
                     '"10.0.0.0/8" or "::1/128"',
                 )
-        if regimes.country_header and not regimes.trusted_proxies:
+        for name in ("country_header", "region_header"):
+            if getattr(regimes, name) and not regimes.trusted_proxies:
+                self.fault(
+                    "CG118",
+                    ("regimes", name),
+                    f"{name} is believed from trusted proxies only, and there are none; "
+                    'name them: trusted_proxies = ["…"]',
+                )
+        for code, facts in regimes.overrides.items():
+            self._check_override(code, facts)
+
+    def _check_override(self, code: str, facts: Mapping[str, object]) -> None:
+        path: Path = ("regimes", "overrides", code)
+        if not re.fullmatch(r"[A-Z]{2}(-[A-Z0-9]{1,3}|-\*)?", code):
             self.fault(
-                "CG118",
-                ("regimes", "country_header"),
-                "country_header is believed from trusted proxies only, and there are none; "
-                'name them: trusted_proxies = ["…"]',
+                "CG125", path, f'overrides: "{code}": expected a place such as "DE" or "US-CA"'
+            )
+        for key, value in facts.items():
+            problem = row_problem(key, value)
+            if problem:
+                meant = _meant(key, ROW_KEYS) if key not in ROW_KEYS else ""
+                self.fault("CG126", (*path, key), f"{key} = {_toml(value)}: {problem}{meant}")
+        if "model" not in facts and self._regimes and code not in self._regimes:
+            self.fault(
+                "CG127",
+                path,
+                f'overrides: "{code}" has no row of its own to change; say its model too: '
+                'model = "opt-in"',
             )
 
     def _check_lifetimes(self, table: PolicyTable) -> None:

@@ -134,6 +134,20 @@ class Plan:
             return None
         return self.outcome(UNKNOWN, NONE, None, 0)
 
+    def honoured(self, signals: Signals, regime: Regime) -> Signals:
+        """What of a browser's signals counts under this policy: by default all, everywhere."""
+        settings = self.policy.signals
+        has_gpc = settings.gpc == "everywhere" or (
+            settings.gpc == "binding" and regime.is_gpc_binding
+        )
+        if has_gpc and settings.dnt == "everywhere":
+            return signals
+        return Signals(
+            signals.gpc and has_gpc,
+            signals.dnt and settings.dnt == "everywhere",
+            signals.prefetch,
+        )
+
     def declared(self, name: bytes) -> Declared | None:
         """Who declared a cookie of this name; None: nobody."""
         found = self._found.get(name, _MISSING)

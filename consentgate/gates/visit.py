@@ -113,13 +113,13 @@ class Visit:
         self.signals: Signals = NONE
         self.tokens: list[bytes] = []
         self.choice: Choice | None = None
-        self._read(headers)
+        self._read(headers, regime)
         self.outcome: Outcome = plan.outcome(
             regime, self.signals, self.choice, now, is_minor=is_minor
         )
         self.scope = self._sifted(scope, headers) if self.header_at else scope
 
-    def _read(self, headers: Headers) -> None:
+    def _read(self, headers: Headers, regime: Regime) -> None:
         """Walk the request's headers once: host, signals, where cookies stand, the choice."""
         signalling: Headers | None = None
         for position, (name, value) in enumerate(headers):
@@ -135,7 +135,7 @@ class Visit:
             else:
                 signalling.append((folded, value))
         if signalling is not None:
-            self.signals = read_signals(signalling)
+            self.signals = self.plan.honoured(read_signals(signalling), regime)
         if self.header_at:
             self.tokens = self._tokens(headers)
             self.choice = self.reader.read(self.tokens, self.now) if self.tokens else None

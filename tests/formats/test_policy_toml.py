@@ -9,7 +9,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from consentgate.asgi.policy_file import load_catalogue, load_policy
+from consentgate.asgi.policy_file import load_catalogue, load_policy, load_regimes
 from consentgate.cli.schema import policy_schema
 from consentgate.domain.policy import Match, Policy
 from consentgate.errors import PolicyError
@@ -21,7 +21,7 @@ HEAD = 'version = "1"\neffective = 2026-11-01\n[controller]\nname = "Shop"\n'
 
 def faults(text: str) -> list[str]:
     with pytest.raises(PolicyError) as caught:
-        parse_policy(text, catalogue=load_catalogue())
+        parse_policy(text, catalogue=load_catalogue(), regimes=load_regimes()["regime"])
     return [str(fault) for fault in caught.value.faults]
 
 
@@ -130,6 +130,26 @@ ONE_FAULT = [
         "CG124",
         HEAD + "[service.x]\npurposes=['statistics']\ncookies=['choices']\n",
         'cookie "choices" is the name of the token',
+    ),
+    (
+        "CG125",
+        HEAD + "[regimes.overrides.Germany]\nmodel = 'opt-in'\n",
+        'overrides: "Germany": expected a place such as "DE" or "US-CA"',
+    ),
+    (
+        "CG126",
+        HEAD + "[regimes.overrides.DE]\nminor_agee = 16\n",
+        ":6: [regimes] minor_agee = 16: expected one of model",
+    ),
+    (
+        "CG126",
+        HEAD + "[regimes.overrides.DE]\nmodel = 'optin'\n",
+        "model = optin: expected opt-in, opt-out, notice",
+    ),
+    (
+        "CG127",
+        HEAD + "[regimes.overrides.QM]\nminor_age = 16\n",
+        '"QM" has no row of its own to change',
     ),
 ]
 

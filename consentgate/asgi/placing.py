@@ -1,0 +1,140 @@
+"""Owns which rules hold for a visitor: client address, place, residence, regime.
+
+Whatever fails on the way leads to the strictest rules; the address is let go of at once.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+
+from starlette.types import Scope
+
+from consentgate.asgi.policy_file import load_regimes
+from consentgate.domain.policy import Policy
+from consentgate.domain.regime_table import RegimeTable, regime_table
+from consentgate.domain.regimes import NOWHERE, UNKNOWN, Place, Regime, place_of
+from consentgate.formats.forwarded import Networks, client_address, sole_header
+from consentgate.lookup import PlaceLookup
+from consentgate.lookup.places import PlaceDatabase
+
+DAY_SECONDS = 86_400
+Report = Callable[[str, str], None]
+Age = int | tuple[int, int]
+"""Years, or the lowest and highest year of a band."""
+AgeOf = Callable[[Scope], Age | None]
+"""Gives a visitor's age where the app knows it; None: not known."""
+ResidenceOf = Callable[[Scope], str | None]
+"""Gives the place an account declares, such as ``US-CA``; None: not known."""
+
+
+def table_of(policy: Policy) -> RegimeTable:
+    """The shipped table with the policy's overrides, floor and establishment."""
+    settings = policy.regimes
+    return regime_table(
+        load_regimes(),
+        settings.overrides,
+        floor=settings.floor,
+        establishment=policy.controller.country if settings.follows_establishment else "",
+        fixed=settings.fixed,
+    )
+
+
+def _forget(part: str, consequence: str) -> None:
+    """Nobody wants to know."""
+
+
+class Placing:
+    """Finds the regime of a connection."""
+
+    def __init__(
+        self,
+        policy: Policy,
+        *,
+        lookup: PlaceLookup | None = None,
+        residence_of: ResidenceOf | None = None,
+        age_of: AgeOf | None = None,
+    ) -> None:
+        """Open the database that the policy names.
+
+        Args:
+            policy: its ``[regimes]`` say where places come from.
+            lookup: another source of places than the policy's database.
+            residence_of: says where an account lives; only tightens.
+            age_of: says how old a visitor is, where the app knows it.
+        """
+        settings = policy.regimes
+        self.table = table_of(policy)
+        self.lookup = lookup or (
+            PlaceDatabase(settings.place_database) if settings.place_database else None
+        )
+        self.report: Report = _forget
+        """Told, inside the handler, of each failure: which part, and what follows."""
+        self._residence_of = residence_of
+        self._age_of = age_of
+        self._trusted = Networks(settings.trusted_proxies)
+        self._client_header = settings.client_header.lower().encode("latin-1")
+        self._country_header = settings.country_header.lower().encode("latin-1")
+        self._region_header = settings.region_header.lower().encode("latin-1")
+        self._needs_place = not settings.fixed
+        self._day = (-1, dt.date.min)
+
+    def regime_of(self, scope: Scope, now: int) -> Regime:
+        """The rules of the visitor's place; UNKNOWN where anything fails. Never raises.
+
+        Args:
+            scope: of any connection with headers.
+            now: whole seconds since the epoch.
+        """
+        try:
+            place = self.place_of(scope) if self._needs_place else NOWHERE
+            return self.table.regime(place, self._day_of(now), self._residence(scope))
+        except Exception:
+            self.report("place", "the strictest rules hold")
+            return UNKNOWN
+
+    def is_minor(self, scope: Scope, regime: Regime) -> bool:
+        """Whether the app knows the visitor to be below the regime's age. Never raises.
+
+        A band counts by its lowest year; an age that cannot be told is a minor's.
+        """
+        if self._age_of is None:
+            return False
+        try:
+            age = self._age_of(scope)
+            if age is None:
+                return False
+            return (age if isinstance(age, int) else min(age)) < regime.minor_age
+        except Exception:
+            self.report("age", "the visitor counts as a minor")
+            return True
+
+    def place_of(self, scope: Scope) -> Place:
+        """Where the visitor is, by a trusted proxy's word or by the database."""
+        client = scope.get("client")
+        peer = client[0] if client else ""
+        headers = scope["headers"]
+        if self._country_header and self._trusted.trusts_peer(peer):
+            region = sole_header(headers, self._region_header) if self._region_header else ""
+            place = place_of(sole_header(headers, self._country_header), region)
+            if place != NOWHERE:
+                return place
+        if self.lookup is None:
+            return NOWHERE
+        address = client_address(peer, headers, self._client_header, self._trusted)
+        return self.lookup.find(address) if address is not None else NOWHERE
+
+    def _residence(self, scope: Scope) -> Place:
+        said = self._residence_of(scope) if self._residence_of is not None else None
+        return place_of(said) if said else NOWHERE
+
+    def _day_of(self, now: int) -> dt.date:
+        number = now // DAY_SECONDS
+        if self._day[0] != number:
+            self._day = (number, dt.date(1970, 1, 1) + dt.timedelta(days=number))
+        return self._day[1]
+
+    def close(self) -> None:
+        """Let go of the database."""
+        if self.lookup is not None:
+            self.lookup.close()
