@@ -147,12 +147,17 @@ class Pages:
                 view.language, "page_intro", controller=self._policy.controller.name
             ),
             state=self.details.state(view),
-            problem=self.texts[view.language].get(f"problem_{view.problem}", ""),
+            problem=self._problem(view),
             can_withdraw=choice is not None and choice.grants_anything,
             home=view.root.removesuffix(self._policy.site.prefix) or "/",
             next=view.next if view.source == "page" else view.root,
         )
         return self._environment.get_template("page.html").render(context).encode()
+
+    def _problem(self, view: View) -> str:
+        """Why the last choice was not taken, in the visitor's words; empty: it was."""
+        texts = self.texts[view.language]
+        return texts.get(f"problem_{view.problem}", texts["problem_other"]) if view.problem else ""
 
     def notice(self, language: str, regime: Regime) -> tuple[str, bytes]:
         """The notice as evidence: its SHA-256 and exact bytes, the same for every visitor."""

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from consentgate.asgi.house import House
 
 KINDS = ("accept", "reject", "save", "withdraw", "dismiss", "service", "signal")
+_FRAMES = frozenset(("iframe", "frame", "embed", "object", "fencedframe"))
+"""Where a page of another site could have a visitor click unseen (ASVS 3.4.6)."""
 SOURCES = ("banner", "page", "placeholder", "api")
 
 
@@ -58,6 +60,8 @@ async def choose(house: House, visit: Visit, receive: Receive) -> Response:
     body = await read_body(scope, receive)
     act = read_act(body, house.policy)
     choice = made_choice(act, visit, house.policy)
+    if choice.grants_anything and visit.header(b"sec-fetch-dest") in _FRAMES:
+        raise BodyProblem(403, "framed", "nothing is granted from within a frame")
     house.limit(choice.grants_anything, visit)
     if choice.grants_anything and not house.pages.language_of_notice(act.notice):
         raise BodyProblem(409, "notice_outdated", "the notice has changed; please choose again")
@@ -141,6 +145,8 @@ def _act_of_json(document: Mapping[str, Any], policy: Policy) -> Act:
     if unknown:
         raise BodyProblem(422, "unknown_field", f"unknown field: {sorted(unknown)[0][:40]!r}")
     purposes = _flags(document.get("purposes", {}), policy.purpose_by_key, "purpose")
+    if any(policy.purpose_by_key[key].is_necessary and not purposes[key] for key in purposes):
+        raise BodyProblem(422, "required_purpose", "what is necessary cannot be refused")
     services: dict[str, bool | None] = {}
     kind = _kind(document.get("choice", ""))
     if kind == "save":  # says everything: what it does not name follows its purposes
@@ -209,6 +215,8 @@ def made_choice(act: Act, visit: Visit, policy: Policy) -> Choice:
         return _signalled(before, visit)
     elif act.kind == "dismiss" and visit.outcome.regime.model is not Model.OPT_IN:
         purposes = dict(before.purposes) if before else {}
+        services = before.services if before else {}
+        made_at = before.made_at if before else made_at
     else:
         purposes = dict.fromkeys(optional, False)
     seen = visit.outcome.decision.signals
@@ -330,7 +338,15 @@ async def record(house: House, visit: Visit, act: Act, choice: Choice) -> None:
             raise BodyProblem(
                 503, "ledger_unavailable", "nothing can be granted now; please try again later"
             ) from error
+        _defer(house, event)
+
+
+def _defer(house: House, event: Event) -> None:
+    """Queue a refusal; it takes effect even where not a byte can be written."""
+    try:
         house.ledger.defer(event)
+    except LedgerUnavailable:
+        house.failed("refusal_record", "a refusal takes effect, but is recorded nowhere")
 
 
 def answer(house: House, visit: Visit, act: Act, choice: Choice, *, is_json: bool) -> Response:

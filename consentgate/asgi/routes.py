@@ -91,7 +91,7 @@ class Routes:
         headers = {"allow": ", ".join(methods)} if problem.status == 405 else {}
         if problem.status == 429:
             headers["retry-after"] = "60"
-        if is_form and problem.status in (409, 429, 503):
+        if is_form and visit.scope["method"] == "POST" and problem.status != 500:
             response = self._html(visit, problem.status, problem.code)
             response.headers.update(headers)
             return response
