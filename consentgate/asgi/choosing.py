@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import Receive
 
@@ -19,7 +20,6 @@ from consentgate.domain.events import Event, Kind, State
 from consentgate.domain.policy import Policy
 from consentgate.domain.regimes import Model
 from consentgate.domain.signals import Signals
-from consentgate.errors import LedgerUnavailable
 from consentgate.gates.visit import Visit
 
 if TYPE_CHECKING:
@@ -332,20 +332,20 @@ async def record(house: House, visit: Visit, act: Act, choice: Choice) -> None:
     try:
         await house.prepare_ledger()
         await house.ledger.append(event)
-    except LedgerUnavailable as error:
-        house.count("ledger_unavailable")
+    except Exception as error:
+        house.no_ledger(error)
         if choice.grants_anything:
             raise BodyProblem(
                 503, "ledger_unavailable", "nothing can be granted now; please try again later"
             ) from error
-        _defer(house, event)
+        await _queue(house, event)
 
 
-def _defer(house: House, event: Event) -> None:
-    """Queue a refusal; it takes effect even where not a byte can be written."""
+async def _queue(house: House, event: Event) -> None:
+    """Keep a refusal beside the ledger; it takes effect even where that fails too."""
     try:
-        house.ledger.defer(event)
-    except LedgerUnavailable:
+        await run_in_threadpool(house.ledger.defer, event)
+    except Exception:
         house.failed("refusal_record", "a refusal takes effect, but is recorded nowhere")
 
 

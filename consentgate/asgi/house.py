@@ -253,6 +253,18 @@ class House:
             trace = "".join(traceback.format_tb(place))
             logger.error("consentgate: %s: %s at\n%s", consequence, name, trace)
 
+    def no_ledger(self, error: Exception) -> None:
+        """Count a choice that could not be recorded and say why, once; call it while handling."""
+        if not isinstance(error, LedgerUnavailable):
+            self.failed("ledger", "refusals are queued, grants are not accepted")
+        self.count("ledger_unavailable")
+        if self.counts["ledger_unavailable"] == 1:
+            logger.error(
+                "consentgate: choices cannot be recorded: refusals are queued and take effect, "
+                "grants are answered with 503: %s",
+                error if isinstance(error, LedgerUnavailable) else type(error).__name__,
+            )
+
     def state(self, visit: Visit, outcome: Outcome, choice: Choice | None) -> Mapping[str, Any]:
         """The visitor's state for scripts and headless sites."""
         language = self.pages.negotiate(visit.header(b"accept-language"))
