@@ -19,6 +19,7 @@ from typing import Any
 
 from consentgate.domain.events import Event, event_of
 from consentgate.errors import LedgerUnavailable
+from consentgate.ledger.forks import in_use, watch
 from consentgate.ledger.locks import held
 from consentgate.ledger.spool import Spool, read_spool
 
@@ -146,6 +147,8 @@ class _Writer:
         self._path = path
         self._spool = spool
         self._queue: queue.Queue[tuple[Row, Future[None]] | None] = queue.Queue(MAX_QUEUE)
+        self._connection: sqlite3.Connection | None = None
+        watch(self)
         self._thread = threading.Thread(target=self._run, name="consentgate-ledger", daemon=True)
         self._thread.start()
 
@@ -164,23 +167,33 @@ class _Writer:
         self._queue.put(None)
         self._thread.join(timeout=10)
 
+    def let_go(self) -> None:
+        """Close the connection; the next group opens another."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(sqlite3.Error):
+                connection.close()
+
     def _run(self) -> None:
-        connection: sqlite3.Connection | None = None
         is_open = True
         while is_open:
             group, is_open = self._next_group()
-            try:
-                if connection is None:
-                    connection = connect(self._path)
-                self._commit(connection, group)
-                failure = None
-            except Exception as error:  # whatever it is, those who wait must hear of it
-                failure = LedgerUnavailable(f"{self._path}: cannot write: {error}")
-                _close(connection)
-                connection = None
+            failure = self._store(group)
             for _, future in group:
                 _resolve(future, failure)
-        _close(connection)
+        with in_use():
+            self.let_go()
+
+    def _store(self, group: list[tuple[Row, Future[None]]]) -> LedgerUnavailable | None:
+        with in_use():
+            try:
+                if self._connection is None:
+                    self._connection = connect(self._path)
+                self._commit(self._connection, group)
+            except Exception as error:  # whatever it is, those who wait must hear of it
+                self.let_go()
+                return LedgerUnavailable(f"{self._path}: cannot write: {error}")
+        return None
 
     def _next_group(self) -> tuple[list[tuple[Row, Future[None]]], bool]:
         group: list[tuple[Row, Future[None]]] = []
@@ -235,12 +248,6 @@ def _resolve(future: Future[None], failure: LedgerUnavailable | None) -> None:
             future.set_exception(failure)
 
 
-def _close(connection: sqlite3.Connection | None) -> None:
-    if connection is not None:
-        with contextlib.suppress(sqlite3.Error):
-            connection.close()
-
-
 def connect(path: Path) -> sqlite3.Connection:
     """Open the file for writing, making it where it is missing.
 
@@ -275,11 +282,8 @@ def _prepared(connection: sqlite3.Connection) -> sqlite3.Connection:
 
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[sqlite3.Connection]:
-    connection = connect(path)
-    try:
+    with in_use(), contextlib.closing(connect(path)) as connection:
         yield connection
-    finally:
-        connection.close()
 
 
 def _lock_of(path: Path) -> Path:

@@ -219,8 +219,8 @@ def test_processes_share_a_ledger_without_loss(ledger: SqliteLedger, path: Path)
     assert ledger.meanings() == {b"abcdef": "{}"}
 
 
-def test_a_forked_worker_writes_with_a_thread_of_its_own(path: Path) -> None:
-    """A preloading server forks after the first write: parent and child both go on."""
+def test_forked_workers_write_beside_their_parent(path: Path) -> None:
+    """A server that forks after its first write: whoever closes first takes nothing along."""
     run(
         """
         import asyncio, os, sys
@@ -228,50 +228,73 @@ def test_a_forked_worker_writes_with_a_thread_of_its_own(path: Path) -> None:
         from tests.events import refusal
         ledger = SqliteLedger(sys.argv[1])
         asyncio.run(ledger.append(refusal()))
-        child = os.fork()
-        asyncio.run(ledger.append(refusal()))
-        ledger.close()
-        if not child:
-            os._exit(0)
-        assert os.waitpid(child, 0)[1] == 0
-        assert len(list(ledger.events())) == 3
+        for number in range(20):
+            child = os.fork()
+            for _ in range(number % 3 + 1):
+                asyncio.run(ledger.append(refusal()))
+            ledger.close()
+            if not child:
+                os._exit(0)
+            assert os.waitpid(child, 0)[1] == 0
+        kept = len(list(ledger.events()))
+        assert kept == 1 + 2 * sum(number % 3 + 1 for number in range(20)), kept
         """,
         str(path),
     )
 
 
-def test_a_fork_in_the_middle_of_a_write_keeps_no_lock(path: Path) -> None:
-    """A child forked while the file lock is held does not hold it for as long as it lives."""
+def test_a_fork_in_the_middle_of_writing_keeps_no_lock(path: Path) -> None:
+    """A child forked while the parent writes holds no lock for as long as it lives."""
     run(
         """
-        import asyncio, os, signal, sqlite3, sys, time
+        import asyncio, os, signal, sys, time
         from consentgate.ledger.sqlite import SqliteLedger
         from tests.events import refusal
         ledger = SqliteLedger(sys.argv[1])
-        asyncio.run(ledger.append(refusal()))
-        other = sqlite3.connect(sys.argv[1], isolation_level=None)
-        other.execute("BEGIN IMMEDIATE")  # the writer waits, with the file lock in its hand
 
-        async def forked_while_waiting():
-            waiting = asyncio.create_task(ledger.append(refusal()))
-            await asyncio.sleep(0.3)
+        async def forks_while_writing():
+            children = []
+            for _ in range(10):
+                waiting = [asyncio.create_task(ledger.append(refusal())) for _ in range(20)]
+                await asyncio.sleep(0.001)
+                child = os.fork()
+                if not child:
+                    time.sleep(60)
+                    os._exit(0)
+                children.append(child)
+                await asyncio.wait_for(asyncio.gather(*waiting), 10)
+                ledger.defer(refusal())
+            await asyncio.wait_for(ledger.append(refusal()), 10)
+            for child in children:
+                os.kill(child, signal.SIGKILL)
+                os.waitpid(child, 0)
+
+        asyncio.run(forks_while_writing())
+        assert len(list(ledger.events())) == 211
+        """,
+        str(path),
+    )
+
+
+@pytest.mark.parametrize("name", ["ledger.sqlite3.lock", "ledger.sqlite3.spool-lock"])
+def test_a_lock_is_given_back_even_where_a_child_shares_it(path: Path, name: str) -> None:
+    """flock(2): a child forked meanwhile shares the lock; giving it back must not wait for it."""
+    run(
+        """
+        import os, pathlib, signal, sys, time
+        from consentgate.ledger.locks import held
+        lock = pathlib.Path(sys.argv[1])
+        with held(lock):
             child = os.fork()
             if not child:
                 time.sleep(60)
                 os._exit(0)
-            other.execute("ROLLBACK")
-            await waiting
-            try:
-                await asyncio.wait_for(ledger.append(refusal()), 5)
-                ledger.defer(refusal())
-            finally:
-                os.kill(child, signal.SIGKILL)
-                os.waitpid(child, 0)
-
-        asyncio.run(forked_while_waiting())
-        assert len(list(ledger.events())) == 3
+        signal.alarm(5)
+        with held(lock):
+            pass
+        os.kill(child, signal.SIGKILL)
         """,
-        str(path),
+        str(path.with_name(name)),
     )
 
 
