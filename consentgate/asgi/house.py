@@ -24,7 +24,7 @@ from consentgate.asgi.rate import RateLimit
 from consentgate.asgi.routes import Routes
 from consentgate.asgi.same_origin import safe_next
 from consentgate.asgi.settings import signing_keys
-from consentgate.asgi.site_log import SiteLog
+from consentgate.asgi.site_log import SiteLog, country_of_regime, no_country
 from consentgate.asgi.state import compact, short_state_of, state_of
 from consentgate.domain.choices import Choice
 from consentgate.domain.meaning import Meaning
@@ -74,7 +74,8 @@ class House:
             self.meanings,
             self.plan.meaning,
         )
-        self.site_log = SiteLog.open(policy)
+        country_of = no_country if policy.regimes.fixed else country_of_regime
+        self.site_log = SiteLog.open(policy, country_of=country_of)
         self.routes = Routes(self)
         self.counts: Counter[str] = Counter()
         """How often something was refused or went wrong; names only, no visitors."""

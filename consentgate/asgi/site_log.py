@@ -1,55 +1,86 @@
-"""Owns how a finished visit becomes an access record; fails closed to the operational one."""
+"""Owns how a finished visit becomes an access record; fails closed to the operational one.
+
+The tier is chosen first, from the decision and from what the agent declares itself to be; the
+address is read for T1 alone, and goes no further than the keyed visitor.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from consentgate.domain.policy import Policy
 from consentgate.domain.record import SCHEMA, Tier
+from consentgate.formats.client_hints import hinted_browser
+from consentgate.formats.paths import has_click_id, kept_query, scrubbed_path
+from consentgate.gates.origins import is_entry, primary_language, referrer_class, referrer_host
 from consentgate.gates.site_information import (
+    Machine,
     Operational,
     Record,
+    Statistics,
     hour_of,
-    is_entry,
+    longitudinal_record,
+    machine_record,
     method_name,
+    minute_of,
     operational_record,
-    referrer_class,
-    referrer_host,
-    statistics_of,
     statistics_record,
 )
 from consentgate.gates.visit import Visit
 from consentgate.log import RecordSink
 from consentgate.log.files import LineFile, NoFile
+from consentgate.lookup.agents import Agents
 
 PURPOSE = "statistics"
+CountryOf = Callable[[Visit], str]
+"""Gives the country of a visit's place, ISO 3166-1; empty where it is not known."""
+SubjectOf = Callable[[Visit], str]
+"""Gives the keyed subject of a visitor who may be recognised across days."""
+
+
+def no_country(visit: Visit) -> str:
+    """No place is looked up."""
+    return ""
+
+
+def country_of_regime(visit: Visit) -> str:
+    """The country whose rules the visit came under: ``US`` of ``US-CA``."""
+    return visit.outcome.regime.code
 
 
 class SiteLog:
     """Writes one access record a visit, as much as the visitor's decision permits."""
 
-    def __init__(self, policy: Policy, sink: RecordSink) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        sink: RecordSink,
+        *,
+        country_of: CountryOf = no_country,
+        agents: Agents | None = None,
+    ) -> None:
         self._settings = policy.log
         self._version = policy.version
         self._sink = sink
         self._queries = frozenset(policy.log.query_fields)
         self._names = frozenset(policy.log.fields)
+        self._agents = agents or Agents()
+        self.country_of = country_of
         self.is_on = not isinstance(sink, NoFile)
-        self._hour = (-1, "")
 
     @classmethod
-    def open(cls, policy: Policy) -> SiteLog:
+    def open(cls, policy: Policy, *, country_of: CountryOf = no_country) -> SiteLog:
         """Open the folder that the policy names; without one nothing is written."""
         directory = policy.log.directory
-        return cls(policy, LineFile(directory) if directory else NoFile())
+        sink: RecordSink = LineFile(directory) if directory else NoFile()
+        return cls(policy, sink, country_of=country_of)
 
     def note(self, visit: Visit, duration_ns: int) -> None:
         """Write the record of a visit that has ended. Never raises."""
         if not self.is_on:
             return
-        signals = visit.outcome.decision.signals
-        if signals.is_set and self._settings.signals_mode == "drop":
+        if visit.outcome.decision.signals.is_set and self._settings.signals_mode == "drop":
             return
         try:
             record = self._record(visit, duration_ns // 1000)
@@ -59,7 +90,7 @@ class SiteLog:
                 "tier": Tier.OPERATIONAL.value,
                 "v": self._version,
                 "status": visit.status,
-                "err": "unreadable",
+                "err": "min",
             }
         if self._names:
             kept = self._names | {"ts", "tier", "v"}
@@ -69,63 +100,115 @@ class SiteLog:
     def _record(self, visit: Visit, duration_us: int) -> Record:
         scope = visit.scope
         headers = _first(scope["headers"])
-        referrer = headers.get(b"referer", "")
-        kind = referrer_class(referrer_host(referrer), visit.host)
+        looks = self._agents.looks(headers.get(b"user-agent", "")[:512])
+        host = referrer_host(headers.get(b"referer", ""))
+        kind = referrer_class(host, visit.host)
         facts = Operational(
-            hour=self._hour_of(visit.now),
-            method="WS" if scope["type"] == "websocket" else method_name(scope["method"]),
-            route=route_of(scope),
-            status=visit.status,
-            bytes_out=visit.bytes_out,
-            duration_us=duration_us,
-            referrer_class=kind,
-            is_entry=is_entry(
-                headers.get(b"sec-fetch-site", ""), headers.get(b"sec-fetch-dest", ""), kind
+            hour_of(visit.now // 3_600 * 3_600),
+            "WS" if scope["type"] == "websocket" else method_name(scope["method"]),
+            route_of(scope, visit.status),
+            visit.status,
+            visit.bytes_out,
+            duration_us,
+            kind,
+            looks.device.value,
+            not visit.signals.prefetch
+            and is_entry(
+                headers.get(b"sec-fetch-site", ""),
+                headers.get(b"sec-fetch-dest", ""),
+                kind,
+                headers.get(b"accept", ""),
             ),
-            signals=_signals(visit),
-            version=self._version,
+            looks.is_tool or is_suspect(headers, is_https=visit.is_https),
+            _signals(visit),
+            self._version,
         )
+        if looks.bot is not None:
+            return self._of_machine(visit, facts, Machine("", "", host, "", looks.bot))
         if not self._may_count(visit):
             return operational_record(facts)
-        return statistics_record(
-            facts,
-            statistics_of(
-                at=visit.now,
-                path=visit.path,
-                query=scope.get("query_string", b""),
-                allowed=self._queries,
-                referrer=referrer,
-                language=headers.get(b"accept-language", ""),
-            ),
+        more = self._statistics(visit, headers, host)
+        subject = self._subject(visit)
+        if subject:
+            return longitudinal_record(facts, more, subject)
+        return statistics_record(facts, more)
+
+    def _of_machine(self, visit: Visit, facts: Operational, more: Machine) -> Record:
+        more.minute = minute_of(visit.now // 60 * 60)
+        more.path = scrubbed_path(visit.scope["path"])
+        more.country = self._country(visit)
+        return machine_record(facts, more)
+
+    def _statistics(self, visit: Visit, headers: Mapping[bytes, str], host: str) -> Statistics:
+        query = visit.scope.get("query_string", b"")
+        agent = headers.get(b"user-agent", "")[:512]
+        hinted = hinted_browser(
+            headers.get(b"sec-ch-ua", ""), headers.get(b"sec-ch-ua-platform", "")
         )
+        return Statistics(
+            minute=minute_of(visit.now // 60 * 60),
+            path=scrubbed_path(visit.scope["path"]),
+            query=kept_query(query, self._queries) if query else {},
+            is_paid=bool(query) and has_click_id(query),
+            referrer_host=host,
+            country=self._country(visit),
+            language=primary_language(headers.get(b"accept-language", "")),
+            browser=hinted or (self._agents.browser(agent) if agent else None),
+        )
+
+    def _country(self, visit: Visit) -> str:
+        code = self.country_of(visit)[:2].upper()
+        return code if len(code) == 2 and code.isalpha() and code != "ZZ" else ""
+
+    def _subject(self, visit: Visit) -> str:
+        return ""
 
     def _may_count(self, visit: Visit) -> bool:
         """T1 needs a *grant* of statistics, and no signal (LOG-15)."""
+        return self._is_granted(visit, PURPOSE)
+
+    def _is_granted(self, visit: Visit, purpose: str) -> bool:
         decision = visit.outcome.decision
         choice = visit.choice
         return (
             choice is not None
-            and choice.purposes.get(PURPOSE, False)
-            and decision.allows(PURPOSE)
+            and choice.purposes.get(purpose, False)
+            and decision.allows(purpose)
             and (not decision.signals.is_set or self._settings.signals_mode == "as-none")
         )
-
-    def _hour_of(self, at: int) -> str:
-        number = at // 3_600
-        if self._hour[0] != number:
-            self._hour = (number, hour_of(at))
-        return self._hour[1]
 
     def close(self) -> None:
         """Let go of the file."""
         self._sink.close()
 
 
-_WANTED = frozenset((b"referer", b"sec-fetch-site", b"sec-fetch-dest", b"accept-language"))
+_WANTED = frozenset(
+    (
+        b"referer",
+        b"sec-fetch-site",
+        b"sec-fetch-dest",
+        b"accept",
+        b"accept-language",
+        b"user-agent",
+        b"sec-ch-ua",
+        b"sec-ch-ua-platform",
+    )
+)
 
 
 def _first(headers: list[tuple[bytes, bytes]]) -> dict[bytes, str]:
     return {name: value.decode("latin-1") for name, value in reversed(headers) if name in _WANTED}
+
+
+def is_suspect(headers: Mapping[bytes, str], *, is_https: bool) -> bool:
+    """Whether a browser's name comes with headers that no browser sends.
+
+    Every browser states its languages, and over HTTPS each in use since 2023 its
+    ``Sec-Fetch-*`` headers.
+    """
+    if not headers.get(b"user-agent", "").startswith("Mozilla/5.0"):
+        return False
+    return b"accept-language" not in headers or (is_https and b"sec-fetch-site" not in headers)
 
 
 def _signals(visit: Visit) -> tuple[str, ...]:
@@ -135,17 +218,25 @@ def _signals(visit: Visit) -> tuple[str, ...]:
     return tuple(n for n, is_set in (("gpc", signals.gpc), ("dnt", signals.dnt)) if is_set)
 
 
-def route_of(scope: Mapping[str, Any]) -> str:
-    """The template of the route that answered, never the address; ``(unmatched)`` without one.
+_UNMATCHED = "(unmatched)"
+_NO_PAGE = frozenset((400, 403, 404, 405, 410))
 
-    Starlette and FastAPI leave the route in the scope (1.7 and later), Starlette's mounts their
-    path; other frameworks leave nothing, so nothing is claimed.
+
+def route_of(scope: Mapping[str, Any], status: int = 200) -> str:
+    """The template of the route that answered, never the address.
+
+    Starlette, FastAPI (``route``) and Litestar (``path_template``) leave it in the scope. Without
+    one it is the scrubbed path of a page that is there, and ``(unmatched)`` of one that is not:
+    a stranger may have written anything into that.
     """
     route = scope.get("route")
     template = getattr(route, "path_format", None) or getattr(route, "path", None)
+    template = template or scope.get("path_template")
     if isinstance(template, str) and template:
         return template[:256]
-    return "(unmatched)"
+    if status in _NO_PAGE or "router" in scope:
+        return _UNMATCHED
+    return scrubbed_path(scope["path"])
 
 
-__all__ = ["SCHEMA", "SiteLog", "route_of"]
+__all__ = ["SCHEMA", "CountryOf", "SiteLog", "country_of_regime", "no_country", "route_of"]

@@ -6,47 +6,104 @@ Fails closed: what looks like an identifier is replaced, what is too long is cut
 from __future__ import annotations
 
 import re
-from urllib.parse import unquote_plus
+from collections.abc import Callable
+from functools import lru_cache
+from urllib.parse import unquote, unquote_plus
 
 MAX_CHARS = 256
+MAX_SEGMENTS = 32
 _MAX_VALUE_CHARS = 64
+_MOST_ROUNDS = 4
 
 _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"[^/@\s]{0,64}@[^/@\s]{1,128}"), "{email}"),
+    (re.compile(r"[^/@\s=&?;,]{1,64}(?:@|\(at\)|\[at\])[^/@\s=&?;,]{1,128}"), "{email}"),
+    (re.compile(r"^@[^/]{1,128}"), "{id}"),
     (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.I), "{uuid}"),
     (re.compile(r"[A-Za-z0-9_-]{10,512}\.[A-Za-z0-9_-]{10,512}\.[A-Za-z0-9_-]{5,512}"), "{token}"),
-    (re.compile(r"\d{1,3}(?:\.\d{1,3}){3}"), "{ip}"),
-    (re.compile(r"(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4}", re.I), "{ip}"),
-    (re.compile(r"\+?\d(?:[ ().-]{0,2}\d){6,16}"), "{phone}"),
+    (re.compile(r"(?<!\d)\d{1,3}(?:\.\d{1,3}){3}(?!\d)"), "{ip}"),
+    (re.compile(r"(?:[0-9a-f]{0,4}:){2,7}(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-f]{0,4})", re.I), "{ip}"),
     (re.compile(r"(?=[0-9a-zA-Z_-]*\d)[0-9a-f]{16,512}", re.I), "{token}"),
     (
-        re.compile(r"(?=[A-Za-z0-9_=-]*\d)(?=[A-Za-z0-9_=-]*[A-Za-z])[A-Za-z0-9_=-]{20,512}"),
+        re.compile(
+            r"(?<![A-Za-z0-9_=+-])(?=[A-Za-z0-9_=+-]*\d)(?=[A-Za-z0-9_=+-]*[A-Za-z])"
+            r"(?![a-z]{1,24}(?:-(?:[a-z]{1,24}|\d{1,4}|[a-z0-9]{1,5}))+$)[A-Za-z0-9_=+-]{16,512}"
+        ),
         "{token}",
     ),
+    (re.compile(r"[A-Za-z0-9_]{32,512}"), "{token}"),
+    (re.compile(r"(?<![\d-])\+?\d(?:[ ().-]{0,2}\d){6,16}"), "{phone}"),
     (re.compile(r"\d{5,512}"), "{n}"),
+)
+_NEXT_IS_PERSON = re.compile(
+    r"(?:users?|u|profiles?|accounts?|members?|customers?|people|authors?|patients?|students?|"
+    r"employees?|contacts?|orders?|invoices?|bookings?|by|~)",
+    re.I,
+)
+_NEXT_IS_SECRET = re.compile(
+    r"(?:reset|verify|confirm|confirmation|invite|invitation|unsubscribe|token|tokens|activate|"
+    r"activation|magic|auth|callback|share|key|keys|session|sessions|password|recover)",
+    re.I,
+)
+_PLAIN = re.compile(
+    r"(?:index|new|edit|list|search|login|logout|me|self|settings|help|about|all|top|latest|"
+    r"[a-z]{1,24}\.(?:css|js|png|svg|ico|html?|php|json|xml|txt|webp|jpg|woff2?))",
+    re.I,
 )
 
 
+@lru_cache(8_192)
 def scrubbed_path(path: str) -> str:
     """A path without query, fragment, identifiers and control characters, at most 256 characters.
 
-    ``/user/12345/reset/3f2a…`` becomes ``/user/{n}/reset/{token}``.
+    ``/user/42/reset/3f2a…`` becomes ``/user/{id}/reset/{token}``: a segment is replaced for what
+    it looks like, and for what the segment before it says it is.
     """
-    plain = unquote_plus(path[: MAX_CHARS * 4].partition("?")[0].partition("#")[0])
-    segments = [_scrubbed(segment) for segment in plain.split("/")]
-    return "/".join(segments)[:MAX_CHARS]
+    plain = _decoded(path[: MAX_CHARS * 4].partition("?")[0].partition("#")[0], unquote)
+    kept: list[str] = []
+    before = ""
+    for segment in plain.partition("?")[0].partition("#")[0].split("/")[:MAX_SEGMENTS]:
+        kept.append(_named_by(before, segment) or _scrubbed(segment.partition(";")[0]))
+        before = segment
+    return "/".join(kept)[:MAX_CHARS]
+
+
+def _named_by(before: str, segment: str) -> str:
+    """What a segment is by the one before it; empty: nothing is known."""
+    if not segment or not before or _PLAIN.fullmatch(segment):
+        return ""
+    if _NEXT_IS_PERSON.fullmatch(before):
+        return "{id}"
+    return "{token}" if _NEXT_IS_SECRET.fullmatch(before) else ""
 
 
 def scrubbed_value(value: str) -> str:
     """A query value without identifiers, at most 64 characters."""
-    return _scrubbed(unquote_plus(value[: _MAX_VALUE_CHARS * 4]))[:_MAX_VALUE_CHARS]
+    return _scrubbed(_decoded(value[: _MAX_VALUE_CHARS * 4], unquote_plus))[:_MAX_VALUE_CHARS]
+
+
+def _decoded(text: str, decode: Callable[[str], str]) -> str:
+    """Percent-decoding until nothing changes, so that nothing hides behind ``%2540``."""
+    for _ in range(_MOST_ROUNDS):
+        decoded = decode(text)
+        if decoded == text:
+            break
+        text = decoded
+    return text
 
 
 def _scrubbed(text: str) -> str:
-    printable = "".join(char for char in text if char.isprintable())
+    printable = "".join(char for char in text if char.isprintable() and char != "\ufffd")
     for pattern, placeholder in _RULES:
         printable = pattern.sub(placeholder, printable)
     return printable
+
+
+_CLICK_IDS = (
+    "gclid gclsrc dclid wbraid gbraid fbclid msclkid ttclid twclid li_fat_id yclid igshid "
+    "mc_eid _hsenc _hsmi vero_id rb_clickid s_cid epik irclickid ScCid"
+)
+CLICK_IDS = frozenset(_CLICK_IDS.split())
+"""Fields by which advertisers follow one click; never kept, only that there was one."""
 
 
 def kept_query(query: bytes, allowed: frozenset[str]) -> dict[str, str]:
@@ -54,11 +111,19 @@ def kept_query(query: bytes, allowed: frozenset[str]) -> dict[str, str]:
 
     Args:
         query: as in the scope, without ``?``; only its first 2,048 bytes are read.
-        allowed: names such as ``utm_source``.
+        allowed: names such as ``utm_source``; a click id is never kept, even if it is declared.
     """
     kept: dict[str, str] = {}
     for pair in query[:2_048].decode("latin-1").split("&"):
         name, _, value = pair.partition("=")
-        if name in allowed and value and name not in kept:
+        if name in allowed and value and name not in kept and name not in CLICK_IDS:
             kept[name] = scrubbed_value(value)
     return kept
+
+
+def has_click_id(query: bytes) -> bool:
+    """Whether an advertiser's click id stands in the query: the visit was paid for."""
+    if b"id=" not in query and b"braid=" not in query and b"_hs" not in query:
+        return False
+    pairs = query[:2_048].decode("latin-1").split("&")
+    return any(pair.partition("=")[0] in CLICK_IDS for pair in pairs)

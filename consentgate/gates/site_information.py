@@ -1,4 +1,4 @@
-"""Owns the two builders of the access record; each can reach only what its tier may use.
+"""Owns the builders of the access record; each can reach only what its tier may use.
 
 The operational builder's input has no address, agent, referrer, path or query in it: a leak
 there is a type error, not an oversight (LOG-01, LOG-04, LOG-15).
@@ -9,34 +9,27 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from functools import lru_cache
 
+from consentgate.domain.agents import Bot, Browser
 from consentgate.domain.record import Tier
-from consentgate.formats.paths import kept_query, scrubbed_path
+from consentgate.gates.origins import (
+    is_entry,
+    primary_language,
+    referrer_class,
+    referrer_host,
+)
 
 Record = dict[str, object]
 
 _METHODS = frozenset(
     ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "WS")
 )
-_SEARCH = ("google.", "bing.", "duckduckgo.", "ecosia.", "qwant.", "yahoo.", "yandex.", "baidu.")
-_SOCIAL = (
-    "facebook.",
-    "instagram.",
-    "linkedin.",
-    "reddit.",
-    "pinterest.",
-    "mastodon.",
-    "x.com",
-    "t.co",
-    "bsky.",
-)
-_AI = ("chatgpt.", "openai.", "claude.", "perplexity.", "gemini.google.", "copilot.microsoft.")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Operational:
-    """What may be written of any visit: the server's own facts."""
+    """What may be written of any visit: the server's own facts, and classes of the rest."""
 
     hour: str
     method: str
@@ -45,27 +38,46 @@ class Operational:
     bytes_out: int
     duration_us: int
     referrer_class: str
+    device: str
     is_entry: bool
+    is_suspect: bool
     signals: tuple[str, ...]
     version: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, kw_only=True)
 class Statistics:
     """What may be written in addition where the visitor granted statistics."""
 
     minute: str
     path: str
-    query: Mapping[str, str]
+    query: Mapping[str, str] | None = None
+    is_paid: bool = False
+    referrer_host: str = ""
+    country: str = ""
+    language: str = ""
+    browser: Browser | None = None
+    visitor: str = ""
+    event: str = ""
+    properties: Mapping[str, str] | None = None
+
+
+@dataclass(slots=True)
+class Machine:
+    """What may be written in addition of a declared machine: it is nobody."""
+
+    minute: str
+    path: str
     referrer_host: str
-    language: str
+    country: str
+    bot: Bot
 
 
 def operational_record(facts: Operational) -> Record:
     """Build the record of a visit whose visitor has not granted statistics (T0)."""
     record: Record = {
         "ts": facts.hour,
-        "tier": Tier.OPERATIONAL.value,
+        "tier": "T0",
         "v": facts.version,
         "method": facts.method,
         "route": facts.route,
@@ -73,7 +85,10 @@ def operational_record(facts: Operational) -> Record:
         "bytes": two_digits(facts.bytes_out),
         "dur_us": two_digits(facts.duration_us),
         "ref": facts.referrer_class,
+        "device": facts.device,
     }
+    if facts.is_suspect:
+        record["suspect"] = True
     if facts.is_entry:
         record["entry"] = True
     if facts.signals:
@@ -89,10 +104,46 @@ def statistics_record(facts: Operational, more: Statistics) -> Record:
     record["tier"] = Tier.STATISTICS.value
     record["path"] = more.path
     record["ref"] = more.referrer_host or facts.referrer_class
-    if more.query:
-        record["q"] = dict(more.query)
-    if more.language:
-        record["lang"] = more.language
+    if more.is_paid:
+        record["paid"] = True
+    browser = more.browser
+    for name, value in (
+        ("q", dict(more.query or ())),
+        ("country", more.country),
+        ("lang", more.language),
+        ("browser", browser.family if browser else ""),
+        ("bmaj", browser.major if browser else ""),
+        ("os", browser.os if browser else ""),
+        ("visitor", more.visitor),
+        ("event", more.event),
+        ("props", dict(more.properties or ())),
+    ):
+        if value:
+            record[name] = value
+    return record
+
+
+def longitudinal_record(facts: Operational, more: Statistics, subject: str) -> Record:
+    """Build the record of a visitor who agreed to be recognised across days (T2)."""
+    record = statistics_record(facts, more)
+    record["tier"] = Tier.LONGITUDINAL.value
+    record["subject"] = subject
+    return record
+
+
+def machine_record(facts: Operational, more: Machine) -> Record:
+    """Build the record of a declared machine (TB): no visitor, no entry, no signal."""
+    record = operational_record(facts)
+    for name in ("sig", "entry", "suspect", "device"):
+        record.pop(name, None)
+    record["ts"] = more.minute
+    record["tier"] = Tier.BOT.value
+    record["path"] = more.path
+    record["ref"] = more.referrer_host or facts.referrer_class
+    if more.country:
+        record["country"] = more.country
+    record["bot"] = more.bot.name
+    record["bot_kind"] = more.bot.kind
     return record
 
 
@@ -104,73 +155,41 @@ def method_name(method: str) -> str:
 def two_digits(number: int) -> int:
     """Keep two significant digits: enough for every percentile, too few for a fingerprint."""
     if number < 100:
-        return max(number, 0)
-    unit: int = 10 ** (len(str(number)) - 2)
-    return number // unit * unit
+        return number if number > 0 else 0
+    unit = 1
+    while number >= 100:
+        number //= 10
+        unit *= 10
+    return number * unit
 
 
+@lru_cache(512)
 def hour_of(at: int) -> str:
     """``2026-11-23T21Z``: the hour, UTC (LOG-08)."""
     return time.strftime("%Y-%m-%dT%HZ", time.gmtime(at))
 
 
+@lru_cache(512)
 def minute_of(at: int) -> str:
     """``2026-11-23T21:05Z``: the minute, UTC."""
     return time.strftime("%Y-%m-%dT%H:%MZ", time.gmtime(at))
 
 
-def referrer_host(referrer: str) -> str:
-    """The host a visit came from, never path or query; empty where there is none."""
-    if not referrer.startswith(("http://", "https://")):
-        return ""
-    try:
-        host = urlsplit(referrer[:2_048]).hostname or ""
-    except ValueError:
-        return ""
-    return host if len(host) <= 253 and host.isprintable() else ""
-
-
-def referrer_class(host: str, own_host: str) -> str:
-    """What kind of place a visit came from: none, internal, search, social, ai or external."""
-    if not host:
-        return "none"
-    if host == own_host.rpartition("]")[2].partition(":")[0].lower():
-        return "internal"
-    for words, name in ((_AI, "ai"), (_SEARCH, "search"), (_SOCIAL, "social")):
-        if any(word in f"{host}." for word in words):
-            return name
-    return "external"
-
-
-def is_entry(site: str, destination: str, kind: str) -> bool:
-    """Whether a visit begins here, judged without any identifier.
-
-    Args:
-        site: ``Sec-Fetch-Site``.
-        destination: ``Sec-Fetch-Dest``; empty where the browser sends none.
-        kind: class of the referrer.
-    """
-    if destination and destination != "document":
-        return False
-    if site:
-        return site in ("none", "cross-site")
-    return kind not in ("internal",)
-
-
-def primary_language(accept_language: str) -> str:
-    """The primary subtag of the first wish, such as ``de``; empty where it is none."""
-    tag = accept_language[:16].partition(",")[0].partition(";")[0].partition("-")[0].strip().lower()
-    return tag if 2 <= len(tag) <= 3 and tag.isascii() and tag.isalpha() else ""
-
-
-def statistics_of(
-    *, at: int, path: str, query: bytes, allowed: frozenset[str], referrer: str, language: str
-) -> Statistics:
-    """Minimise what T1 may say of a visit."""
-    return Statistics(
-        minute=minute_of(at),
-        path=scrubbed_path(path),
-        query=kept_query(query, allowed),
-        referrer_host=referrer_host(referrer),
-        language=primary_language(language),
-    )
+__all__ = [
+    "Machine",
+    "Operational",
+    "Record",
+    "Statistics",
+    "hour_of",
+    "is_entry",
+    "longitudinal_record",
+    "machine_record",
+    "method_name",
+    "minute_of",
+    "operational_record",
+    "primary_language",
+    "referrer_class",
+    "referrer_host",
+    "statistics_record",
+    "two_digits",
+]

@@ -1,0 +1,91 @@
+"""Owns where a visit came from: the referrer's class and host, and whether a visit begins."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from urllib.parse import urlsplit
+
+_CLASSES = {
+    "ai": "chatgpt.com chat.openai.com openai.com claude.ai perplexity.ai gemini.google.com "
+    "copilot.microsoft.com you.com poe.com deepseek.com mistral.ai phind.com",
+    "search": "google bing.com duckduckgo.com ecosia.org qwant.com yahoo yandex baidu.com "
+    "startpage.com search.brave.com kagi.com naver.com seznam.cz sogou.com mojeek.com",
+    "social": "facebook.com instagram.com linkedin.com lnkd.in reddit.com pinterest "
+    "x.com t.co twitter.com bsky.app threads.net tiktok.com youtube.com vk.com whatsapp.com "
+    "telegram.org t.me discord.com news.ycombinator.com mastodon.social snapchat.com",
+}
+_BY_DOMAIN = {
+    domain: name
+    for name, domains in _CLASSES.items()
+    for domain in domains.split()
+    if "." in domain
+}
+_BY_BRAND = {
+    brand: name for name, brands in _CLASSES.items() for brand in brands.split() if "." not in brand
+}
+_COUNTRY_END = re.compile(r"(?:^|\.)([a-z]+)\.(?:[a-z]{2,3}|co\.[a-z]{2}|com\.[a-z]{2})$")
+"""``google.co.uk``, ``search.yahoo.com``: a brand under any country's ending."""
+
+
+@lru_cache(2_048)
+def referrer_host(referrer: str) -> str:
+    """The host a visit came from, never path or query; empty where there is none."""
+    if not referrer.startswith(("http://", "https://")):
+        return ""
+    try:
+        host = urlsplit(referrer[:2_048]).hostname or ""
+    except ValueError:
+        return ""
+    return host if _is_name(host) else ""
+
+
+_HOST = re.compile(r"(?=.{1,253}$)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*\.?")
+_ADDRESS = re.compile(r"[\d.]+|[0-9a-f:]*:[0-9a-f:.]*")
+
+
+def _is_name(host: str) -> bool:
+    """Whether it names a site: an address, or what is no host, would say who came."""
+    return bool(_HOST.fullmatch(host)) and not _ADDRESS.fullmatch(host)
+
+
+@lru_cache(2_048)
+def referrer_class(host: str, own_host: str) -> str:
+    """What kind of place a visit came from: none, internal, search, social, ai or external."""
+    if not host:
+        return "none"
+    if host == own_host.rpartition("]")[2].partition(":")[0].lower():
+        return "internal"
+    labels = host.rstrip(".").split(".")
+    for start in range(len(labels)):
+        known = _BY_DOMAIN.get(".".join(labels[start:]))
+        if known is not None:
+            return known
+    brand = _COUNTRY_END.search(host)
+    return _BY_BRAND.get(brand[1], "external") if brand is not None else "external"
+
+
+def is_entry(site: str, destination: str, kind: str, accept: str = "text/html") -> bool:
+    """Whether a visit begins here, judged without any identifier.
+
+    Args:
+        site: ``Sec-Fetch-Site``.
+        destination: ``Sec-Fetch-Dest``; empty where the browser sends none.
+        kind: class of the referrer.
+        accept: ``Accept``, which tells a page where the browser sends no ``Sec-Fetch-Dest``.
+    """
+    if destination:
+        if destination != "document":
+            return False
+    elif "text/html" not in accept:
+        return False
+    if site:
+        return site in ("none", "cross-site")
+    return kind != "internal"
+
+
+@lru_cache(1_024)
+def primary_language(accept_language: str) -> str:
+    """The primary subtag of the first wish, such as ``de``; empty where it is none."""
+    tag = accept_language[:16].partition(",")[0].partition(";")[0].partition("-")[0].strip().lower()
+    return tag if 2 <= len(tag) <= 3 and tag.isascii() and tag.isalpha() else ""

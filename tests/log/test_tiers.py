@@ -1,0 +1,362 @@
+"""Which facts of a visit reach the site log, by what the visitor decided."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from consentgate.asgi.site_log import SiteLog, route_of
+from consentgate.domain.choices import Choice
+from consentgate.domain.record import FIELDS, NAMES, NEVER, Tier, names_of
+from consentgate.domain.regimes import UNKNOWN
+from consentgate.formats.client_hints import hinted_browser
+from consentgate.gates.origins import is_entry, referrer_class, referrer_host
+from consentgate.gates.plan import Plan
+from consentgate.gates.site_information import Operational, operational_record, two_digits
+from consentgate.gates.visit import Visit
+from tests.policies import SHOP
+
+NOW = 1_790_000_000
+ADDRESS = "203.0.113.77"
+FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:127.0) Gecko/20100101 Firefox/127.0"
+GRANTED = Choice(made_at=NOW - 60, purposes={"statistics": True}, id="id-of-the-choice")
+HEADERS = {
+    "host": "shop.example",
+    "user-agent": FIREFOX,
+    "accept": "text/html,*/*",
+    "accept-language": "de-CH,de;q=0.9",
+    "referer": "https://www.google.com/search?q=jane+doe",
+    "cookie": "session=s3cr3t",
+    "authorization": "Bearer s3cr3t",
+}
+
+
+class Kept:
+    """A sink that remembers."""
+
+    def __init__(self) -> None:
+        self.records: list[dict[str, Any]] = []
+
+    def write(self, record: Mapping[str, object]) -> None:
+        self.records.append(dict(record))
+
+    def close(self) -> None:
+        pass
+
+
+class FixedReader:
+    """Reads one choice from any token."""
+
+    def __init__(self, choice: Choice | None) -> None:
+        self.choice = choice
+
+    def read(self, tokens: list[bytes], now: int) -> Choice | None:
+        return self.choice
+
+
+def visit_of(
+    headers: Mapping[str, str] = HEADERS,
+    *,
+    choice: Choice | None = None,
+    path: str = "/products/12345",
+    query: bytes = b"utm_source=news&email=jane%40example.com&gclid=77",
+    policy: Any = SHOP,
+) -> Visit:
+    sent = dict(headers)
+    if choice is not None:
+        sent["cookie"] = sent.get("cookie", "") + "; choices=token"
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "scheme": "http",
+        "path": path,
+        "query_string": query,
+        "client": (ADDRESS, 4711),
+        "headers": [(name.encode(), value.encode("latin-1")) for name, value in sent.items()],
+    }
+    plan = Plan(policy)
+    visit = Visit(scope, plan, FixedReader(choice), UNKNOWN, NOW)  # type: ignore[arg-type]
+    visit.status = 200
+    visit.bytes_out = 12_345
+    visit.scope["route"] = SimpleNamespace(path="/products/{id}")
+    return visit
+
+
+def record_of(visit: Visit, *, policy: Any = SHOP, country: str = "CH") -> dict[str, Any]:
+    sink = Kept()
+    SiteLog(policy, sink, country_of=lambda _: country).note(visit, 5_432_100)
+    assert len(sink.records) <= 1
+    return sink.records[0] if sink.records else {}
+
+
+@pytest.mark.requirement("LOG-01", "LOG-04", "LOG-08")
+def test_without_a_choice_the_line_is_operational() -> None:
+    """T0: hour, route, status and classes; nothing that tells one visitor from another."""
+    assert record_of(visit_of()) == {
+        "ts": "2026-09-21T14Z",
+        "tier": "T0",
+        "v": "2026-11-01",
+        "method": "GET",
+        "route": "/products/{id}",
+        "status": 200,
+        "bytes": 12_000,
+        "dur_us": 5_400,
+        "ref": "search",
+        "device": "desktop",
+        "entry": True,
+    }
+
+
+@pytest.mark.requirement("LOG-01", "LOG-04", "LOG-14")
+def test_with_a_grant_the_line_says_more_and_still_no_person() -> None:
+    """T1: minute, scrubbed path, declared query, host of the referrer, country, families."""
+    record = record_of(visit_of(choice=GRANTED))
+    assert record == {
+        "ts": "2026-09-21T14:13Z",
+        "tier": "T1",
+        "v": "2026-11-01",
+        "method": "GET",
+        "route": "/products/{id}",
+        "path": "/products/{n}",
+        "q": {"utm_source": "news"},
+        "paid": True,
+        "status": 200,
+        "bytes": 12_000,
+        "dur_us": 5_400,
+        "ref": "www.google.com",
+        "country": "CH",
+        "lang": "de",
+        "browser": "Firefox",
+        "bmaj": "127",
+        "os": "Linux",
+        "device": "desktop",
+        "entry": True,
+    }
+
+
+def decisions() -> Iterator[Any]:
+    for name, choice in (
+        ("silent", None),
+        ("granted", GRANTED),
+        ("refused", replace(GRANTED, purposes={"statistics": False})),
+    ):
+        for signal in ("", "sec-gpc", "dnt"):
+            for agent in (FIREFOX, "Googlebot/2.1 (+http://www.google.com/bot.html)"):
+                yield pytest.param(choice, signal, agent, id=f"{name}-{signal}-{agent[:6]}")
+
+
+@pytest.mark.requirement("LOG-01", "LOG-04", "LOG-15", "LOG-19")
+@pytest.mark.parametrize(("choice", "signal", "agent"), list(decisions()))
+def test_a_line_holds_what_its_tier_may_and_no_more(
+    choice: Choice | None, signal: str, agent: str
+) -> None:
+    """For every decision: the tier is stated, its fields bound it, and no raw fact is in it."""
+    headers = {**HEADERS, "user-agent": agent, **({signal: "1"} if signal else {})}
+    record = record_of(visit_of(headers, choice=choice))
+    tier = Tier(record["tier"])
+    is_bot = agent.startswith("Google")
+    is_granted = choice is GRANTED and not signal
+    assert tier is (Tier.BOT if is_bot else Tier.STATISTICS if is_granted else Tier.OPERATIONAL)
+    assert set(record) <= names_of(tier)
+    text = json.dumps(record)
+    for raw in (ADDRESS, agent, "s3cr3t", "jane", "gclid", "/search", "4711", "id-of-the-choice"):
+        assert raw not in text
+
+
+@pytest.mark.requirement("LOG-15")
+def test_a_signal_is_counted_and_nothing_else() -> None:
+    """GPC and DNT leave the flag, in the operational line."""
+    record = record_of(visit_of({**HEADERS, "sec-gpc": "1"}, choice=GRANTED))
+    assert record["tier"] == "T0"
+    assert record["sig"] == ["gpc"]
+
+
+def test_signals_can_be_left_out_altogether() -> None:
+    """``signals_mode = "drop"`` writes no line at all."""
+    policy = replace(SHOP, log=replace(SHOP.log, signals_mode="drop"))
+    assert record_of(visit_of({**HEADERS, "dnt": "1"}), policy=policy) == {}
+
+
+def test_a_machine_is_nobody() -> None:
+    """TB: its listed name and class, no entry, no language."""
+    record = record_of(visit_of({**HEADERS, "user-agent": "GPTBot/1.2 (+https://openai.com)"}))
+    assert (record["tier"], record["bot"], record["bot_kind"]) == ("TB", "GPTBot", "ai-crawler")
+    assert not {"entry", "lang", "browser", "device", "sig"} & set(record)
+
+
+def test_what_cannot_be_minimised_leaves_the_least() -> None:
+    """A failing builder writes the status and that it failed, nothing of the visit."""
+
+    def broken(visit: Visit) -> str:
+        raise RuntimeError("203.0.113.77")
+
+    sink = Kept()
+    SiteLog(SHOP, sink, country_of=broken).note(visit_of(choice=GRANTED), 1)
+    assert sink.records == [
+        {"ts": "2026-09-21T14Z", "tier": "T0", "v": "2026-11-01", "status": 200, "err": "min"}
+    ]
+
+
+@pytest.mark.parametrize("code", ["", "ZZ", "1", "Z"])
+def test_an_unknown_place_is_no_country(code: str) -> None:
+    """Only a country is written, and only where it is known."""
+    assert "country" not in record_of(visit_of(choice=GRANTED), country=code)
+
+
+@pytest.mark.requirement("LOG-14")
+def test_a_state_or_city_is_cut_to_its_country() -> None:
+    """A regime such as US-CA leaves US."""
+    assert record_of(visit_of(choice=GRANTED), country="US-CA")["country"] == "US"
+
+
+@pytest.mark.requirement("LOG-15")
+def test_the_operational_builder_cannot_reach_a_visitor() -> None:
+    """Its input has no field for one, so there is nothing to leak."""
+    known = {field.name for field in dataclasses.fields(Operational)}
+    assert known == {
+        "hour",
+        "method",
+        "route",
+        "status",
+        "bytes_out",
+        "duration_us",
+        "referrer_class",
+        "device",
+        "is_entry",
+        "is_suspect",
+        "signals",
+        "version",
+    }
+    with pytest.raises(AttributeError):
+        Operational(*[""] * 12).address = ADDRESS  # type: ignore[attr-defined, arg-type]
+
+
+@pytest.mark.slow
+@pytest.mark.requirement("LOG-15")
+def test_a_leak_is_a_type_error(tmp_path: Path) -> None:
+    """mypy refuses code that hands the operational builder what only T1 may use."""
+    code = tmp_path / "leak.py"
+    code.write_text(
+        "from consentgate.gates.site_information import Statistics, operational_record\n"
+        'operational_record(Statistics(minute="", path=""))\n',
+        encoding="utf-8",
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", str(code)], capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert 'expected "Operational"' in done.stdout
+
+
+def test_every_written_field_is_in_the_table() -> None:
+    """The table is whole: unique names, each with a tier, a purpose and a minimiser."""
+    assert len(set(NAMES)) == len(NAMES)
+    for field in FIELDS:
+        assert field.tiers
+        assert field.purpose
+        assert field.minimiser
+    assert not {name.lower() for name in NEVER} & {name for name in NAMES}
+    facts = Operational("h", "GET", "/", 200, 1, 1, "none", "desktop", True, True, ("gpc",), "v")
+    assert set(operational_record(facts)) <= names_of(Tier.OPERATIONAL)
+
+
+@pytest.mark.parametrize(
+    ("host", "kind"),
+    [
+        ("", "none"),
+        ("shop.example", "internal"),
+        ("www.google.co.uk", "search"),
+        ("duckduckgo.com", "search"),
+        ("news.ycombinator.com", "social"),
+        ("t.co", "social"),
+        ("netflix.com", "external"),
+        ("bestgoogle.com", "external"),
+        ("chatgpt.com", "ai"),
+        ("gemini.google.com", "ai"),
+        ("partner.example", "external"),
+    ],
+)
+def test_referrers_in_classes(host: str, kind: str) -> None:
+    """Whole labels are compared: netflix.com is not x.com."""
+    assert referrer_class(host, "shop.example:8000") == kind
+
+
+@pytest.mark.requirement("LOG-01")
+@pytest.mark.parametrize(
+    "referrer",
+    [
+        "http://192.0.2.7/x",
+        "http://[2001:db8::1]/",
+        "http://jane@",
+        "about:blank",
+        "http://a b/",
+        "x",
+    ],
+)
+def test_a_referrer_that_names_no_site_is_none(referrer: str) -> None:
+    """Addresses and broken referrers leave nothing."""
+    assert referrer_host(referrer) == ""
+
+
+@pytest.mark.parametrize(
+    ("site", "destination", "kind", "accept", "begins"),
+    [
+        ("none", "document", "none", "", True),
+        ("cross-site", "document", "search", "", True),
+        ("same-origin", "document", "internal", "", False),
+        ("none", "image", "none", "", False),
+        ("", "", "none", "text/html", True),
+        ("", "", "internal", "text/html", False),
+        ("", "", "none", "image/png", False),
+    ],
+)
+def test_a_visit_begins_without_an_identifier(
+    site: str, destination: str, kind: str, accept: str, begins: bool
+) -> None:
+    """Browsers say themselves where a visit begins."""
+    assert is_entry(site, destination, kind, accept) is begins
+
+
+def test_hints_spare_the_parser() -> None:
+    """Chromium says family, version and system by itself."""
+    brands = '"Not A;Brand";v="99", "Chromium";v="126", "Google Chrome";v="126"'
+    found = hinted_browser(brands, '"macOS"')
+    assert found is not None
+    assert (found.family, found.major, found.os) == ("Chrome", "126", "Mac OS X")
+    assert hinted_browser("", "") is None
+    assert hinted_browser('"x"; v="1"', '"Windows"') is None
+
+
+@pytest.mark.parametrize("number", [-5, 0, 7, 99, 100, 12_345, 987_654_321])
+def test_two_digits_are_enough(number: int) -> None:
+    """Sizes and durations keep their magnitude and lose their fingerprint."""
+    kept = two_digits(number)
+    assert kept <= max(number, 0)
+    assert len(str(kept).rstrip("0")) <= 2
+    assert re.fullmatch(r"\d+", str(kept))
+
+
+@pytest.mark.requirement("LOG-17")
+@pytest.mark.parametrize(
+    ("scope", "status", "route"),
+    [
+        ({"route": SimpleNamespace(path="/u/{id}")}, 200, "/u/{id}"),
+        ({"path_template": "/u/{id:int}"}, 200, "/u/{id:int}"),
+        ({"path": "/users/jane"}, 200, "/users/{id}"),
+        ({"path": "/jane-doe"}, 404, "(unmatched)"),
+        ({"path": "/jane-doe", "router": object()}, 200, "(unmatched)"),
+    ],
+)
+def test_a_route_is_a_template(scope: dict[str, Any], status: int, route: str) -> None:
+    """Never the address of a page that a visitor may have made up."""
+    assert route_of(scope, status) == route

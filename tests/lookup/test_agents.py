@@ -1,0 +1,144 @@
+"""What is made of a User-Agent: machines are found, people are not taken for them."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from consentgate.domain.agents import Bot, Browser, Device
+from consentgate.lookup.agents import Agents, device_of
+from consentgate.lookup.bots import UNLISTED, BotList, is_tool, tree_pattern
+
+CORPORA = Path(__file__).parent.parent / "corpora"
+CHROME = (
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
+    "Chrome/126.0.0.0 Safari/537.36"
+)
+IPHONE = (
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 "
+    "(KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1"
+)
+TABLET = (
+    "Mozilla/5.0 (Linux; Android 14; SM-X710) AppleWebKit/537.36 (KHTML, like Gecko) "
+    "Chrome/126.0.0.0 Safari/537.36"
+)
+
+
+@pytest.fixture(scope="module")
+def agents() -> Agents:
+    return Agents()
+
+
+def lines(name: str) -> list[str]:
+    text = (CORPORA / name).read_text(encoding="utf-8")
+    return [line for line in text.splitlines() if line and not line.startswith("#")]
+
+
+@pytest.mark.parametrize(
+    ("agent", "bot"),
+    [
+        ("Googlebot/2.1 (+http://www.google.com/bot.html)", Bot("Googlebot", "search-engine")),
+        ("Mozilla/5.0 (compatible; bingbot/2.0)", Bot("bingbot", "search-engine")),
+        ("Mozilla/5.0 AppleWebKit/537.36 (compatible; GPTBot/1.2)", Bot("GPTBot", "ai-crawler")),
+        ("curl/8.5.0", Bot("curl", "http-library")),
+        ("Mozilla/5.0 (compatible; NewThing/1.0; +https://new.example)", UNLISTED),
+        ("jane.doe@example.com crawler", UNLISTED),
+    ],
+)
+def test_a_declared_machine_is_named_by_the_list(agents: Agents, agent: str, bot: Bot) -> None:
+    """The name comes from the list; what a machine calls itself is never repeated."""
+    found = agents.looks(agent).bot
+    assert found is not None
+    assert (found.name.lower(), found.kind) == (bot.name.lower(), bot.kind)
+
+
+@pytest.mark.parametrize(
+    "agent",
+    [
+        CHROME,
+        IPHONE,
+        "Mozilla/5.0 (Linux; Android 6.0; CUBOT_NOTE_S) AppleWebKit/537.36 Chrome/71.0 Mobile",
+        "Mozilla/5.0 (Linux; Android 13; Spider 8) AppleWebKit/537.36 Chrome/124.0 Safari/537.36",
+        "Mozilla/5.0 (Linux; Android 4.4.2; Discovery II) AppleWebKit/537.36 Chrome/81.0 Mobile",
+        "Lynx/2.8.9rel.1 libwww-FM/2.14 SSL-MM/1.4.1",
+    ],
+)
+def test_a_phone_named_like_a_machine_is_a_phone(agents: Agents, agent: str) -> None:
+    """A model between the brackets of Android says nothing of machines."""
+    assert agents.looks(agent).bot is None
+    assert not agents.looks(agent).is_tool
+
+
+def test_no_browser_is_taken_for_a_machine(agents: Agents) -> None:
+    """0 false positives on the public lists of people's browsers."""
+    wrong = [line for line in lines("browsers.txt") if agents.bot(line) or is_tool(line)]
+    assert wrong == []
+
+
+def test_machines_of_the_list_are_found(agents: Agents) -> None:
+    """At least 95 % of what the public list of machines holds."""
+    machines = lines("bots.txt")
+    found = [line for line in machines if agents.bot(line) or is_tool(line)]
+    assert len(found) / len(machines) >= 0.99
+
+
+def test_a_nameless_tool_is_no_bot(agents: Agents) -> None:
+    """What is no browser and declares nothing stays in the strictest tier."""
+    looks = agents.looks("JaneDoe/1.0")
+    assert looks.bot is None
+    assert looks.is_tool
+
+
+@pytest.mark.parametrize(
+    ("agent", "device"),
+    [
+        (CHROME, Device.DESKTOP),
+        (IPHONE, Device.MOBILE),
+        (TABLET, Device.TABLET),
+        ("Mozilla/5.0 (Linux; Tizen 5.0) AppleWebKit/538.1 SamsungBrowser/1 TV", Device.OTHER),
+        ("", Device.OTHER),
+    ],
+)
+def test_devices_in_four_words(agent: str, device: Device) -> None:
+    """The class of device needs no parser."""
+    assert device_of(agent) is device
+
+
+def test_a_browser_is_a_family_a_major_version_and_a_system(agents: Agents) -> None:
+    """What T1 keeps of an agent is three words."""
+    assert agents.browser(CHROME) == Browser("Chrome", "126", "Windows")
+    assert agents.browser(IPHONE) == Browser("Mobile Safari", "17", "iOS")
+
+
+@given(st.text(max_size=700))
+def test_any_agent_has_an_answer(agent: str) -> None:
+    """No text raises, and no answer repeats the text."""
+    one = AGENTS.looks(agent)
+    assert one.device in Device
+    assert AGENTS.browser(agent).major.isdigit() or not AGENTS.browser(agent).major
+
+
+AGENTS = Agents()
+
+
+def test_a_megabyte_of_agent_costs_what_512_characters_cost() -> None:
+    """Only 512 characters are looked at, so no agent is slow."""
+    bots = BotList.shipped()
+    started = time.perf_counter()
+    for text in ("(" * 1_000_000, "a@" * 500_000, "Android" * 100_000, "Mozilla/5.0 (" * 80_000):
+        bots.find(text)
+        is_tool(text)
+    assert time.perf_counter() - started < 0.5
+
+
+@given(st.lists(st.text(alphabet="abc./(", min_size=1, max_size=6), min_size=1, max_size=12))
+def test_the_tree_finds_what_a_plain_search_finds(texts: list[str]) -> None:
+    """One pattern for many texts matches exactly where one of them stands."""
+    pattern = re.compile(tree_pattern(texts))
+    for probe in ("".join(texts), "cab", "a.b/(c", "b"):
+        assert (pattern.search(probe) is not None) == any(text in probe for text in texts)
