@@ -24,7 +24,7 @@ from consentgate.asgi.rate import RateLimit
 from consentgate.asgi.routes import Routes
 from consentgate.asgi.same_origin import safe_next
 from consentgate.asgi.settings import signing_keys
-from consentgate.asgi.site_log import SiteLog, country_of_regime, no_country
+from consentgate.asgi.site_log import SiteLog
 from consentgate.asgi.state import compact, short_state_of, state_of
 from consentgate.domain.choices import Choice
 from consentgate.domain.meaning import Meaning
@@ -74,8 +74,7 @@ class House:
             self.meanings,
             self.plan.meaning,
         )
-        country_of = no_country if policy.regimes.fixed else country_of_regime
-        self.site_log = SiteLog.open(policy, country_of=country_of)
+        self.site_log = SiteLog.open(policy, country_of=self._country_of)
         self.routes = Routes(self)
         self.counts: Counter[str] = Counter()
         """How often something was refused or went wrong; names only, no visitors."""
@@ -137,6 +136,14 @@ class House:
     def regime_of(self, scope: Scope) -> Regime:
         """The rules of the visitor's place; the strictest where it is not known."""
         return self.placing.regime_of(scope, int(self._clock()))
+
+    def _country_of(self, visit: Visit) -> str:
+        """The country of a visit, for the site log alone; empty where it is not known."""
+        try:
+            return self.placing.place_of(visit.scope).country
+        except Exception:
+            self.failed("place", "the record names no country")
+            return ""
 
     def subject_of(self, choice_id: str) -> str:
         """The keyed reference under which the ledger keeps a grant; empty for a refusal."""

@@ -13,6 +13,7 @@ from consentgate.domain.policy import Policy
 from consentgate.domain.record import SCHEMA, Tier
 from consentgate.formats.client_hints import hinted_browser
 from consentgate.formats.paths import has_click_id, kept_query, scrubbed_path
+from consentgate.formats.templates import Templates
 from consentgate.gates.origins import is_entry, primary_language, referrer_class, referrer_host
 from consentgate.gates.site_information import (
     Machine,
@@ -44,11 +45,6 @@ def no_country(visit: Visit) -> str:
     return ""
 
 
-def country_of_regime(visit: Visit) -> str:
-    """The country whose rules the visit came under: ``US`` of ``US-CA``."""
-    return visit.outcome.regime.code
-
-
 class SiteLog:
     """Writes one access record a visit, as much as the visitor's decision permits."""
 
@@ -63,6 +59,7 @@ class SiteLog:
         self._settings = policy.log
         self._version = policy.version
         self._sink = sink
+        self._templates = Templates(policy.log.routes)
         self._queries = frozenset(policy.log.query_fields)
         self._names = frozenset(policy.log.fields)
         self._agents = agents or Agents()
@@ -106,7 +103,7 @@ class SiteLog:
         facts = Operational(
             hour_of(visit.now // 3_600 * 3_600),
             "WS" if scope["type"] == "websocket" else method_name(scope["method"]),
-            route_of(scope, visit.status),
+            route_of(scope, self._templates),
             visit.status,
             visit.bytes_out,
             duration_us,
@@ -218,25 +215,22 @@ def _signals(visit: Visit) -> tuple[str, ...]:
     return tuple(n for n, is_set in (("gpc", signals.gpc), ("dnt", signals.dnt)) if is_set)
 
 
-_UNMATCHED = "(unmatched)"
-_NO_PAGE = frozenset((400, 403, 404, 405, 410))
+_NONE_DECLARED = Templates(())
 
 
-def route_of(scope: Mapping[str, Any], status: int = 200) -> str:
+def route_of(scope: Mapping[str, Any], declared: Templates = _NONE_DECLARED) -> str:
     """The template of the route that answered, never the address.
 
-    Starlette, FastAPI (``route``) and Litestar (``path_template``) leave it in the scope. Without
-    one it is the scrubbed path of a page that is there, and ``(unmatched)`` of one that is not:
-    a stranger may have written anything into that.
+    Starlette, FastAPI (``route``) and Litestar (``path_template``) leave it in the scope; for
+    other frameworks the policy declares templates. Without one nothing is claimed: a stranger
+    may have written anything into the address.
     """
     route = scope.get("route")
     template = getattr(route, "path_format", None) or getattr(route, "path", None)
     template = template or scope.get("path_template")
     if isinstance(template, str) and template:
         return template[:256]
-    if status in _NO_PAGE or "router" in scope:
-        return _UNMATCHED
-    return scrubbed_path(scope["path"])
+    return declared.find(scope.get("path", "/"))
 
 
-__all__ = ["SCHEMA", "CountryOf", "SiteLog", "country_of_regime", "no_country", "route_of"]
+__all__ = ["SCHEMA", "CountryOf", "SiteLog", "no_country", "route_of"]

@@ -226,6 +226,8 @@ class LogSettings:
         "utm_term",
         "page",
     )
+    routes: tuple[str, ...] = ()
+    """Templates such as ``/products/{id}`` for apps whose framework does not name its routes."""
     events: tuple[str, ...] = ()
     """Declared feature-interest events (a closed set)."""
     event_retention_days: int = 90

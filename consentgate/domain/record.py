@@ -61,7 +61,7 @@ FIELDS: tuple[Field, ...] = (
     Field("tier", _ALL, "why there are these fields and no others", "T0, T1, T2 or TB"),
     Field("v", _ALL, "which policy decided", "the policy's label"),
     Field("method", _ALL, "how the page was asked for", "unknown methods are _OTHER"),
-    Field("route", _ALL, "which page or feature", "the route's template; else the scrubbed path"),
+    Field("route", _ALL, "which page or feature", "the template, never the address"),
     Field("path", _NAMED, "which page exactly", "no query; what identifies is replaced"),
     Field("q", _GRANTED, "which campaign", "declared query fields, scrubbed", Kind.TABLE),
     Field("paid", _GRANTED, "whether an advertisement led here", "a click id was there", _FLAG),

@@ -10,6 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from consentgate.formats.templates import TEMPLATE
+
 
 def _printable(text: str) -> str:
     if any(ord(char) < 32 and char not in "\n\t" for char in text) or "\x7f" in text:
@@ -108,6 +110,7 @@ class LogTable(_Table):
     access_log: Literal["mute", "minimise", "leave"] = "mute"
     durability: Literal["line", "batch"] = "line"
     query_fields: list[Line] | None = None
+    routes: list[Annotated[str, Field(pattern=TEMPLATE)]] = []
     events: list[Slug] = []
     event_retention_days: Annotated[int, Field(ge=1, le=760)] = 90
     count_retention_days: Annotated[int, Field(ge=1, le=760)] = 760

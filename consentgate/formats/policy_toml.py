@@ -558,6 +558,6 @@ def _log_settings(table: PolicyTable) -> LogSettings:
     query = values.pop("query_fields")
     if query is not None:
         values["query_fields"] = tuple(query)
-    for name in ("fields", "events"):
+    for name in ("fields", "events", "routes"):
         values[name] = tuple(values[name])
     return LogSettings(**values)
