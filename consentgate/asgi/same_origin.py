@@ -37,14 +37,16 @@ def _names_host(origin: bytes, host: bytes, scheme: str) -> bool:
     except ValueError:
         return False
     allowed = ("http", "https") if scheme == "http" else ("https",)
-    if parts.scheme not in allowed or parts.path or parts.query or not parts.hostname:
+    has_more = parts.path or parts.query or parts.fragment or "@" in parts.netloc
+    if parts.scheme not in allowed or has_more or not parts.hostname:
         return False
-    defaults = {"http": 80, "https": 443}
-    name = parts.hostname if port in (None, defaults[parts.scheme]) else f"{parts.hostname}:{port}"
+    name = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    default = _DEFAULT_PORTS[parts.scheme]
     given = host.decode("latin-1").lower()
-    return given in (name, f"{parts.hostname}:{port or defaults[parts.scheme]}")
+    return given == f"{name}:{port or default}" or (given == name and port in (None, default))
 
 
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 _PATH = re.compile(r"/(?![/\\])[A-Za-z0-9\-._~!$&'()*+,;=:@%/?]*")
 MAX_NEXT_CHARS = 2_048
 
