@@ -354,7 +354,7 @@ def answer(house: House, visit: Visit, act: Act, choice: Choice, *, is_json: boo
     outcome = house.plan.outcome(
         visit.outcome.regime, visit.signals, choice, visit.now, is_minor=visit.is_minor
     )
-    root = visit.scope.get("root_path", "")
+    root = visit.root_path
     response: Response
     token = house.reader.codec.sign(choice, house.plan.meaning)
     if is_json:

@@ -108,8 +108,7 @@ class ConsentGate:
         except Exception:
             house.failed("visit", "the request is served as that of an unknown visitor")
             visit = self._read(_unread(scope))
-        root_path = scope.get("root_path", "")
-        consent = Consent(visit, root_path + house.prefix)
+        consent = Consent(visit, visit.root_path + house.prefix)
         inner = visit.scope
         extensions = inner.get("extensions")
         if extensions and any(name in extensions for name in FILE_MESSAGES):

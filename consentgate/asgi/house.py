@@ -177,8 +177,7 @@ class House:
         self, visit: Visit, *, source: str = "banner", problem: str = "", page_language: str = ""
     ) -> View:
         """What the pages need to know of a visit; ``page_language`` is the page's own (COL-14)."""
-        scope = visit.scope
-        root = scope.get("root_path", "") + self.prefix
+        root = visit.root_path + self.prefix
         is_shared = source == "banner" and self.plan.shared_outcome is not None
         outcome = visit.page_outcome if is_shared else visit.outcome
         return View(

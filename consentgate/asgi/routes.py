@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
-from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.types import Receive, Send
+from starlette.responses import JSONResponse, Response
+from starlette.types import Message, Receive, Send
 
 from consentgate.asgi.assets import assets
 from consentgate.asgi.bodies import BodyProblem
@@ -55,7 +55,9 @@ class Routes:
     def _handler(self, rest: str) -> Handler:
         async def handle(visit: Visit, receive: Receive, send: Send) -> None:
             response = await self._answer(rest, visit, receive)
-            await response(visit.scope, receive, send)
+            await response(
+                visit.scope, receive, _bodiless(send) if visit.scope["method"] == "HEAD" else send
+            )
 
         return handle
 
@@ -67,7 +69,7 @@ class Routes:
             if not methods:
                 raise BodyProblem(404, "not_found", "there is nothing at this address")
             if answer is None:
-                raise BodyProblem(405, "method_not_allowed", f"expected {', '.join(methods)}")
+                raise BodyProblem(405, "method_not_allowed", f"expected {_allowed(methods)}")
             response = await answer(visit, receive)
         except BodyProblem as problem:
             response = self._problem(visit, problem, methods)
@@ -88,7 +90,7 @@ class Routes:
         """A page for a form, problem details (RFC 9457) for everything else."""
         self._house.count(problem.code)
         is_form = visit.header(b"content-type").startswith("application/x-www-form-urlencoded")
-        headers = {"allow": ", ".join(methods)} if problem.status == 405 else {}
+        headers = {"allow": _allowed(methods)} if problem.status == 405 else {}
         if problem.status == 429:
             headers["retry-after"] = "60"
         if is_form and visit.scope["method"] == "POST" and problem.status != 500:
@@ -135,7 +137,7 @@ class Routes:
         name = visit.path[len(self._prefix) + len("/assets/") :]
         asset = assets().get(name)
         if asset is None:
-            return PlainTextResponse("not found", 404)
+            raise BodyProblem(404, "not_found", "there is nothing at this address")
         media_type, body = asset
         return Response(body, 200, {"cache-control": IMMUTABLE}, media_type=media_type)
 
@@ -144,3 +146,19 @@ def _asked_language(visit: Visit) -> str:
     """The language that the address asks for (``?lang=cs``), so that a link keeps the page's."""
     found = _LANGUAGE.search(visit.scope.get("query_string", b"")[:_MOST_QUERY])
     return found[1].decode("ascii") if found else ""
+
+
+def _allowed(methods: Mapping[str, Answer]) -> str:
+    """The value of ``Allow``: HEAD is answered wherever GET is."""
+    return ", ".join(methods).replace("GET", "GET, HEAD")
+
+
+def _bodiless(send: Send) -> Send:
+    """Send the same headers and no body (RFC 9110 9.3.2)."""
+
+    async def head(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            message = {**message, "body": b""}
+        await send(message)
+
+    return head

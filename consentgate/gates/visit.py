@@ -45,6 +45,8 @@ class Visit:
         "_held",
         "_on_page",
         "_openings",
+        "_path",
+        "_raw_path",
         "asked_consent",
         "bytes_out",
         "choice",
@@ -59,6 +61,7 @@ class Visit:
         "outcome",
         "plan",
         "reader",
+        "root_path",
         "scope",
         "signals",
         "status",
@@ -106,6 +109,11 @@ class Visit:
         self._held: Message | None = None
         self._on_page = on_page
         self._openings: Openings | None = None
+        # as they came: routers of mounted apps write their own into the scope they get
+        self.root_path: str = scope.get("root_path", "")
+        """Where the app that the gate stands before is mounted; empty at the root."""
+        self._path: str = scope.get("path", "/")
+        self._raw_path: bytes | None = scope.get("raw_path")
         self.is_https = scope.get("scheme", "http") in ("https", "wss")
         headers: Headers = scope["headers"]
         self.host = ""
@@ -303,7 +311,7 @@ class Visit:
             self._denied_by(outcome),
             outcome,
             host=self.host,
-            path=self.scope.get("path", "/"),
+            path=self._path,
             is_secure=self.is_https,
             now=self.now,
         )
@@ -323,15 +331,14 @@ class Visit:
     @property
     def path(self) -> str:
         """The request path as the app knows it, without its mount path."""
-        path: str = self.scope.get("path", "/")
-        root: str = self.scope.get("root_path", "")
+        path, root = self._path, self.root_path
         is_below = root and path.startswith(root) and path[len(root) : len(root) + 1] in ("", "/")
         return path[len(root) :] or "/" if is_below else path
 
     @property
     def address(self) -> str:
         """Path and query as the visitor's browser knows them, percent-encoded."""
-        raw: bytes = self.scope.get("raw_path") or quoted(self.scope.get("path", "/"))
+        raw: bytes = self._raw_path or quoted(self._path)
         path = raw.partition(b"?")[0].decode("latin-1")
         query: bytes = self.scope.get("query_string", b"")
         return f"{path}?{query.decode('latin-1')}" if query else path
