@@ -10,7 +10,7 @@ return;
 }
 const root = new URL(own.src).pathname.replace(/\/assets\/[^/]*$/, '');
 const held = '[data-privacy-service],[data-privacy-purpose]';
-const fresh = (performance.getEntriesByType('navigation')[0] || {}).type !== 'reload';
+const fresh = (performance.getEntriesByType('navigation')[0])?.type !== 'reload';
 let state = Object.freeze(JSON.parse(own.dataset.privacyState || 'null'));
 let policy;
 let watches = false;
@@ -82,13 +82,13 @@ const scripts = found.filter((el) => el.localName === 'script' && (!own.nonce ||
 if (scripts.some((el) => el.text.includes('document.write'))) return location.reload();
 const isLate = (el) => el.hasAttribute('defer') || el.dataset.privacyType === 'module';
 for (const el of found) {
-const note = el.previousElementSibling;
-if (note && note.hasAttribute('data-privacy-hold')) note.remove();
+const hold = el.previousElementSibling;
+if (hold?.hasAttribute('data-privacy-hold')) hold.remove();
 if (el.localName === 'script') continue;
 if (el.localName === 'style') el.removeAttribute('type');
 rename(el, el);
 if (el.localName === 'style') el.replaceWith(el.cloneNode(true));
-if (el.localName === 'source' && el.parentNode.load) el.parentNode.load();
+if (el.localName === 'source') el.parentNode.load?.();
 }
 scripts.forEach((el) => el.removeAttribute('data-privacy-service'));
 queue = [...scripts.filter((el) => !isLate(el)), ...scripts.filter(isLate)]
@@ -105,31 +105,27 @@ const before = state;
 const facts = (one) => one && JSON.stringify([one.decided, one.purposes, one.services, one.signals]);
 state = Object.freeze(next);
 clean(next.remove);
-if (next.decided && !next.asks.length && note()) note().remove();
+if (next.decided && !next.asks.length) note()?.remove();
 if (facts(before) === facts(next)) return;
 doc.dispatchEvent(new CustomEvent('privacychoices:change', { detail: state }));
 if (before && Object.keys(before.services).some((key) => before.services[key] && !next.services[key])) {
 if (reloads) location.reload();
-return;
-}
+} else {
 restore();
 watch();
+}
 };
 const json = (answer) => answer.then((got) => (got.ok ? got.json() : Promise.reject(got.status)));
 const headers = { accept: 'application/json' };
-const look = () => json(fetch(root + '/state', { headers, cache: 'no-store' }));
+const look = () => json(fetch(root + '/state', { headers }));
 const post = (body) => json(fetch(root, { method: 'POST', headers, body }));
 const finish = (box) => {
-const line = doc.createElement('p');
-const link = doc.createElement('a');
-Object.assign(line, { className: 'pc-back', tabIndex: -1, lang: box.lang, dir: box.dir });
-line.setAttribute('role', 'status');
-link.href = root;
-link.textContent = box.dataset.privacyBack;
-if (box.close) box.close();
-box.replaceWith(line);
+const line = (doc.querySelector('[data-privacy-done]'));
+box.close?.();
+box.remove();
+if (!line) return;
+line.hidden = false;
 if (doc.activeElement === doc.body) line.focus({ preventScroll: true });
-setTimeout(() => line.append(box.dataset.privacySaved + ' ', link));
 };
 doc.addEventListener('submit', (event) => {
 const form = (event.target);
@@ -145,7 +141,7 @@ post(body).then((next) => {
 const embed = box.nextElementSibling;
 if (box === note()) finish(box);
 take(next);
-if (!box.isConnected && embed && embed.localName === 'iframe') embed.focus();
+if (!box.isConnected) embed?.focus();
 }, () => {
 form.append(Object.assign(doc.createElement('input'), { type: 'hidden', name: button.name, value: button.value }));
 form.submit();
@@ -153,23 +149,21 @@ form.submit();
 });
 const leave = (event) => {
 const box = (event.target).closest('[data-privacy-note]');
-const button = box && (box.querySelector('[value=dismiss]'));
-if (!button) return;
-event.preventDefault();
-button.click();
+const button = (box?.querySelector('[value=dismiss]'));
+if (button) event.preventDefault();
+button?.click();
 };
 doc.addEventListener('keydown', (event) => { if (event.key === 'Escape') leave(event); });
 doc.addEventListener('cancel', leave, true);
 doc.addEventListener('change', ({ target }) => {
 const { name, checked } = (target);
-const group = name === 'p' && (target).closest('[data-privacy-group]');
-if (group) group.querySelectorAll('[name=s]').forEach((box) => { box.checked = checked; });
+if (name !== 'p') return;
+(target).closest('fieldset')?.querySelectorAll('[name=s]').forEach((box) => { box.checked = checked; });
 });
 const open = () => {
 const box = note();
-if (!box) return;
-box.hidden = false;
-if (!box.showModal || box.matches(':modal')) return;
+if (box) box.hidden = false;
+if (!box?.showModal || box.matches(':modal')) return;
 box.removeAttribute('open');
 box.showModal();
 box.querySelector('h2').focus();

@@ -13,7 +13,7 @@
   }
   const root = new URL(own.src).pathname.replace(/\/assets\/[^/]*$/, '');
   const held = '[data-privacy-service],[data-privacy-purpose]';
-  const fresh = /** @type {any} */ (performance.getEntriesByType('navigation')[0] || {}).type !== 'reload';
+  const fresh = /** @type {any} */ (performance.getEntriesByType('navigation')[0])?.type !== 'reload';
   /** @type {any} */
   let state = Object.freeze(JSON.parse(own.dataset.privacyState || 'null'));
   /** @type {any} */
@@ -112,14 +112,14 @@
     if (scripts.some((el) => el.text.includes('document.write'))) return location.reload();
     const isLate = (/** @type {any} */ el) => el.hasAttribute('defer') || el.dataset.privacyType === 'module';
     for (const el of found) {
-      const note = el.previousElementSibling;
-      if (note && note.hasAttribute('data-privacy-hold')) note.remove();
+      const hold = el.previousElementSibling;
+      if (hold?.hasAttribute('data-privacy-hold')) hold.remove();
       if (el.localName === 'script') continue;
       if (el.localName === 'style') el.removeAttribute('type');
       rename(el, el);
       // A style is read again when it is put in again; a film's sources when it is loaded again.
       if (el.localName === 'style') el.replaceWith(el.cloneNode(true));
-      if (el.localName === 'source' && el.parentNode.load) el.parentNode.load();
+      if (el.localName === 'source') el.parentNode.load?.();
     }
     scripts.forEach((el) => el.removeAttribute('data-privacy-service'));
     queue = [...scripts.filter((el) => !isLate(el)), ...scripts.filter(isLate)]
@@ -141,39 +141,34 @@
     const facts = (/** @type {any} */ one) => one && JSON.stringify([one.decided, one.purposes, one.services, one.signals]);
     state = Object.freeze(next);
     clean(next.remove);
-    if (next.decided && !next.asks.length && note()) note().remove();
+    if (next.decided && !next.asks.length) note()?.remove();
     if (facts(before) === facts(next)) return;
     doc.dispatchEvent(new CustomEvent('privacychoices:change', { detail: state }));
     // What already runs can only be ended by a new page.
     if (before && Object.keys(before.services).some((key) => before.services[key] && !next.services[key])) {
       if (reloads) location.reload();
-      return;
+    } else {
+      restore();
+      watch();
     }
-    restore();
-    watch();
   };
 
   /** @param {Promise<Response>} answer */
   const json = (answer) => answer.then((got) => (got.ok ? got.json() : Promise.reject(got.status)));
   const headers = { accept: 'application/json' };
-  const look = () => json(fetch(root + '/state', { headers, cache: 'no-store' }));
+  const look = () => json(fetch(root + '/state', { headers }));
   /** @param {URLSearchParams} body */
   const post = (body) => json(fetch(root, { method: 'POST', headers, body }));
 
-  // Says that the choice is kept, leaves the way back, and keeps focus where the note was.
+  // Says that the choice is kept and leaves the way back, where the note was.
   /** @param {any} box */
   const finish = (box) => {
-    const line = doc.createElement('p');
-    const link = doc.createElement('a');
-    Object.assign(line, { className: 'pc-back', tabIndex: -1, lang: box.lang, dir: box.dir });
-    line.setAttribute('role', 'status');
-    link.href = root;
-    link.textContent = box.dataset.privacyBack;
-    if (box.close) box.close();
-    box.replaceWith(line);
+    const line = /** @type {HTMLElement | null} */ (doc.querySelector('[data-privacy-done]'));
+    box.close?.();
+    box.remove();
+    if (!line) return;
+    line.hidden = false;
     if (doc.activeElement === doc.body) line.focus({ preventScroll: true });
-    // A live region speaks of what is put in after it stands in the page.
-    setTimeout(() => line.append(box.dataset.privacySaved + ' ', link));
   };
 
   doc.addEventListener('submit', (event) => {
@@ -190,7 +185,7 @@
       const embed = box.nextElementSibling;
       if (box === note()) finish(box);
       take(next);
-      if (!box.isConnected && embed && embed.localName === 'iframe') embed.focus();
+      if (!box.isConnected) embed?.focus();
     }, () => {
       // The server explains what went wrong on its own page.
       form.append(Object.assign(doc.createElement('input'), { type: 'hidden', name: button.name, value: button.value }));
@@ -202,10 +197,9 @@
   /** @param {Event} event */
   const leave = (event) => {
     const box = /** @type {Element} */ (event.target).closest('[data-privacy-note]');
-    const button = box && /** @type {HTMLElement | null} */ (box.querySelector('[value=dismiss]'));
-    if (!button) return;
-    event.preventDefault();
-    button.click();
+    const button = /** @type {HTMLElement | null | undefined} */ (box?.querySelector('[value=dismiss]'));
+    if (button) event.preventDefault();
+    button?.click();
   };
   doc.addEventListener('keydown', (event) => { if (event.key === 'Escape') leave(event); });
   doc.addEventListener('cancel', leave, true);
@@ -213,15 +207,14 @@
   // On the choices page a purpose's box sets those of its services.
   doc.addEventListener('change', ({ target }) => {
     const { name, checked } = /** @type {any} */ (target);
-    const group = name === 'p' && /** @type {Element} */ (target).closest('[data-privacy-group]');
-    if (group) group.querySelectorAll('[name=s]').forEach((/** @type {any} */ box) => { box.checked = checked; });
+    if (name !== 'p') return;
+    /** @type {Element} */ (target).closest('fieldset')?.querySelectorAll('[name=s]').forEach((/** @type {any} */ box) => { box.checked = checked; });
   });
 
   const open = () => {
     const box = note();
-    if (!box) return;
-    box.hidden = false;
-    if (!box.showModal || box.matches(':modal')) return;
+    if (box) box.hidden = false;
+    if (!box?.showModal || box.matches(':modal')) return;
     box.removeAttribute('open');
     box.showModal();
     box.querySelector('h2').focus();
