@@ -15,6 +15,7 @@ from consentgate.domain.meaning import Meaning, meaning_of
 from consentgate.domain.policy import CookiePattern, Policy
 from consentgate.domain.regimes import UNKNOWN, Regime
 from consentgate.domain.signals import NONE, Signals
+from consentgate.gates.hosts import HostTable
 from consentgate.gates.names import Declared, NameTable
 
 _MOST_OUTCOMES = 512
@@ -147,6 +148,11 @@ class Plan:
             signals.dnt and settings.dnt == "everywhere",
             signals.prefetch,
         )
+
+    @cached_property
+    def hosts(self) -> HostTable:
+        """Whose an address is."""
+        return HostTable(self.policy)
 
     def declared(self, name: bytes) -> Declared | None:
         """Who declared a cookie of this name; None: nobody."""

@@ -14,7 +14,8 @@ from consentgate.domain.choices import Choice
 from consentgate.domain.regimes import Regime
 from consentgate.domain.signals import NONE, Signals, read_signals
 from consentgate.formats import cookies
-from consentgate.formats.html_openings import Opening, Openings
+from consentgate.formats.html_openings import Opening
+from consentgate.gates.beacons import Beacons
 from consentgate.gates.caching import PAGE, VISITOR, with_private, with_vary
 from consentgate.gates.documents import is_page, with_length, without_stale
 from consentgate.gates.nonces import nonce_of
@@ -108,7 +109,7 @@ class Visit:
         self._expired = False
         self._held: Message | None = None
         self._on_page = on_page
-        self._openings: Openings | None = None
+        self._openings: Beacons | None = None
         # as they came: routers of mounted apps write their own into the scope they get
         self.root_path: str = scope.get("root_path", "")
         """Where the app that the gate stands before is mounted; empty at the root."""
@@ -215,7 +216,7 @@ class Visit:
             kept = [pair for pair in message.get("headers", ()) if pair[0].lower() != b"set-cookie"]
             return ({**message, "headers": kept},)
         if openings is not None and message["type"] == "http.response.body":
-            message = {**message, "body": openings.carry + message.get("body", b"")}
+            message = {**message, "body": openings.owed(message.get("body", b""))}
         if held is None:
             return (message,)
         return ({**held, "headers": with_length(held["headers"], None)}, message)
@@ -243,7 +244,7 @@ class Visit:
         self.nonce = nonce_of(headers)
         head, opening = self._on_page(self) if self._on_page else (b"", b"")
         if self.scope.get("method") != "HEAD":
-            self._openings = Openings(head, opening)
+            self._openings = Beacons(self.page_outcome, head, opening)
         headers = without_stale(with_private(with_vary(headers, PAGE)))
         return headers if self._openings else with_length(headers, None)
 
@@ -259,10 +260,11 @@ class Visit:
             return (message,)
         given = message.get("body", b"")
         is_last = not message.get("more_body", False)
-        body = openings.feed(given)
         if is_last:
-            body += openings.close()
+            body = openings.close(given)
             self._openings = None
+        else:
+            body = openings.feed(given)
         self.bytes_out += len(body)
         passing = message if body is given else {**message, "body": body}
         if self._held is None:

@@ -72,15 +72,15 @@ def test_a_fault_in_a_page_gate_loses_no_byte(
         body(),
     )
     gate = raw.gated(app)
-    feed = visit_module.Openings.feed
+    feed = visit_module.Beacons.feed
     calls = iter(range(10))
 
-    def feed_once(openings: Any, data: bytes) -> bytes:
+    def feed_once(beacons: Any, data: bytes) -> bytes:
         if next(calls) == len(pieces) - 1:
             raise ZeroDivisionError("our own fault")
-        return feed(openings, data)
+        return feed(beacons, data)
 
-    monkeypatch.setattr(visit_module.Openings, "feed", feed_once)
+    monkeypatch.setattr(visit_module.Beacons, "feed", feed_once)
     seen = run(gate, http())
     assert (seen.raised, seen.status, seen.body) == (None, 200, PAGE)
     assert seen.one(b"content-length") in (None, b"%d" % len(PAGE))

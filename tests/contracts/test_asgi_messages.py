@@ -521,9 +521,13 @@ CASES = (
     ),
     Case(
         topic=8,
-        name="markup after the opening is never held back",
-        app=lambda: Stepping(b"<html><body>", b"<img src=/a.png", b"<scr"),
-        checks=(has_banner, lambda run: _equal(run.seen.sent[2]["body"], b"<img src=/a.png")),
+        name="after the opening only a tag that is cut is held back",
+        app=lambda: Stepping(b"<html><body>", b"<p>one <img src=/a.png", b"><scr"),
+        checks=(
+            has_banner,
+            lambda run: _equal(run.seen.sent[2]["body"], b"<p>one "),
+            lambda run: _equal(run.seen.sent[3]["body"], b"<img src=/a.png>"),
+        ),
     ),
     # 9 What is no page
     *(

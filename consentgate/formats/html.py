@@ -1,0 +1,235 @@
+"""Owns the rewriter: feed a page's bytes, get them back with what is denied made inert.
+
+Reads as a browser without scripting does, so that ``<noscript>`` counts as markup. Outside the
+tags it touches every byte stays; what it does is undone by taking its insertions out again.
+Knows addresses and verdicts through a judge; never knows visitors.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from consentgate.formats.html_gating import (
+    UNKNOWN,
+    Element,
+    Held,
+    Hold,
+    Judge,
+    Waits,
+    css_edits,
+    denied_in_text,
+)
+from consentgate.formats.html_scanning import (
+    CUT,
+    ENDS,
+    MAX_CARRY_BYTES,
+    PLAINTEXT,
+    RAW,
+    Scanner,
+    script_end,
+)
+from consentgate.formats.html_suspects import MAX_SNIPPET_BYTES, suspects
+from consentgate.formats.html_tags import ADDRESSING, closes_itself
+from consentgate.formats.urls import Address, address_of
+
+MAX_DEPTH = 3
+"""Pages inside attributes of pages; what lies deeper is denied unread."""
+
+_STYLE_TAIL_BYTES = 4_300
+"""No address in a style sheet is looked at further than this."""
+_STYLE_OPENER = re.compile(rb"[\"'(]")
+_ROOTS: Final = frozenset((b"svg", b"math"))
+_FRAMES: Final = frozenset((b"iframe", b"embed", b"object"))
+_HIDDEN_SIZES: Final = frozenset(("0", "1", "0px", "1px"))
+_HIDDEN_STYLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
+
+
+class Rewriter(Scanner):
+    """Makes one streamed page's denied elements inert."""
+
+    __slots__ = (
+        "_base",
+        "_depth",
+        "_has_body",
+        "_hold",
+        "_in_form",
+        "_in_noscript",
+        "_judge",
+        "waits",
+    )
+
+    def __init__(
+        self,
+        judge: Judge,
+        hold: Hold | None = None,
+        *,
+        base: Address | None = None,
+        depth: int = 0,
+    ) -> None:
+        """Start a page.
+
+        Args:
+            judge: says whose an address is and whether that is denied.
+            hold: draws the placeholder of an embedded frame; None: there is none.
+            base: what relative addresses are resolved against, if that is another host.
+            depth: how many attributes of other pages this page is inside of.
+        """
+        super().__init__()
+        self.waits = Waits()
+        """What the elements made inert so far wait for."""
+        self._judge = judge
+        self._hold = hold
+        self._base = base
+        self._looks_at_all = base is not None
+        self._depth = depth
+        self._has_body = False
+        self._in_form = False
+        self._in_noscript = False
+
+    def _find_suspects(self, data: bytes) -> list[int]:
+        return suspects(data, self._judge)
+
+    def _style(self, start: int, end: int, *, is_ended: bool) -> int:
+        """Take denied addresses out of a style sheet, as far as it can be told."""
+        if not is_ended and not self._is_last:
+            opener = _STYLE_OPENER.search(self._data, max(start, end - _STYLE_TAIL_BYTES), end)
+            end = opener.start() if opener else end
+        if self._is_suspect(start, end):
+            keys, edits = css_edits(self._data[start:end], start, self._judge, self._base)
+            self.waits.on(keys)
+            self._edits += edits
+        return end
+
+    def _start_tag(self, found: re.Match[bytes], name: bytes) -> int:
+        return self._foreign_tag(found, name) if self._foreign else self._html_tag(found, name)
+
+    def _end_tag(self, name: bytes) -> None:
+        self._foreign.ends(name)
+        if name == b"noscript":
+            self._in_noscript = False
+        elif name == b"form":
+            self._in_form = False
+        elif name == b"head":
+            self._has_body = True
+
+    def _html_tag(self, found: re.Match[bytes], name: bytes) -> int:
+        if name == b"script":
+            return self._script(found)
+        if self._is_suspect(found.start(), found.end()):
+            self._gate(found, name)
+        self._note(found, name)
+        if name in RAW or name == PLAINTEXT:
+            return self._enter(name, found.end())
+        return found.end()
+
+    def _note(self, found: re.Match[bytes], name: bytes) -> None:
+        """Remember what an HTML start tag means for those after it."""
+        if name == b"noscript":
+            self._in_noscript = True
+        elif name == b"form":
+            self._in_form = True
+        elif name == b"body":
+            self._has_body = True
+        elif name in _ROOTS:
+            self._foreign.starts(name, "", closes_itself=closes_itself(found[3]))
+
+    def _foreign_tag(self, found: re.Match[bytes], name: bytes) -> int:
+        element = self._element(found, name)
+        if self._foreign.is_left_by(name, frozenset(element.first)):
+            self._foreign.leave()
+            return self._html_tag(found, name)
+        content: tuple[str, ...] = ()
+        if name in (b"script", b"style") and not closes_itself(found[3]):
+            end = ENDS[name].search(self._data, found.end())
+            if end is None and not self._is_last and self._may_wait(found.start()):
+                return CUT
+            stop = end.start() if end else len(self._data)
+            if name == b"script":
+                content = self._judge.knows(self._data[found.end() : stop])
+            elif self._is_suspect(found.end(), stop):
+                self._style(found.end(), stop, is_ended=True)
+        if content or self._is_suspect(found.start(), found.end()):
+            self._gate(found, name, content)
+        self._foreign.starts(name, element.text(b"encoding"), closes_itself=closes_itself(found[3]))
+        return found.end()
+
+    def _may_wait(self, start: int) -> bool:
+        return len(self._data) - start <= MAX_CARRY_BYTES
+
+    def _script(self, found: re.Match[bytes]) -> int:
+        """A script: what it is loaded from, or what its own text gives away."""
+        start = found.end()
+        end = script_end(self._data, start, 0)[0]
+        if end >= 0 and not self._is_suspect(found.start(), end):
+            return self._enter(b"script", start)
+        element = self._element(found, b"script")
+        content: tuple[str, ...] = ()
+        if element.is_program and not element.has_source:
+            stop = end if end >= 0 else len(self._data)
+            if end < 0 and not self._is_last and stop - start <= MAX_SNIPPET_BYTES:
+                return CUT
+            content = self._content(element, start, stop)
+        if content or self._is_suspect(found.start(), found.end()):
+            self._gate(found, b"script", content)
+        return self._enter(b"script", start)
+
+    def _content(self, element: Element, start: int, stop: int) -> tuple[str, ...]:
+        if element.script_type in ADDRESSING:
+            text = self._data[start:stop].decode("utf-8", "replace")
+            return tuple(denied_in_text(text, self._judge))
+        if stop - start > MAX_SNIPPET_BYTES:
+            return ()
+        return self._judge.knows(self._data[start:stop])
+
+    def _element(self, found: re.Match[bytes], name: bytes) -> Element:
+        return Element(
+            self._data, name, found.end(2), found.end(), self._judge, self._base, self._nested
+        )
+
+    def _gate(self, found: re.Match[bytes], name: bytes, content: tuple[str, ...] = ()) -> None:
+        """Make one element inert if something it loads from is denied."""
+        element = self._element(found, name)
+        waits, edits, renamed = element.gate(content)
+        if name == b"base" and b"href" not in renamed and self._base is None:
+            self._take_base(element)
+        if not waits:
+            return
+        if name in _FRAMES and self._hold is not None and self._is_shown(element):
+            self._edits.append((found.start(), self._hold(_held(element, waits, self._in_form))))
+        self.waits.on(waits.services)
+        self.waits.purposes += waits.purposes
+        self._edits += edits
+
+    def _take_base(self, element: Element) -> None:
+        address = address_of(element.text(b"href"))
+        if address is not None and self._judge.hosts[address.host.encode()]:
+            self._base = address
+            self._looks_at_all = True
+
+    def _is_shown(self, element: Element) -> bool:
+        """Whether a visitor would see the frame: vendors hide those that only count."""
+        if self._in_noscript and not self._has_body:
+            return False  # in the head a placeholder would begin the body
+        sizes = {element.text(b"width").strip(), element.text(b"height").strip()}
+        is_hidden = b"hidden" in element.first or _HIDDEN_STYLE.search(element.text(b"style"))
+        return not is_hidden and not sizes & _HIDDEN_SIZES
+
+    def _nested(self, page: str) -> list[str]:
+        """The denied services of a page inside an attribute."""
+        if self._depth + 1 >= MAX_DEPTH:
+            return [UNKNOWN]
+        inner = Rewriter(self._judge, base=self._base, depth=self._depth + 1)
+        inner.close(page.encode("utf-8", "replace"))
+        return inner.waits.services or ([UNKNOWN] if inner.waits else [])
+
+
+def _held(element: Element, waits: Waits, in_form: bool) -> Held:
+    return Held(
+        services=tuple(waits.services),
+        purposes=tuple(waits.purposes),
+        width=element.text(b"width").strip(),
+        height=element.text(b"height").strip(),
+        title=element.text(b"title").strip(),
+        is_in_form=in_form,
+    )

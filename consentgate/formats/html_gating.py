@@ -1,0 +1,290 @@
+"""Owns what makes one element inert: which attributes are renamed and what is put in.
+
+Knows attributes and addresses, asks a judge whose they are; never knows visitors or streams.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from consentgate.formats import urls
+from consentgate.formats.html_scanning import Edit
+from consentgate.formats.html_suspects import Suspicion
+from consentgate.formats.html_tags import (
+    ADDRESSING,
+    JAVASCRIPT,
+    Attribute,
+    Kind,
+    attributes_of,
+    kind_of,
+    loads,
+    text_of,
+)
+from consentgate.formats.urls import Address
+
+PREFIX = b"data-privacy-"
+"""What a renamed attribute's name begins with; taking it away brings the element back."""
+SERVICE = b"data-privacy-service"
+"""Keys of the services an element waits for, apart by spaces: all must be granted."""
+PURPOSE = b"data-privacy-purpose"
+"""Keys of purposes an element waits for, apart by spaces."""
+CSS_MARK = b"data-privacy:%s:"
+"""Put before an address inside a style sheet: a scheme nothing is fetched from."""
+UNKNOWN = "unknown"
+"""Stands for the service of what cannot be told."""
+
+
+class Judge(Suspicion, Protocol):
+    """Says whose an address is and whether that is denied to this visitor."""
+
+    def denied(self, address: Address) -> str | None:
+        """The denied service the address belongs to; None: nobody's, or granted."""
+
+    def denied_marks(self, services: str, purposes: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """What is denied of the keys in ``data-service`` and ``data-purpose``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """An embedded frame that is held back, for whoever draws its placeholder."""
+
+    services: tuple[str, ...]
+    purposes: tuple[str, ...]
+    width: str
+    """As written in the page, decoded but otherwise untrusted; empty: not stated."""
+    height: str
+    title: str
+    is_in_form: bool
+    """A form inside a form is not one: the placeholder must do without."""
+
+
+Hold = Callable[[Held], bytes]
+
+
+@dataclass(slots=True)
+class Waits:
+    """What an element waits for."""
+
+    services: list[str] = field(default_factory=list)
+    purposes: list[str] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.services or self.purposes)
+
+    def on(self, keys: Iterator[str] | tuple[str, ...] | list[str]) -> bool:
+        """Add services; says whether there were any."""
+        added = list(keys)
+        self.services += [key for key in dict.fromkeys(added) if key not in self.services]
+        return bool(added)
+
+    def written(self) -> bytes:
+        """The attributes that say so."""
+        text = b""
+        if self.services:
+            text += b" " + SERVICE + b'="' + " ".join(self.services).encode() + b'"'
+        if self.purposes:
+            text += b" " + PURPOSE + b'="' + " ".join(self.purposes).encode() + b'"'
+        return text
+
+
+class Element:
+    """One start tag: judged, and made inert where something it loads from is denied."""
+
+    __slots__ = ("_base", "_judge", "_nest", "attributes", "first", "name", "name_end")
+
+    def __init__(
+        self,
+        data: bytes,
+        name: bytes,
+        name_end: int,
+        tag_end: int,
+        judge: Judge,
+        base: Address | None,
+        nest: Callable[[str], list[str]],
+    ) -> None:
+        """Read the attributes.
+
+        Args:
+            data: the page's bytes.
+            name: the tag's name, lower-case.
+            name_end: where the name ends.
+            tag_end: where the tag ends, after its ``>``.
+            judge: whose addresses are.
+            base: what relative addresses are resolved against, if that is another host.
+            nest: the denied services of a page inside an attribute.
+        """
+        self.name = name
+        self.name_end = name_end
+        self.attributes: list[Attribute] = attributes_of(data, name_end, tag_end - 1)
+        self.first: dict[bytes, bytes] = {}
+        for attribute in self.attributes:
+            self.first.setdefault(attribute.name, attribute.value)
+        self._judge = judge
+        self._base = base
+        self._nest = nest
+
+    def text(self, name: bytes) -> str:
+        """The decoded value of an attribute; empty where there is none."""
+        return text_of(self.first.get(name, b""))
+
+    @property
+    def script_type(self) -> str:
+        """The type a ``script`` runs with: lower-case, ``""`` for none."""
+        if b"type" not in self.first:
+            language = self.text(b"language").lower()
+            return f"text/{language}" if language else ""
+        return self.text(b"type").strip("\t\n\f\r ").lower()
+
+    @property
+    def is_program(self) -> bool:
+        """Whether a ``script`` element runs, or directs what is fetched."""
+        return self.script_type in JAVASCRIPT or self.script_type in ADDRESSING
+
+    @property
+    def has_source(self) -> bool:
+        """Whether a ``script`` element is loaded from an address: then its content is not run."""
+        return b"src" in self.first
+
+    def gate(self, content: tuple[str, ...] = ()) -> tuple[Waits, list[Edit], frozenset[bytes]]:
+        """Say what makes the element inert.
+
+        Args:
+            content: denied services that the element's content gives away.
+
+        Returns:
+            what it waits for, the bytes to insert and the names of the renamed attributes.
+        """
+        waits = Waits()
+        marked = self._marked(waits)
+        renamed = {
+            attribute.name
+            for attribute in self.attributes
+            if (kind := self._kind(attribute)) is not None
+            and (waits.on(self._denied(kind, attribute.value)) or (marked and kind is not Kind.CSS))
+        }
+        waits.on(content)
+        is_stopped = self._is_stopped(bool(marked or content or b"src" in renamed))
+        if self.name == b"script" and (b"href" in renamed or b"xlink:href" in renamed):
+            is_stopped = True
+        if is_stopped and b"type" in self.first:
+            renamed.add(b"type")
+        if not waits or not (renamed or is_stopped):
+            return Waits(), [], frozenset()
+        opening = (b' type="text/plain"' if is_stopped else b"") + waits.written()
+        edits = [(self.name_end, opening)]
+        edits += [(item.start, PREFIX) for item in self.attributes if item.name in renamed]
+        return waits, edits, frozenset(renamed)
+
+    def _is_stopped(self, is_denied: bool) -> bool:
+        """Whether the element's content must not run or apply."""
+        if not is_denied:
+            return False
+        return self.name == b"style" or (self.name == b"script" and self.is_program)
+
+    def _marked(self, waits: Waits) -> bool:
+        """What the page's author says the element is for (STO-02)."""
+        if b"data-service" not in self.first and b"data-purpose" not in self.first:
+            return False
+        services, purposes = self._judge.denied_marks(
+            self.text(b"data-service"), self.text(b"data-purpose")
+        )
+        waits.on(services)
+        waits.purposes += purposes
+        return bool(services or purposes)
+
+    def _kind(self, attribute: Attribute) -> Kind | None:
+        """What the attribute loads from, in this element as it stands."""
+        if self.name == b"meta":
+            return Kind.CODE if attribute.name == b"http-equiv" and self._directs() else None
+        kind = kind_of(self.name, attribute.name)
+        if kind is not None and self.name == b"link" and kind is not Kind.CSS:
+            return kind if loads(self.text(b"rel")) else None
+        return kind
+
+    def _directs(self) -> bool:
+        return self.text(b"http-equiv").strip().lower() in ("refresh", "delegate-ch", "link")
+
+    def _denied(self, kind: Kind, value: bytes) -> Iterator[str]:
+        text = text_of(self.first.get(b"content", b"") if self.name == b"meta" else value)
+        if self.name == b"meta":
+            yield from self._denied_meta(text)
+        elif kind is Kind.URL:
+            yield from self._denied_url(text)
+        elif kind is Kind.CSS:
+            for _, url in urls.in_css(text.encode("utf-8", "replace")):
+                yield from self._denied_url(url)
+        elif kind is Kind.CODE:
+            yield from self._denied_text(text)
+        elif kind is Kind.DOCUMENT:
+            yield from self._nest(text)
+        else:
+            for url in _several(kind, text):
+                yield from self._denied_url(url)
+
+    def _denied_meta(self, content: str) -> Iterator[str]:
+        yield from self._denied_url(urls.of_refresh(content))
+        yield from self._denied_text(content)
+
+    def _denied_url(self, url: str) -> Iterator[str]:
+        address = urls.address_of(url, self._base)
+        if address is not None:
+            key = self._judge.denied(address)
+            if key is not None:
+                yield key
+        elif urls.scheme_of(url) == "javascript:":
+            yield from self._denied_text(url)
+        elif urls.scheme_of(url) == "data:":
+            media_type, text = urls.of_data(url)
+            if not media_type.startswith(("image/", "font/", "audio/", "video/")) or (
+                "svg" in media_type and self.name not in _PICTURES
+            ):
+                yield from self._denied_text(text)
+
+    def _denied_text(self, text: str) -> Iterator[str]:
+        return denied_in_text(text, self._judge)
+
+
+def denied_in_text(text: str, judge: Judge) -> Iterator[str]:
+    """The denied services that a text names an absolute address of."""
+    for url in urls.in_text(text):
+        address = urls.address_of(url)
+        key = judge.denied(address) if address is not None else None
+        if key is not None:
+            yield key
+
+
+_PICTURES = frozenset((b"img", b"image", b"source", b"input", b"link", b"video"))
+"""A picture in them loads nothing more."""
+
+
+def _several(kind: Kind, text: str) -> Iterator[str]:
+    if kind is Kind.SRCSET:
+        yield from urls.of_srcset(text)
+    elif kind is Kind.URLS:
+        yield from text.split()
+    else:
+        yield from text.split(";")
+
+
+def css_edits(
+    sheet: bytes, start: int, judge: Judge, base: Address | None
+) -> tuple[list[str], list[Edit]]:
+    """What takes denied addresses out of a style sheet.
+
+    Args:
+        sheet: the style sheet's bytes.
+        start: where they stand in the page's data.
+        judge: whose addresses are.
+        base: what relative addresses are resolved against, if that is another host.
+    """
+    keys: list[str] = []
+    edits: list[Edit] = []
+    for place, url in urls.in_css(sheet):
+        address = urls.address_of(url, base)
+        key = judge.denied(address) if address is not None else None
+        if key is not None:
+            keys.append(key)
+            edits.append((start + place, CSS_MARK % key.encode()))
+    return keys, edits

@@ -1,0 +1,76 @@
+"""Owns what the rewriter may pass without a look: one expression for HTML, one for SVG and MathML.
+
+Each matches as much as it can of tokens that are complete and change nothing about how the rest
+is read, and stops before the first other one. Linear: every part is possessive.
+"""
+
+from __future__ import annotations
+
+import re
+
+from consentgate.formats.html_tags import ATTRIBUTES, NAME_END
+
+_TEXT = rb"[^<]++|<(?=[^A-Za-z/!?])"
+_COMMENT = (
+    rb"<!--(?:-?>|(?!-?>)[^\-]*+(?:-(?!-!?>)[^\-]*+)*+--!?>)|"
+    rb"<!(?!--|\[CDATA\[)(?=[^\-\[]|-[^\-]|\[[^C])[^>]*+>|"
+    rb"<\?[^>]*+>|</(?=[^A-Za-z])[^>]*+>"
+)
+_REST = rb"[^\t\n\f\r />]*+" + NAME_END + ATTRIBUTES + rb">"
+
+
+def _names(*names: str) -> bytes:
+    joined = "|".join(names).encode()
+    return rb"(?i:" + joined + rb")" + NAME_END
+
+
+def _raw(name: bytes) -> bytes:
+    """A raw text element up to its end tag, and the end tag."""
+    return (
+        rb"<(?i:" + name + rb")" + NAME_END + ATTRIBUTES + rb">"
+        rb"[^<]*+(?:<(?!/(?i:" + name + rb")[\t\n\f\r />])[^<]*+)*+"
+        rb"</(?i:" + name + rb")" + NAME_END + ATTRIBUTES + rb">"
+    )
+
+
+RAW_TEXT = ("style", "textarea", "title", "xmp", "iframe", "noembed", "noframes")
+"""Elements whose content is text, beside ``script`` and ``plaintext`` (13.2.6.2)."""
+
+_SCRIPT = (
+    rb"<(?i:script)" + NAME_END + ATTRIBUTES + rb">"
+    rb"[^<]*+(?:<(?!/(?i:script)[\t\n\f\r />]|!--)[^<]*+)*+"
+    rb"</(?i:script)" + NAME_END + ATTRIBUTES + rb">"
+)
+_POINTS = ("foreignobject", "desc", "title", "annotation-xml", "mi", "mo", "mn", "ms", "mtext")
+BREAKOUTS = (
+    "b|big|blockquote|body|br|center|code|dd|div|dl|dt|em|embed|h[1-6]|head|hr|i|img|li|listing|"
+    "menu|meta|nobr|ol|p|pre|ruby|s|small|span|strong|strike|sub|sup|table|tt|u|ul|var|font"
+)
+"""Start tags that end SVG and MathML (13.2.6.5)."""
+
+_STOPS = _names("svg", "math", "noscript", "form", "plaintext", "script", "base", "body", *RAW_TEXT)
+_END_STOPS = _names("svg", "math", "noscript", "form", "head", *_POINTS)
+_FOREIGN_STOPS = _names("svg", "math", "script", "style", *_POINTS, BREAKOUTS)
+_FOREIGN_END_STOPS = _names("svg", "math", "p", "br", *_POINTS)
+
+HTML = re.compile(
+    rb"(?:" + _TEXT + rb"|"
+    rb"<(?!" + _STOPS + rb")[A-Za-z]" + _REST + rb"|"
+    rb"</(?!"
+    + _END_STOPS
+    + rb")[A-Za-z]"
+    + _REST
+    + rb"|"
+    + _SCRIPT
+    + rb"|"
+    + b"|".join(_raw(name.encode()) for name in RAW_TEXT)
+    + rb"|"
+    + _COMMENT
+    + rb")*+"
+)
+FOREIGN = re.compile(
+    rb"(?:" + _TEXT + rb"|"
+    rb"<(?!" + _FOREIGN_STOPS + rb")[A-Za-z]" + _REST + rb"|"
+    rb"</(?!" + _FOREIGN_END_STOPS + rb")[A-Za-z]" + _REST + rb"|"
+    rb"<!\[CDATA\[[^\]]*+(?:\](?!\]>)[^\]]*+)*+\]\]>|" + _COMMENT + rb")*+"
+)

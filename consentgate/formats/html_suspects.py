@@ -1,0 +1,102 @@
+"""Owns where in a page an address of a denied host can stand, found without reading its tags.
+
+Sound and cheap: it names too many places rather than too few. Every address that reaches a host
+shows at least one of: two slashes before the host, an ``@`` before it, a backslash or a character
+reference in place of a slash, or a scheme without slashes. Each is searched for at the speed of
+a literal prefix.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Protocol
+
+MAX_SNIPPET_BYTES = 32_768
+"""Longer inline scripts are a site's own program, not a vendor's snippet."""
+
+_HOST = rb"[/\\\t\n\r]*+([^/\\?#\"'<>() @,;{}=]{0,300}+)"
+_SLASHES = re.compile(rb"//" + _HOST)
+_USER = re.compile(rb"@" + _HOST)
+_BACKSLASH = re.compile(rb"\\(?<=[=:/\"'(,\t\n\f\r ;]\\)" + _HOST)
+_BROKEN_SLASHES = re.compile(rb"/[\t\n\r]++[/\\]" + _HOST)
+_SCHEME = re.compile(rb":(?<=(?:[tT][pP]|[pP][sS]):)(?!//)" + _HOST)
+_ESCAPED_SLASH = re.compile(rb"\\0{0,4}(?:2[fF]|5[cC])")
+_ESCAPED_HOST = re.compile(rb"\\(?<=[A-Za-z0-9.-]\\)[0-9a-fA-F]")
+_REFERENCE = re.compile(
+    rb"&(?:amp;)*(?:#0*(?:9|10|13|47|58|92)(?![0-9])|#[xX]0*(?:9|[aA]|[dD]|2[fF]|3[aA]|5[cC])"
+    rb"(?![0-9a-fA-F])|(?:Tab|NewLine|sol|bsol|colon);)"
+)
+_DATA = re.compile(rb":(?<=[aA]:)(?=(?i:text/|application/|image/svg))")
+_MARK = re.compile(rb"-(?<=[tT][aA]-)(?i:purpose|service)(?=[\t\n\f\r /=>])")
+_SCRIPT = re.compile(rb"<[sS][cC][rR][iI][pP][tT](?=[\t\n\f\r />])")
+_SCRIPT_END = re.compile(rb"</[sS][cC][rR][iI][pP][tT](?=[\t\n\f\r />])")
+
+
+class Suspicion(Protocol):
+    """What the search has to be told."""
+
+    @property
+    def hosts(self) -> Mapping[bytes, bool]:
+        """Whether a host may be denied, by its bytes as they stand in the page."""
+
+    @property
+    def has_snippets(self) -> bool:
+        """Whether ``knows`` can answer anything."""
+
+    def knows(self, script: bytes) -> tuple[str, ...]:
+        """The denied services whose signature an inline script bears."""
+
+
+def suspects(data: bytes, told: Suspicion) -> list[int]:
+    """Places that may belong to something denied, in order; none: there is nothing to gate."""
+    hosts = told.hosts
+    found = [match.start() for match in _SLASHES.finditer(data) if hosts[match[1]]]
+    if b"@" in data:
+        found += [match.start() for match in _USER.finditer(data) if hosts[match[1]]]
+    found += [match.start() for match in _SCHEME.finditer(data) if hosts[match[1]]]
+    if b"\\" in data:
+        found += [match.start() for match in _BACKSLASH.finditer(data) if hosts[match[1]]]
+        found += _places(_ESCAPED_SLASH, data)
+        found += _escaped_hosts(data)
+    if b"/\n" in data or b"/\t" in data or b"/\r" in data:
+        found += [match.start() for match in _BROKEN_SLASHES.finditer(data) if hosts[match[1]]]
+    if b"&" in data:
+        found += _places(_REFERENCE, data)
+    found += _places(_DATA, data)
+    found += _places(_MARK, data)
+    if told.has_snippets:
+        found += _scripts(data, told)
+    found.sort()
+    return found
+
+
+def _places(pattern: re.Pattern[bytes], data: bytes) -> list[int]:
+    return [match.start() for match in pattern.finditer(data)]
+
+
+_SLASHES_BEFORE = re.compile(rb"[/@][A-Za-z0-9.-]*$")
+
+
+def _escaped_hosts(data: bytes) -> list[int]:
+    """Style sheets may spell a host's letters as escapes: ``//ho\\73 t``."""
+    return [
+        match.start()
+        for match in _ESCAPED_HOST.finditer(data)
+        if _SLASHES_BEFORE.search(data, max(0, match.start() - 80), match.start())
+    ]
+
+
+def _scripts(data: bytes, told: Suspicion) -> list[int]:
+    """Inline scripts that bear a signature."""
+    found = []
+    for match in _SCRIPT.finditer(data):
+        start = match.end()
+        limit = start + MAX_SNIPPET_BYTES
+        end = _SCRIPT_END.search(data, start, limit + 16)
+        stop = end.start() if end is not None else len(data)
+        if b"<!--" in data[start:stop]:
+            stop = min(limit, len(data))
+        if stop - start <= MAX_SNIPPET_BYTES and told.knows(data[start:stop]):
+            found.append(match.start())
+    return found

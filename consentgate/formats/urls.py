@@ -1,0 +1,244 @@
+"""Owns where an address leads: the host and path a browser would contact, however it is written.
+
+Follows the WHATWG URL parser for the special schemes: stripped tabs and line breaks, backslashes,
+missing slashes, user names, ports, percent-encoded and international hosts, numeric addresses,
+dot segments. Never knows who a host belongs to.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from urllib.parse import unquote, unquote_to_bytes
+
+MAX_URL_CHARS = 4_096
+"""What is looked at of one address: browsers take longer ones, hosts come first."""
+
+MAX_DATA_CHARS = 65_536
+"""What is looked at of a page inside a ``data:`` address."""
+
+_STRIPPED = "".join(map(chr, range(0x21)))
+_REMOVED = {ord(char): None for char in "\t\n\r"}
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+_SPECIAL = frozenset(("http:", "https:", "ws:", "wss:", "ftp:"))
+_AUTHORITY = re.compile(r"[^/\\?#]*")
+_PATH = re.compile(r"[^?#]*")
+_PLAIN_HOST = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
+_NUMBER = re.compile(r"0[xX][0-9a-fA-F]*|[0-9]+")
+_UNRESERVED = re.compile(r"%(2[dDeE]|3[0-9]|[46][1-9a-fA-F]|[57][0-9aA]|5[fF]|7[eE])")
+_FULL_STOPS = re.compile("[\u3002\uff0e\uff61]")
+_IGNORED = re.compile("[\u00ad\u034f\u180b-\u180d\u200b\u2060\u2064\ufe00-\ufe0f\ufeff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a request would go."""
+
+    host: str
+    """Lower-case ASCII (IDNA), without user name, port and trailing dot."""
+    path: str
+    """Starts with ``/``; dot segments resolved, unreserved characters decoded; no query."""
+
+
+def address_of(url: str, base: Address | None = None) -> Address | None:
+    """Say where an address leads.
+
+    Args:
+        url: the address as it stands, character references already decoded.
+        base: what relative addresses are resolved against; None leaves them unresolved.
+
+    Returns:
+        None for a relative address without ``base``, for one that contacts no host
+        (``data:``, ``javascript:``, ``#part``) and for one a browser refuses.
+    """
+    url = url[:MAX_URL_CHARS].strip(_STRIPPED).translate(_REMOVED)
+    scheme = _SCHEME.match(url)
+    if scheme is not None:
+        if scheme[0].lower() not in _SPECIAL:
+            return None
+        rest = url[scheme.end() :].lstrip("/\\")
+    elif url[:1] in ("/", "\\") and url[1:2] in ("/", "\\"):
+        rest = url.lstrip("/\\")
+    else:
+        return _relative(url, base) if base is not None else None
+    authority = _AUTHORITY.match(rest)[0]  # type: ignore[index]  # matches the empty text too
+    host = canonical_host(_host_part(authority))
+    return Address(host, _path(rest[len(authority) :])) if host else None
+
+
+def scheme_of(url: str) -> str:
+    """The scheme in lower case with its colon; empty for a relative address."""
+    found = _SCHEME.match(url[:MAX_URL_CHARS].strip(_STRIPPED).translate(_REMOVED))
+    return found[0].lower() if found is not None else ""
+
+
+def _relative(url: str, base: Address) -> Address | None:
+    if not url or url[0] in "#?":
+        return Address(base.host, base.path)
+    if url[0] in "/\\":
+        return Address(base.host, _path(url))
+    return Address(base.host, _path(base.path.rpartition("/")[0] + "/" + url))
+
+
+def _host_part(authority: str) -> str:
+    host = authority.rpartition("@")[2]
+    if host.startswith("["):
+        return host.partition("]")[0] + "]"
+    return host.partition(":")[0]
+
+
+def _path(text: str) -> str:
+    path = _PATH.match(text)[0]  # type: ignore[index]  # matches the empty text too
+    if "\\" in path:
+        path = path.replace("\\", "/")
+    if "%" in path:
+        path = _UNRESERVED.sub(lambda found: unquote(found[0]), path)
+    if "/." in path:
+        path = _without_dots(path)
+    return path if path.startswith("/") else "/" + path
+
+
+def _without_dots(path: str) -> str:
+    kept: list[str] = []
+    for part in path.split("/")[1:]:
+        if part == "..":
+            del kept[-1:]
+        elif part != ".":
+            kept.append(part)
+    if path.endswith(("/.", "/..")):
+        kept.append("")
+    return "/" + "/".join(kept)
+
+
+@lru_cache(maxsize=4_096)
+def canonical_host(host: str) -> str:
+    """The host as a browser looks it up; empty where it refuses it.
+
+    ``ＥＶＩＬ｡example.`` is ``evil.example``, ``0x7f.1`` is ``127.0.0.1``.
+    """
+    if "%" in host:
+        host = unquote_to_bytes(host).decode("utf-8", "replace")
+    host = host.lower()
+    if not host.isascii():
+        host = _to_ascii(host)
+    host = host.rstrip(".")
+    if host.startswith("["):
+        return host
+    if not _PLAIN_HOST.fullmatch(host):
+        return ""
+    return _ipv4(host) if _NUMBER.fullmatch(host.rpartition(".")[2]) else host
+
+
+def _to_ascii(host: str) -> str:
+    """Map as UTS 46 does (non-transitional), label by label."""
+    mapped = _IGNORED.sub("", unicodedata.normalize("NFKC", _FULL_STOPS.sub(".", host)).lower())
+    mapped = unicodedata.normalize("NFC", _FULL_STOPS.sub(".", mapped))
+    return ".".join(
+        label if label.isascii() else "xn--" + label.encode("punycode").decode("ascii", "ignore")
+        for label in mapped.split(".")
+    )
+
+
+def _ipv4(host: str) -> str:
+    """Dotted decimal of any notation browsers take; empty where there is no such address."""
+    parts = host.split(".")
+    if len(parts) > 4 or not all(_NUMBER.fullmatch(part) for part in parts):
+        return ""
+    try:
+        numbers = [_number(part) for part in parts]
+    except ValueError:
+        return ""
+    room = 256 ** (5 - len(numbers))
+    if numbers[-1] >= room or any(number > 255 for number in numbers[:-1]):
+        return ""
+    value = numbers[-1]
+    for place, number in enumerate(numbers[:-1]):
+        value += number * 256 ** (3 - place)
+    return ".".join(str(value >> shift & 255) for shift in (24, 16, 8, 0))
+
+
+def _number(part: str) -> int:
+    if part[:2] in ("0x", "0X"):
+        return int(part[2:] or "0", 16)
+    return int(part, 8) if len(part) > 1 and part.startswith("0") else int(part)
+
+
+_SRCSET_URL = re.compile(r"[\t\n\f\r ,]*([^\t\n\f\r ]+)")
+_DESCRIPTORS = re.compile(r"(?:[^(),]|\([^)]*(?:\)|$))*,?")
+
+
+def of_srcset(value: str) -> Iterator[str]:
+    """Every address of a ``srcset`` or ``imagesrcset`` (WHATWG HTML, 4.8.4.2)."""
+    position = 0
+    while found := _SRCSET_URL.match(value, position):
+        url = found[1]
+        position = found.end()
+        if url.endswith(","):
+            yield url.rstrip(",")
+            continue
+        yield url
+        rest = _DESCRIPTORS.match(value, position)
+        position = rest.end() if rest is not None else position
+
+
+def of_data(url: str) -> tuple[str, str]:
+    """Media type and text of a ``data:`` address; the text as far as it is looked at."""
+    head, _, payload = url.strip(_STRIPPED)[5 : 5 + MAX_DATA_CHARS].partition(",")
+    body = unquote_to_bytes(payload)
+    if head.rstrip().lower().endswith("base64"):
+        kept = re.sub(rb"[^A-Za-z0-9+/]", b"", body)
+        body = base64.b64decode(kept[: len(kept) // 4 * 4] or b"")
+    return head.partition(";")[0].strip().lower(), body.decode("utf-8", "replace")
+
+
+_REFRESH = re.compile(
+    r"[\t\n\f\r ]*[0-9.]*[\t\n\f\r ]*[;,]?[\t\n\f\r ]*(?:url[\t\n\f\r ]*=[\t\n\f\r ]*)?"
+    r"(?:\"([^\"]*)|'([^']*)|(.*))",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+def of_refresh(content: str) -> str:
+    """The address of a ``Refresh`` (WHATWG HTML, 4.2.5.3); empty where it has none."""
+    found = _REFRESH.match(content)
+    return next((part for part in found.groups() if part), "") if found is not None else ""
+
+
+_IN_TEXT = re.compile(
+    r"(?:\b[A-Za-z]{2,5}:)?[/\\]{2,}[^\s\"'`()<>\\]{1,2048}|\b[hH][tT]{2}[pP][sS]?:[^\s\"'`()<>\\]{1,2048}"
+)
+
+
+def in_text(text: str) -> Iterator[str]:
+    """Everything in a script or a text that reads as an absolute address."""
+    for found in _IN_TEXT.finditer(text.replace("\\/", "/")):
+        yield found[0]
+
+
+_CSS_CANDIDATE = re.compile(
+    rb"[\"'(][\t\n\f\r ]{0,64}+"
+    rb"((?:\\[0-9a-fA-F]{1,6}[\t\n\f\r ]?|\\[^0-9a-fA-F]|[^\"'()\t\n\f\r <>;\\]){2,512}+)"
+)
+_CSS_ESCAPE = re.compile(r"\\(?:([0-9a-fA-F]{1,6})[\t\n\f\r ]?|\n|(.))", re.DOTALL)
+
+
+def in_css(sheet: bytes) -> Iterator[tuple[int, str]]:
+    """What may be an address in a style sheet: its place in the bytes, and its text.
+
+    Looks at what follows each quotation mark and opening parenthesis, whatever function or
+    at-rule it stands in; escapes are decoded (CSS Syntax 3, 4.3.7).
+    """
+    for found in _CSS_CANDIDATE.finditer(sheet):
+        text = found[1].decode("utf-8", "replace")
+        yield found.start(1), _CSS_ESCAPE.sub(_css_char, text) if "\\" in text else text
+
+
+def _css_char(found: re.Match[str]) -> str:
+    if found[1]:
+        point = int(found[1], 16)
+        return chr(point) if 0 < point < 0x110000 and not 0xD800 <= point < 0xE000 else "\ufffd"
+    return found[2] or ""

@@ -1,0 +1,192 @@
+"""Owns what is done about beacons in a page: one outcome's verdicts, and the page's way through.
+
+A page gets its own markup and loses what is denied in one pass; where nothing is denied it is not
+looked at beyond its head.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
+from typing import Final
+
+from consentgate.domain.decision import Verdict
+from consentgate.formats.html import Rewriter
+from consentgate.formats.html_gating import UNKNOWN, Hold
+from consentgate.formats.html_openings import Opening, Openings
+from consentgate.formats.urls import Address, canonical_host
+from consentgate.gates.hosts import HostTable
+from consentgate.gates.plan import Outcome
+
+_MOST_HOSTS: Final = 8_192
+_MOST_SCRIPTS: Final = 256
+_MOST_HOST_BYTES: Final = 96
+_WORD = re.compile(rb"[\w$]")
+_KEY = re.compile(r"[a-z][a-z0-9_-]{0,39}")
+_REMOVED = str.maketrans("", "", "\t\n\r")
+
+
+class _Hosts(dict[bytes, bool]):
+    """Whether a host may be denied, by its bytes as they stand in a page; found out once."""
+
+    def __init__(self, table: HostTable, denied: frozenset[str]) -> None:
+        super().__init__()
+        self._table = table
+        self._denied = denied
+
+    def __missing__(self, raw: bytes) -> bool:
+        if b"&" in raw:
+            return True  # character references: the tag itself will tell
+        try:
+            text = raw.decode()
+        except UnicodeDecodeError:
+            text = raw.decode("latin-1")
+        host = canonical_host(text.translate(_REMOVED).partition(":")[0])
+        answer = bool(host) and not self._denied.isdisjoint(self._table.on(host))
+        if len(raw) <= _MOST_HOST_BYTES:
+            if len(self) >= _MOST_HOSTS:
+                self.clear()
+            self[raw] = answer
+        return answer
+
+
+class Verdicts:
+    """What one outcome denies of what a page can name: a judge for the rewriter."""
+
+    def __init__(self, outcome: Outcome, table: HostTable) -> None:
+        """Prepare, once for each outcome."""
+        self._decision = outcome.decision
+        self._denied = outcome.denied_services
+        self._table = table
+        self.hosts = _Hosts(table, self._denied)
+        """Whether a host may be denied, by its bytes as they stand in a page."""
+        self._snippets = [
+            (snippet.encode(), service.key)
+            for service in outcome.plan.policy.services
+            if service.key in self._denied
+            for snippet in service.snippets
+            if snippet
+        ]
+        self._known: dict[bytes, tuple[str, ...]] = {}
+
+    @cached_property
+    def is_idle(self) -> bool:
+        """Whether nothing that a page can name is denied."""
+        return not self._denied and all(
+            verdict.is_granted for verdict in self._decision.purposes.values()
+        )
+
+    @property
+    def has_snippets(self) -> bool:
+        """Whether any denied service gives its inline scripts away."""
+        return bool(self._snippets)
+
+    def denied(self, address: Address) -> str | None:
+        """The denied service the address belongs to; None: nobody's, or granted."""
+        return next((key for key in self._table.find(address) if key in self._denied), None)
+
+    def knows(self, script: bytes) -> tuple[str, ...]:
+        """The denied services whose signature an inline script bears, in policy order."""
+        found = self._known.get(script)
+        if found is None:
+            keys = (key for snippet, key in self._snippets if _bears(script, snippet))
+            found = tuple(dict.fromkeys(keys))
+            if len(self._known) >= _MOST_SCRIPTS:
+                self._known.clear()
+            self._known[script] = found
+        return found
+
+    def denied_marks(self, services: str, purposes: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """What is denied of the keys in ``data-service`` and ``data-purpose`` (STO-02).
+
+        A key that the policy does not have is denied: a mistake must not let anything through.
+        """
+        decision = self._decision
+        return (
+            tuple(_keys(services, lambda key: _grants(decision.services, key))),
+            tuple(_keys(purposes, lambda key: _grants(decision.purposes, key))),
+        )
+
+
+def _grants(verdicts: Mapping[str, Verdict], key: str) -> bool:
+    verdict = verdicts.get(key)
+    return verdict is not None and verdict.is_granted
+
+
+def _keys(written: str, is_granted: Callable[[str], bool]) -> Iterator[str]:
+    for key in dict.fromkeys(written.replace(",", " ").split()):
+        if not is_granted(key):
+            yield key if _KEY.fullmatch(key) else UNKNOWN
+
+
+def _bears(script: bytes, snippet: bytes) -> bool:
+    """Whether the signature stands in the script, not as the end of a longer word."""
+    at = script.find(snippet)
+    while at >= 0:
+        if not (at and _WORD.match(snippet) and _WORD.match(script, at - 1)):
+            return True
+        at = script.find(snippet, at + 1)
+    return False
+
+
+def verdicts_of(outcome: Outcome) -> Verdicts:
+    """The outcome's verdicts, made once."""
+    found = outcome.kept.get("verdicts")
+    if found is None:
+        found = outcome.kept["verdicts"] = Verdicts(outcome, outcome.plan.hosts)
+    return found  # type: ignore[return-value]  # only this function writes the entry
+
+
+class Beacons:
+    """One page on its way to one visitor: feed bytes, get bytes."""
+
+    __slots__ = ("_between", "_openings", "_rewriter")
+
+    def __init__(
+        self, outcome: Outcome, head: bytes, opening: Opening, hold: Hold | None = None
+    ) -> None:
+        """Start a page.
+
+        Args:
+            outcome: what this visitor permits.
+            head: markup for the page's head.
+            opening: markup for right after ``<body>``.
+            hold: draws the placeholder of an embedded frame that is held back.
+        """
+        verdicts = verdicts_of(outcome)
+        self._openings = Openings(head, opening)
+        self._rewriter = None if verdicts.is_idle else Rewriter(verdicts, hold)
+        self._between: bytes | None = None
+
+    @property
+    def overlong(self) -> int:
+        """How many tags were too long to be held back, and became comments."""
+        return self._rewriter.overlong if self._rewriter is not None else 0
+
+    def feed(self, data: bytes) -> bytes:
+        """Take the next bytes of the body, give what may go on."""
+        if self._rewriter is None:
+            return self._openings.feed(data)
+        self._between = self._rewriter.feed(data)
+        passed = self._openings.feed(self._between)
+        self._between = None
+        return passed
+
+    def close(self, data: bytes = b"") -> bytes:
+        """Take the last bytes of the body, give all that is left."""
+        if self._rewriter is not None:
+            self._between = data = self._rewriter.close(data)
+        passed = self._openings.feed(data)
+        self._between = None
+        rest = self._openings.close()
+        return passed + rest if rest else passed
+
+    def owed(self, data: bytes) -> bytes:
+        """After a fault: what was held back, then ``data``, which was being fed. No byte is lost.
+
+        What was not gated by then goes out as it came.
+        """
+        held = self._rewriter.carry if self._rewriter is not None else b""
+        rest = held + data if self._between is None else self._between + held
+        return self._openings.carry + rest
