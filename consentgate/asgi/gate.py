@@ -82,7 +82,9 @@ class ConsentGate:
         """Serve one connection."""
         kind = scope["type"]
         if kind == "lifespan":
+            self._is_order_checked = True
             check_outermost(scope, type(self))
+            warn_of_leaks()
             return await self.app(scope, receive, send)
         if (kind != "http" and kind != "websocket") or SCOPE_KEY in scope:
             return await self.app(scope, receive, send)

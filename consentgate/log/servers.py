@@ -1,8 +1,9 @@
-"""Owns what becomes of the server's own access log, which would undo a minimised one (LOG-13)."""
+"""Owns what becomes of the server's own logs, which would undo a minimised one (LOG-13)."""
 
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Iterator
 
 from consentgate.formats.paths import scrubbed_path
@@ -11,11 +12,13 @@ logger = logging.getLogger("consentgate")
 
 ACCESS_LOGGERS = (
     "uvicorn.access",
+    "uvicorn.asgi",
     "hypercorn.access",
     "gunicorn.access",
     "granian.access",
-    "_granian",
 )
+ERROR_LOGGER = "uvicorn.error"
+"""uvicorn tells here of every WebSocket, with address and query, whatever its access log does."""
 _UVICORN_ARGUMENTS = 5
 
 
@@ -41,30 +44,68 @@ class Minimise(logging.Filter):
         return True
 
 
-_FILTERS = {"mute": Mute, "minimise": Minimise}
+class MuteSockets(logging.Filter):
+    """Lets errors through, and nothing that tells of a connection."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Drop what is below INFO (it dumps connections) and the lines of WebSockets."""
+        return record.levelno >= logging.INFO and not _is_socket_line(record)
+
+
+class MinimiseSockets(logging.Filter):
+    """Lets the lines of WebSockets through without address and query."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Rewrite ``(address, path, …)`` in place; fail closed."""
+        if record.levelno < logging.INFO:
+            return False
+        if not _is_socket_line(record):
+            return True
+        arguments = record.args
+        if not isinstance(arguments, tuple) or len(arguments) < 2:
+            return False
+        record.args = ("-", scrubbed_path(str(arguments[1])), *arguments[2:])
+        return True
+
+
+def _is_socket_line(record: logging.LogRecord) -> bool:
+    """``%s - "WebSocket %s" [accepted]``, ``%s - "WebSocket %s" 403`` and their like."""
+    return bool(record.args) and "WebSocket" in str(record.msg)
+
+
+_FILTERS = {"mute": (Mute, MuteSockets), "minimise": (Minimise, MinimiseSockets)}
+_OURS = (Mute, Minimise, MuteSockets, MinimiseSockets)
 
 
 def take_over(mode: str) -> None:
-    """Put the policy's filter on every server's access logger, once.
+    """Put the policy's filter on every server's loggers, in place of an earlier policy's.
 
     Args:
-        mode: ``mute``, ``minimise`` or ``leave``.
+        mode: ``mute``, ``minimise`` or ``leave``, which changes nothing.
     """
-    wanted = _FILTERS.get(mode)
-    if wanted is None:
+    filters = _FILTERS.get(mode)
+    if filters is None:
         return
+    lines, sockets = filters
     for name in ACCESS_LOGGERS:
-        target = logging.getLogger(name)
-        if not any(isinstance(known, wanted) for known in target.filters):
-            target.addFilter(wanted())
+        _put(logging.getLogger(name), lines)
+    _put(logging.getLogger(ERROR_LOGGER), sockets)
+
+
+def _put(target: logging.Logger, wanted: type[logging.Filter]) -> None:
+    known = [found for found in target.filters if isinstance(found, _OURS)]
+    if [type(found) for found in known] == [wanted]:
+        return
+    for found in known:
+        target.removeFilter(found)
+    target.addFilter(wanted())
 
 
 def leaks() -> Iterator[str]:
     """Say which handlers would still print addresses: a sentence each."""
-    for name in ACCESS_LOGGERS:
+    for name in (*ACCESS_LOGGERS, ERROR_LOGGER):
         target = logging.getLogger(name)
-        is_filtered = any(isinstance(f, (Mute, Minimise)) for f in target.filters)
-        if target.handlers and not is_filtered:
+        if _prints(target) and not any(isinstance(found, _OURS) for found in target.filters):
             yield (
                 f'the logger "{name}" prints addresses and query strings; set [log] access_log '
                 '= "mute" or "minimise", or start the server without its access log'
@@ -72,6 +113,17 @@ def leaks() -> Iterator[str]:
         for child in _children(name):
             if child.handlers:
                 yield f'the logger "{child.name}" has a handler of its own; remove it'
+
+
+def _prints(target: logging.Logger) -> bool:
+    """Whether a line of an access log would reach a handler, its own or the root's."""
+    is_loaded = target.name.partition(".")[0] in sys.modules
+    is_shown = target.isEnabledFor(_LEVELS.get(target.name, logging.INFO))
+    return is_shown and bool(target.handlers or (is_loaded and target.hasHandlers()))
+
+
+_LEVELS = {"uvicorn.asgi": 5}
+"""uvicorn's TRACE; everything else speaks at INFO."""
 
 
 def _children(name: str) -> Iterator[logging.Logger]:
