@@ -49,6 +49,8 @@ class View:
     is_https: bool = False
     problem: str = ""
     """Code of a problem to explain, such as ``notice_outdated``."""
+    needs: str = ""
+    """Purpose or service that a feature needs and that is denied; empty: none."""
     state: str = ""
     """The visitor's state as JSON; empty where the page is for everyone and the script asks."""
     nonce: str = ""
@@ -155,7 +157,13 @@ class Pages:
         return self._environment.get_template("page.html").render(context).encode()
 
     def _problem(self, view: View) -> str:
-        """Why the last choice was not taken, in the visitor's words; empty: it was."""
+        """Why the last choice was not taken, or what a feature needs; empty: nothing."""
+        if view.needs:
+            titles = self.details.asked(view.language, (view.needs,))
+            comma = self.texts[view.language]["comma"]
+            return self.details.say(
+                view.language, "needs_permission", purposes=comma.join(titles) or view.needs
+            )
         texts = self.texts[view.language]
         return texts.get(f"problem_{view.problem}", texts["problem_other"]) if view.problem else ""
 

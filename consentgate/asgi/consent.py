@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from consentgate.gates.visit import Visit
 
 SCOPE_KEY = "consentgate"
+REFUSAL_MARK = "x-consentgate-refused"
+"""Header by which the gate knows a bare refusal of its own; it never leaves the gate."""
+_MOST_REASON_BYTES = 123
+"""Room in a WebSocket close frame (RFC 6455 5.5)."""
 
 
 class Consent:
@@ -63,6 +67,11 @@ class Consent:
         """Whether Do-Not-Track counts, now or remembered (SIG-18)."""
         return self.decision.signals.dnt
 
+    def refusal(self, key: str) -> ConsentRequired:
+        """The error to raise where a feature needs what ``key`` names; ``require`` does it."""
+        self._visit.refused = key
+        return ConsentRequired(key, self.why(key), self.root)
+
     def __repr__(self) -> str:
         verdicts = self._visit.outcome.decision.purposes.items()
         allowed = ", ".join(key for key, verdict in verdicts if verdict.is_granted)
@@ -70,14 +79,23 @@ class Consent:
 
 
 class ConsentRequired(HTTPException):
-    """A feature needs a purpose that is denied: 409, why, and where to change it (SIG-30)."""
+    """A feature needs a purpose that is denied: 409, why, and where to change it (SIG-30).
+
+    The gate explains it to the visitor: a page for a browser, problem details for a script. An
+    exception handler of the app's for this class has the last word, as long as it does not pass
+    ``headers`` on.
+    """
 
     def __init__(self, key: str, reason: Reason, address: str) -> None:
         super().__init__(
             409,
             f"This feature needs the purpose “{key}”, which is denied: {reason.value}. "
             f"It can be granted at {address}",
-            headers={"link": f'<{address}>; rel="privacy-choices"', "cache-control": "no-store"},
+            headers={
+                "link": f'<{address}>; rel="privacy-choices"',
+                "cache-control": "no-store",
+                REFUSAL_MARK: "1",
+            },
         )
         self.key = key
         self.reason = reason
@@ -102,8 +120,9 @@ def get_consent(connection: HTTPConnection) -> Consent:
 def require(key: str) -> Callable[[HTTPConnection], Awaitable[Consent]]:
     """Make a dependency that lets a feature run only where a purpose or service is granted.
 
-    Otherwise HTTP answers 409 with an explanation and a link, and a WebSocket is refused
-    with the same words (policy violation, 1008). The rest of the site is never walled.
+    Otherwise HTTP answers 409: a browser gets the choices page, which leads back here, a script
+    gets problem details; a WebSocket is refused (policy violation, 1008). The rest of the site
+    is never walled.
 
     Args:
         key: a purpose or service of the policy; unknown keys are always denied.
@@ -113,9 +132,10 @@ def require(key: str) -> Callable[[HTTPConnection], Awaitable[Consent]]:
         consent = get_consent(connection)
         if consent.allows(key):
             return consent
-        refusal = ConsentRequired(key, consent.why(key), consent.root)
+        refusal = consent.refusal(key)
         if connection.scope["type"] == "websocket":
-            raise WebSocketException(1008, str(refusal.detail)[:120])
+            reason = f"needs {key}, see {consent.root}".encode()[:_MOST_REASON_BYTES]
+            raise WebSocketException(1008, reason.decode("utf-8", "ignore"))
         raise refusal
 
     return granted

@@ -14,6 +14,7 @@ from consentgate.asgi.consent import SCOPE_KEY, Consent
 from consentgate.asgi.house import House
 from consentgate.asgi.order import check_outermost, warn_about_order
 from consentgate.asgi.placing import AgeOf, ResidenceOf
+from consentgate.asgi.refusal import explained, is_bare
 from consentgate.asgi.routes import OWN_ROUTE, Handler
 from consentgate.domain.policy import Policy
 from consentgate.domain.regimes import UNKNOWN
@@ -171,10 +172,21 @@ class ConsentGate:
 
     def _outgoing(self, visit: Visit, message: Message) -> tuple[Message, ...]:
         try:
+            if visit.refused and visit.scope["type"] == "http":
+                return self._explained(visit, message)
             return visit.outgoing(message)
         except Exception:
             self.house.failed("gate", "no cookie is set, the rest passes as the app sent it")
             return visit.give_up(message)
+
+    def _explained(self, visit: Visit, message: Message) -> tuple[Message, ...]:
+        """Put the explanation in the place of a bare refusal; what else the app sends passes."""
+        if visit.is_explained:
+            return ()
+        if is_bare(message):
+            visit.is_explained = True
+            return explained(self.house, visit, message)
+        return visit.outgoing(message)
 
 
 def _unread(scope: Scope) -> Scope:

@@ -174,7 +174,13 @@ class House:
         self.counts[reason] += 1
 
     def view(
-        self, visit: Visit, *, source: str = "banner", problem: str = "", page_language: str = ""
+        self,
+        visit: Visit,
+        *,
+        source: str = "banner",
+        problem: str = "",
+        needs: str = "",
+        page_language: str = "",
     ) -> View:
         """What the pages need to know of a visit; ``page_language`` is the page's own (COL-14)."""
         root = visit.root_path + self.prefix
@@ -186,10 +192,13 @@ class House:
             decision=outcome.decision,
             choice=None if is_shared else visit.choice,
             root=root,
-            next=self._way_back(visit.address),
+            next=root
+            if needs and visit.scope["method"] != "GET"
+            else self._way_back(visit.address),
             source=source,
             is_https=visit.is_https,
             problem=problem,
+            needs=needs,
             state="" if is_shared else self._short_state(visit),
             nonce=visit.nonce,
             is_bot=visit.is_bot,

@@ -94,7 +94,7 @@ class Routes:
         if problem.status == 429:
             headers["retry-after"] = "60"
         if is_form and visit.scope["method"] == "POST" and problem.status != 500:
-            response = self._html(visit, problem.status, problem.code)
+            response = self.page(visit, problem.status, problem=problem.code)
             response.headers.update(headers)
             return response
         return JSONResponse(
@@ -110,9 +110,16 @@ class Routes:
             media_type="application/problem+json",
         )
 
-    def _html(self, visit: Visit, status: int = 200, problem: str = "") -> Response:
+    def page(
+        self, visit: Visit, status: int = 200, *, problem: str = "", needs: str = ""
+    ) -> Response:
+        """The choices page, with what went wrong or what a feature needs, if anything."""
         view = self._house.view(
-            visit, source="page", problem=problem, page_language=_asked_language(visit)
+            visit,
+            source="page",
+            problem=problem,
+            needs=needs,
+            page_language=_asked_language(visit),
         )
         headers = {
             "content-security-policy": "default-src 'self'; base-uri 'none'; "
@@ -125,7 +132,7 @@ class Routes:
         )
 
     async def _page(self, visit: Visit, receive: Receive) -> Response:
-        return self._html(visit)
+        return self.page(visit)
 
     async def _choose(self, visit: Visit, receive: Receive) -> Response:
         return await choose(self._house, visit, receive)

@@ -54,6 +54,7 @@ class Visit:
         "header_at",
         "host",
         "is_bot",
+        "is_explained",
         "is_https",
         "is_minor",
         "is_opening_placed",
@@ -62,6 +63,7 @@ class Visit:
         "outcome",
         "plan",
         "reader",
+        "refused",
         "root_path",
         "scope",
         "signals",
@@ -102,6 +104,9 @@ class Visit:
         self.status = 0
         self.bytes_out = 0
         self.asked_consent = False
+        self.refused = ""
+        """Purpose or service that the app asked for in vain with ``require``."""
+        self.is_explained = False
         self.nonce = ""
         self.is_opening_placed = False
         self.undeclared: list[bytes] = []
