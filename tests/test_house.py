@@ -150,7 +150,7 @@ AWAITED = {
         "security_retention_days",
     },
     "service": {"description", "texts"},
-    "site": {"cache", "eff_dnt_policy", "same_party", "strip_click_ids"},
+    "site": {"cache", "strip_click_ids"},
 }
 """Keys of the policy whose part is being built; a key leaves this table when docs/policy.md tells
 what it does."""

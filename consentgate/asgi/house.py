@@ -26,7 +26,9 @@ from consentgate.asgi.same_origin import safe_next
 from consentgate.asgi.settings import signing_keys
 from consentgate.asgi.site_log import SiteLog
 from consentgate.asgi.state import compact, short_state_of, state_of
+from consentgate.asgi.well_known import UNNOTED
 from consentgate.domain.choices import Choice
+from consentgate.domain.decision import Reason
 from consentgate.domain.meaning import Meaning
 from consentgate.domain.policy import Policy
 from consentgate.domain.regimes import Regime
@@ -39,6 +41,7 @@ from consentgate.gates.tokens import TokenReader
 from consentgate.gates.visit import Visit
 from consentgate.ledger import Ledger, open_ledger
 from consentgate.log.servers import take_over
+from consentgate.log.signal_counts import RECEIVED, SignalCounts
 from consentgate.lookup import PlaceLookup
 
 logger = logging.getLogger("consentgate")
@@ -75,6 +78,7 @@ class House:
             self.plan.meaning,
         )
         self.site_log = SiteLog.open(policy, country_of=self._country_of)
+        self.signal_counts = SignalCounts(policy.log.directory)
         self.routes = Routes(self)
         self.counts: Counter[str] = Counter()
         """How often something was refused or went wrong; names only, no visitors."""
@@ -167,6 +171,7 @@ class House:
         """Write what is queued and close files."""
         self.ledger.close()
         self.site_log.close()
+        self.signal_counts.flush()
         self.placing.close()
 
     def count(self, reason: str) -> None:
@@ -296,11 +301,27 @@ class House:
     def note(self, visit: Visit, duration_ns: int) -> None:
         """Write down what the site log may remember of a visit; warn of undeclared names."""
         try:
+            self._count_signals(visit)
+            if visit.scope.get("route") is UNNOTED:
+                return
             self.site_log.note(visit, duration_ns)
             for name in visit.undeclared:
                 self._warn_undeclared(name)
         except Exception:
             self.failed("note", "the visit is not written down")
+
+    def _count_signals(self, visit: Visit) -> None:
+        """Add the visit to the sums of what each signal has switched off (SIG-35)."""
+        if not visit.signals.is_set or visit.signals.prefetch:
+            return
+        verdicts = visit.outcome.decision.purposes.items()
+        for name, reason, is_stated in (
+            ("gpc", Reason.GPC, visit.signals.gpc),
+            ("dnt", Reason.DNT, visit.signals.dnt),
+        ):
+            if is_stated:
+                denied = [key for key, verdict in verdicts if verdict.reason is reason]
+                self.signal_counts.add(name, (RECEIVED, *denied), visit.now)
 
     def _warn_undeclared(self, name: bytes) -> None:
         self.count("undeclared_name")

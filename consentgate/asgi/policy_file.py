@@ -29,8 +29,30 @@ def load_policy(path: str | Path) -> Policy:
             f"cannot be read: {error}; make one with: consentgate init {path}",
         )
         raise PolicyError((fault,)) from error
-    return parse_policy(
+    policy = parse_policy(
         text, name=str(path), catalogue=load_catalogue(), regimes=load_regimes()["regime"]
+    )
+    _check_eff_policy(policy, str(path))
+    return policy
+
+
+def _check_eff_policy(policy: Policy, name: str) -> None:
+    """Attesting the EFF's policy means its exact bytes: it is never shipped, read from a path."""
+    from consentgate.formats.tracking_status import EFF_POLICY_SHA1, is_eff_policy
+
+    place = policy.site.eff_dnt_policy
+    if not place:
+        return
+    try:
+        body = Path(place).read_bytes()
+    except OSError as error:
+        problem = f"cannot be read: {error.strerror}"
+    else:
+        if is_eff_policy(body):
+            return
+        problem = f"is not the EFF's DNT policy 1.0 (SHA-1 {EFF_POLICY_SHA1})"
+    raise PolicyError(
+        (Fault("CG128", f"{name}: [site]", f'eff_dnt_policy = "{place}": {problem}'),)
     )
 
 

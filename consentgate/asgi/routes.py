@@ -13,6 +13,7 @@ from starlette.types import Message, Receive, Send
 from consentgate.asgi.assets import assets
 from consentgate.asgi.bodies import BodyProblem
 from consentgate.asgi.choosing import choose
+from consentgate.asgi.well_known import PLACE, WellKnown
 from consentgate.gates.visit import Visit
 
 if TYPE_CHECKING:
@@ -39,10 +40,14 @@ class Routes:
             "/state": {"GET": self._state},
         }
         """Path below the prefix to method to answer; HEAD is answered like GET."""
+        self._well_known = WellKnown(house)
 
     def find(self, visit: Visit) -> Handler | None:
         """The handler of a visit's address, or None where it belongs to the app."""
-        if self._prefix not in visit.scope["path"]:
+        whole: str = visit.scope["path"]
+        if PLACE in whole:
+            return self._well_known_handler(visit.path)
+        if self._prefix not in whole:
             return None
         path = visit.path
         if not path.startswith(self._prefix):
@@ -53,17 +58,23 @@ class Routes:
         return self._handler(rest.rstrip("/"))
 
     def _handler(self, rest: str) -> Handler:
+        return self._handler_of(self._methods(rest))
+
+    def _well_known_handler(self, path: str) -> Handler | None:
+        methods = self._well_known.methods(path)
+        return self._handler_of(methods) if methods else None
+
+    def _handler_of(self, methods: dict[str, Answer]) -> Handler:
         async def handle(visit: Visit, receive: Receive, send: Send) -> None:
-            response = await self._answer(rest, visit, receive)
+            response = await self._answer(methods, visit, receive)
             await response(
                 visit.scope, receive, _bodiless(send) if visit.scope["method"] == "HEAD" else send
             )
 
         return handle
 
-    async def _answer(self, rest: str, visit: Visit, receive: Receive) -> Response:
+    async def _answer(self, methods: dict[str, Answer], visit: Visit, receive: Receive) -> Response:
         method = visit.scope["method"]
-        methods = self._methods(rest)
         answer = methods.get("GET" if method == "HEAD" else method)
         try:
             if not methods:

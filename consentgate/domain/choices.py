@@ -42,11 +42,36 @@ class Choice:
         """Whether anything optional was granted."""
         return any(self.purposes.values()) or any(self.services.values())
 
+    @property
+    def is_refusal(self) -> bool:
+        """Whether the visitor was heard and granted nothing, then or now."""
+        was_heard = self.is_explicit and bool(self.purposes or self.services)
+        return was_heard and not self.grants_anything and not self.id
+
+    @property
+    def denials(self) -> Choice | None:
+        """What is left of it where its grants cannot be believed: what was refused, or signalled.
+
+        A clock that was wrong may cost a permission, never an objection (VER-07).
+        """
+        purposes = {key: False for key, said in self.purposes.items() if not said}
+        services = {key: False for key, said in self.services.items() if not said}
+        if not purposes and not services and not self.signalled.is_set:
+            return None
+        return Choice(
+            made_at=self.made_at,
+            is_explicit=self.is_explicit and bool(purposes or services),
+            purposes=MappingProxyType(purposes),
+            services=MappingProxyType(services),
+            signalled=self.signalled,
+        )
+
     @cached_property
     def saying(self) -> object:
         """What was said, hashable, without who said it and when."""
         return (
             self.is_explicit,
+            self.is_refusal,
             frozenset(self.purposes.items()),
             frozenset(self.services.items()),
             self.changed,

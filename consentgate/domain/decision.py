@@ -19,6 +19,9 @@ DAY_SECONDS = 86_400
 CLOCK_LEEWAY_SECONDS = 300
 """How far ahead another server's clock may run before a choice counts as future-dated."""
 
+EARLIEST = 1_767_225_600
+"""2026-01-01: no notice of ours is older, so no choice is (VER-07)."""
+
 
 class Reason(enum.Enum):
     """Why a verdict is what it is; the value is what a developer reads."""
@@ -81,6 +84,10 @@ class _Case:
     told: Signals
     said: bool | None
     is_expired: bool
+    is_sale: bool
+    """GPC denies it."""
+    is_tracked: bool
+    """``DNT: 1`` denies it."""
     is_changed: bool = False
 
 
@@ -94,13 +101,15 @@ def _minor(case: _Case) -> Verdict | None:
 
 
 def _refused(case: _Case) -> Verdict | None:
-    is_refused = case.said is False and not case.is_expired
+    """A refusal stands; after its time the visitor may be asked again where that is due, but
+    where silence grants it goes on denying (Civ. Code 1798.135(a)(4); VER-04)."""
+    is_refused = case.said is False and (not case.is_expired or case.model is not Model.OPT_IN)
     return Verdict(False, Reason.REFUSED) if is_refused else None
 
 
 def _gpc(case: _Case) -> Verdict | None:
     """SIG-05, SIG-06: GPC denies sale and share, also a grant made without being told."""
-    if not case.purpose.is_sale_or_share or (_is_granted(case) and case.told.gpc):
+    if not case.is_sale or (_is_granted(case) and case.told.gpc):
         return None
     if case.signals.gpc:
         return Verdict(False, Reason.GPC)
@@ -109,7 +118,7 @@ def _gpc(case: _Case) -> Verdict | None:
 
 def _dnt(case: _Case) -> Verdict | None:
     """SIG-19: ``DNT: 1`` objects to tracking; ``DNT: 0`` is never consent (SIG-20)."""
-    if not case.purpose.is_tracking or (_is_granted(case) and case.told.dnt):
+    if not case.is_tracked or (_is_granted(case) and case.told.dnt):
         return None
     if case.signals.dnt:
         return Verdict(False, Reason.DNT)
@@ -153,6 +162,11 @@ def _verdict(case: _Case) -> Verdict:
     return Verdict(False, Reason.SILENCE_DENIES)
 
 
+def is_dated(choice: Choice, now: int) -> bool:
+    """Whether a choice can have been made when it says so; else only its denials count."""
+    return EARLIEST <= choice.made_at <= now + CLOCK_LEEWAY_SECONDS
+
+
 def decide(
     policy: Policy,
     regime: Regime,
@@ -177,8 +191,8 @@ def decide(
     Returns:
         One verdict per purpose and per service, in policy order. Never raises.
     """
-    if choice is not None and choice.made_at > now + CLOCK_LEEWAY_SECONDS:
-        choice = None  # VER-07
+    if choice is not None and not is_dated(choice, now):
+        choice = choice.denials  # VER-07
     ages = Ages.of(policy, regime, choice.made_at if choice else now, now)
     remembered = choice.signalled if choice is not None else Signals()
 
@@ -186,7 +200,8 @@ def decide(
         purpose: Purpose,
         said: bool | None,
         is_changed: bool = False,
-        told: Signals | None = None,
+        *,
+        is_shared: bool = False,
     ) -> Verdict:
         return _verdict(
             _Case(
@@ -195,9 +210,11 @@ def decide(
                 is_minor=is_minor,
                 signals=signals,
                 remembered=remembered,
-                told=told if told is not None else (choice.told if choice else Signals()),
+                told=choice.told if choice else Signals(),
                 said=said,
                 is_expired=ages.has_lapsed(said),
+                is_sale=is_shared or purpose.is_sale_or_share,
+                is_tracked=purpose.is_tracking or bool(policy.site.eff_dnt_policy),
                 is_changed=is_changed,
             )
         )
@@ -230,11 +247,14 @@ def _of_service(
     is_changed = choice is not None and service.key in choice.changed
     own = tuple(policy.purpose_by_key[key] for key in service.purposes)
     if said is not None:
-        verdicts = tuple(judge(purpose, said) for purpose in own)
+        verdicts = tuple(judge(purpose, said, is_shared=service.is_shared) for purpose in own)
+    elif service.is_shared and not is_changed:
+        heard = choice.purposes if choice else {}
+        verdicts = tuple(judge(purpose, heard.get(purpose.key), is_shared=True) for purpose in own)
     elif is_changed:
         # What was granted of these purposes did not speak of the service as it is now (VER-09).
         verdicts = tuple(
-            judge(purpose, None, True)
+            judge(purpose, None, True, is_shared=service.is_shared)
             if purposes[purpose.key].reason is Reason.CHOSEN
             else purposes[purpose.key]
             for purpose in own
@@ -287,8 +307,7 @@ def _asks(
     """What to ask about now: only under opt-in, never in answer to a signal (SIG-10, SIG-19)."""
     if not regime.can_ask or signals.dnt or signals.prefetch:
         return ()
-    is_refusal = choice is not None and choice.is_explicit and not choice.grants_anything
-    if is_refusal and not ages.refusals_lapsed:
+    if choice is not None and choice.is_refusal and not ages.refusals_lapsed:
         return ()  # VER-04, VER-05
     unheard = (Reason.SILENCE_DENIES, Reason.EXPIRED, Reason.CHANGED)
     asked = [key for key, verdict in purposes.items() if verdict.reason in unheard]

@@ -115,6 +115,18 @@ class Service:
     """What the owner learns when it is loaded, in plain words (COL-24)."""
 
     @property
+    def is_third_party(self) -> bool:
+        """Whether its owner is nobody's servant: a processor is one by contract only (TPD-06)."""
+        return self.role is Role.THIRD_PARTY or (
+            self.role is Role.PROCESSOR and not self.has_contract
+        )
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether using it sells or shares, whatever its purposes: GPC denies it (TPD-06)."""
+        return self.is_third_party and self.is_cross_site
+
+    @property
     def title(self) -> str:
         """The name a visitor reads."""
         return self.name or self.key
@@ -194,6 +206,9 @@ class SignalSettings:
     """``everywhere``, ``binding`` (where the law obliges) or ``off``."""
     dnt: str = "everywhere"
     """``everywhere`` or ``off``."""
+    tk: str = "answer"
+    """``answer``: a page says ``Tk`` to a browser that sends ``DNT: 1``; ``always``: every
+    response does, and the site-wide status is ``?``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

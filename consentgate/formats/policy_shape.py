@@ -92,6 +92,7 @@ class SignalsTable(_Table):
 
     gpc: Literal["everywhere", "binding", "off"] = "everywhere"
     dnt: Literal["everywhere", "off"] = "everywhere"
+    tk: Literal["answer", "always"] = "answer"
 
 
 class LifetimesTable(_Table):

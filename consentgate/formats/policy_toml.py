@@ -52,6 +52,8 @@ Path = tuple[str | int, ...]
 Catalogue = Mapping[str, Mapping[str, Any]]
 
 MAX_COOKIE_DAYS = 400
+EFF_LOG_DAYS = 10
+"""The EFF's DNT policy, 2.a: longest that a log of a visitor with DNT is kept."""
 _HIDDEN_WORDS = ("cookie", "gdpr", "consent", "banner", "tracking", "cmp")
 _UNITS = {
     "second": 1,
@@ -164,6 +166,7 @@ class _Reader:
         self._check_cookies(services)
         self._check_site(table)
         self._check_regimes(table)
+        self._check_attestation(table)
         self._check_lifetimes(table)
         return Policy(
             controller=Controller(**dict(table.controller)),
@@ -357,6 +360,31 @@ class _Reader:
                         "rename one of them ([site] token_name)",
                         word=taken,
                     )
+
+    def _check_attestation(self, table: PolicyTable) -> None:
+        """What the EFF's policy promises must hold here (SIG-32, SIG-33)."""
+        if not table.site.eff_dnt_policy:
+            return
+        for path, given, expected in (
+            (("site", "undeclared"), table.site.undeclared, "block"),
+            (("log", "signals_mode"), table.log.signals_mode, "drop"),
+            (("signals", "dnt"), table.signals.dnt, "everywhere"),
+        ):
+            if given != expected:
+                self.fault(
+                    "CG129",
+                    path,
+                    f'{path[1]} = "{given}": [site] eff_dnt_policy promises visitors with DNT '
+                    f'more; expected "{expected}"',
+                )
+        days = table.log.security_retention_days
+        if days > EFF_LOG_DAYS:
+            self.fault(
+                "CG129",
+                ("log", "security_retention_days"),
+                f"security_retention_days = {days}: [site] eff_dnt_policy allows at most "
+                f"{EFF_LOG_DAYS}",
+            )
 
     def _check_regimes(self, table: PolicyTable) -> None:
         regimes = table.regimes

@@ -90,8 +90,9 @@ class TokenCodec:
             now: whole seconds since the epoch.
 
         Returns:
-            None for anything forged, cut, from the future, of an unknown version or made under
-            an unknown meaning (REC-13). Never raises. Expiry is for ``decide``.
+            None for anything forged, cut or of an unknown version (REC-13). Of a token from the
+            future, or made under a meaning that is not known here, only what was refused and
+            signalled. Never raises. Expiry is for ``decide``.
         """
         payload = self._payload(token)
         if payload is None or len(payload) < _HEAD:
@@ -100,11 +101,12 @@ class TokenCodec:
             today if payload[:HASH_BYTES] == today.hash else meanings.get(payload[:HASH_BYTES])
         )
         if meaning is None:
-            return None
+            return _denials_of(payload, today)
         choice = _unpack(payload, meaning)
-        if choice is None or choice.made_at > now + _CLOCK_LEEWAY_SECONDS:
+        if choice is None:
             return None
-        return carry_over(choice, meaning, today)
+        carried = carry_over(choice, meaning, today)
+        return carried.denials if choice.made_at > now + _CLOCK_LEEWAY_SECONDS else carried
 
     def remember_signals(self, token: str | bytes, signals: Signals) -> str | None:
         """Write the same choice with the signals seen since added (SIG-07).
@@ -230,6 +232,19 @@ def _unpack(payload: bytes, meaning: Meaning) -> Choice | None:
     )
 
 
+def _denials_of(payload: bytes, today: Meaning) -> Choice | None:
+    """What a token says whatever its purposes were called: everything refused, and signals."""
+    flags = payload[_HEAD - 1]
+    is_refusal = bool(flags & _EXPLICIT and flags & _HAS_PURPOSES and not flags & _HAS_ID)
+    said = {key: False for key, _ in today.purposes} if is_refusal else {}
+    return Choice(
+        made_at=int.from_bytes(payload[HASH_BYTES : HASH_BYTES + 5], "big"),
+        is_explicit=is_refusal,
+        purposes=MappingProxyType(said),
+        signalled=Signals(bool(flags & _SEEN_GPC), bool(flags & _SEEN_DNT)),
+    ).denials
+
+
 def _unpack_services(tail: bytes, count: int) -> list[int] | None:
     if not tail:
         return []
@@ -244,7 +259,11 @@ def _unpack_services(tail: bytes, count: int) -> list[int] | None:
 
 
 def carry_over(choice: Choice, then: Meaning, today: Meaning) -> Choice:
-    """Keep of a choice only what still means today what it meant when it was made."""
+    """Keep of a choice what still means today what it meant when it was made, and every refusal.
+
+    A refusal is not undone by changing what was refused (VER-05), and who refused everything
+    has refused what came since.
+    """
     if then == today:
         return choice
     purposes_then, purposes_today = dict(then.purposes), dict(today.purposes)
@@ -252,10 +271,14 @@ def carry_over(choice: Choice, then: Meaning, today: Meaning) -> Choice:
     kept = {
         key: said
         for key, said in choice.purposes.items()
-        if purposes_today.get(key) == purposes_then[key]
+        if purposes_today.get(key) == purposes_then[key] or (not said and key in purposes_today)
     }
+    if choice.purposes and not choice.grants_anything:
+        kept = dict.fromkeys(purposes_today, False)
     changed = frozenset(
-        key for key, print_, keys in today.services if services_then.get(key) != (print_, keys)
+        key
+        for key, print_, keys in today.services
+        if services_then.get(key) != (print_, keys) and choice.services.get(key) is not False
     )
     return Choice(
         made_at=choice.made_at,

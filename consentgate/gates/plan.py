@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from consentgate.domain.choices import Choice
-from consentgate.domain.decision import CLOCK_LEEWAY_SECONDS, Ages, Decision, decide
+from consentgate.domain.decision import CLOCK_LEEWAY_SECONDS, Ages, Decision, decide, is_dated
 from consentgate.domain.meaning import Meaning, meaning_of
 from consentgate.domain.policy import CookiePattern, Policy
 from consentgate.domain.regimes import UNKNOWN, Regime
@@ -115,6 +115,8 @@ class Plan:
         self.policy = policy
         self.meaning: Meaning = meaning_of(policy)
         """What purposes and services mean today."""
+        self.tells_always = policy.signals.tk == "always"
+        """Whether every answer says where the tracking status is told."""
         self.token_names = _token_names(policy)
         """Name of the token's cookie over HTTP, and over HTTPS."""
         self.own_names = frozenset(self.token_names)
@@ -202,8 +204,8 @@ class Plan:
     def _decided(
         self, regime: Regime, signals: Signals, choice: Choice | None, now: int, is_minor: bool
     ) -> Outcome:
-        if choice is not None and choice.made_at > now + CLOCK_LEEWAY_SECONDS:
-            choice = None
+        if choice is not None and not is_dated(choice, now):
+            choice = choice.denials
         key = self._key(regime, signals, choice, now, is_minor)
         outcome = self._outcomes.get(key)
         if outcome is None:

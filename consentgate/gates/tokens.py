@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from consentgate.domain.choices import Choice, intersection
+from consentgate.domain.decision import is_dated
 from consentgate.domain.meaning import Meaning
 from consentgate.formats.token import TokenCodec
 
@@ -43,7 +44,7 @@ class TokenReader:
 
     def _verify(self, value: bytes, now: int) -> Choice | None:
         choice = self.codec.read(value, self._meanings, self.today, now)
-        if choice is not None:
+        if choice is not None and is_dated(choice, now):
             if len(self._verified) >= _MOST_KEPT:
                 self._verified.clear()
             self._verified[value] = choice

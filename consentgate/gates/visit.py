@@ -23,6 +23,7 @@ from consentgate.gates.plan import Outcome, Pass, Plan
 from consentgate.gates.request_cookies import Headers, Sifted, sift
 from consentgate.gates.response_cookies import expiries, may_set
 from consentgate.gates.tokens import TokenReader
+from consentgate.gates.tracking import with_tk
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -235,6 +236,8 @@ class Visit:
             gated = self._open_page(gated)
         elif self.asked_consent:
             gated = with_vary(gated, VISITOR)
+        if self.plan.tells_always or self.signals.dnt:
+            gated = self._tell_tracking(gated, message["type"])
         if self._openings is not None and message.get("trailers", False):
             gated = with_length(gated, None)
         if gated is not given and (gated or "headers" in message):
@@ -243,6 +246,13 @@ class Visit:
             return (message,)
         self._held = message
         return ()
+
+    def _tell_tracking(self, headers: Headers, kind: str) -> Headers:
+        """Put ``Tk`` on an answer made for this visitor; on others only where all carry it."""
+        is_for_one = self._openings is not None or self.asked_consent
+        if kind != "http.response.start" or not (is_for_one or self.plan.tells_always):
+            return headers
+        return with_tk(headers, self.outcome, is_for_one=is_for_one)
 
     def _open_page(self, headers: Headers) -> Headers:
         """Get ready to put markup into a page; what caches may do follows from that."""

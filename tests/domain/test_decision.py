@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consentgate.domain.choices import Choice, intersection
-from consentgate.domain.decision import DAY_SECONDS, Decision, Reason, decide
-from consentgate.domain.policy import Policy
+from consentgate.domain.decision import DAY_SECONDS, EARLIEST, Decision, Reason, decide
+from consentgate.domain.policy import Policy, Role, Service
 from consentgate.domain.purposes import Wording
 from consentgate.domain.regimes import Model, Regime, stricter
 from consentgate.domain.signals import NONE, Signals, read_signals
@@ -139,6 +139,71 @@ def test_a_change_asks_only_those_who_granted() -> None:
     changed = frozenset({"ads"})
     assert decide(SHOP, OPT_IN, NONE, replace(ACCEPT, changed=changed), NOW).asks == ("ads",)
     assert decide(SHOP, OPT_IN, NONE, replace(REJECT, changed=changed), NOW).asks == ()
+
+
+@pytest.mark.requirement("VER-04", "VER-05")
+@pytest.mark.parametrize("regime", [OPT_OUT, NOTICE])
+def test_a_refusal_never_lapses_where_silence_grants(regime: Regime) -> None:
+    """Years later it still denies; whether to ask again is another matter."""
+    old = replace(REJECT, made_at=NOW - 1_000 * DAY_SECONDS)
+    old = replace(old, made_at=max(old.made_at, EARLIEST))
+    decision = decide(SHOP, regime, NONE, old, NOW + 1_000 * DAY_SECONDS)
+    assert letters(decision) == ""
+    assert decision.why("marketing") is Reason.REFUSED
+
+
+@pytest.mark.requirement("VER-07")
+@pytest.mark.parametrize("made_at", [NOW + 301, NOW + 10**9, EARLIEST - 1, 0])
+@pytest.mark.parametrize("regime", list(REGIMES.values()), ids=list(Model))
+def test_wrong_clocks_cost_grants_and_no_refusal(regime: Regime, made_at: int) -> None:
+    """From the future, or older than any notice: no grant counts, every objection does."""
+    for choice in (ACCEPT, REJECT, replace(ACCEPT, signalled=GPC)):
+        decision = decide(SHOP, regime, NONE, replace(choice, made_at=made_at), NOW)
+        believed = decide(SHOP, regime, NONE, choice, NOW)
+        assert set(letters(decision)) <= set(letters(believed))
+        if regime is OPT_IN:
+            assert letters(decision) == ""
+    assert letters(decide(SHOP, regime, NONE, replace(REJECT, made_at=made_at), NOW)) == ""
+
+
+@pytest.mark.requirement("TPD-06")
+@pytest.mark.parametrize(
+    ("role", "contract", "cross_site", "is_allowed"),
+    [
+        (Role.FIRST_PARTY, False, True, True),
+        (Role.PROCESSOR, True, True, True),
+        (Role.PROCESSOR, False, True, False),
+        (Role.THIRD_PARTY, True, True, False),
+        (Role.THIRD_PARTY, False, False, True),
+    ],
+)
+def test_gpc_reaches_third_parties_whatever_the_purpose(
+    role: Role, contract: bool, cross_site: bool, is_allowed: bool
+) -> None:
+    """Statistics by somebody who follows people across sites is sharing; a processor is one by
+    contract only."""
+    counter = Service(
+        key="counter",
+        purposes=("statistics",),
+        role=role,
+        has_contract=contract,
+        is_cross_site=cross_site,
+    )
+    policy = replace(SHOP, services=(*SHOP.services, counter))
+    assert decide(policy, OPT_OUT, GPC, None, NOW).allows("counter") is is_allowed
+    assert decide(policy, OPT_OUT, NONE, None, NOW).allows("counter")
+    assert decide(policy, OPT_OUT, GPC, replace(ACCEPT, told=GPC), NOW).allows("counter")
+    assert decide(policy, OPT_OUT, GPC, None, NOW).allows("statistics")
+
+
+@pytest.mark.requirement("VER-01", "VER-05")
+def test_who_granted_is_asked_again_and_who_refused_is_not() -> None:
+    """All of a grant has changed since: asked. A refusal of which nothing is left: not."""
+    granted = Choice(made_at=NOW, id="ab" * 16)
+    assert decide(SHOP, OPT_IN, NONE, granted, NOW).asks == KEYS
+    some = Choice(made_at=NOW, purposes={"statistics": False}, id="ab" * 16)
+    assert decide(SHOP, OPT_IN, NONE, some, NOW).asks == ("functional", "marketing")
+    assert decide(SHOP, OPT_IN, NONE, replace(some, id=""), NOW).asks == ()
 
 
 def test_undeclared_keys_are_denied() -> None:

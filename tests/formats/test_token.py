@@ -21,6 +21,7 @@ KEY = b"k" * 32
 CODEC = TokenCodec([KEY], audience="shop")
 TODAY = meaning_of(SHOP)
 OPTIONAL = ("functional", "marketing", "statistics")
+GRANTED = dict.fromkeys(OPTIONAL, True)
 
 
 def choice(**changes: object) -> Choice:
@@ -91,10 +92,14 @@ def test_what_was_said_comes_back(
             id="another key",
         ),
         pytest.param(
-            lambda token: CODEC.sign(choice(made_at=NOW + 301), TODAY), id="from the future"
+            lambda token: CODEC.sign(choice(made_at=NOW + 301, purposes=GRANTED), TODAY),
+            id="a grant from the future",
         ),
         pytest.param(
-            lambda token: CODEC.sign(choice(), replace(TODAY, services=())), id="unknown meaning"
+            lambda token: CODEC.sign(
+                choice(purposes=GRANTED, id="ab" * 16), replace(TODAY, services=())
+            ),
+            id="a grant under an unknown meaning",
         ),
         pytest.param(lambda token: CODEC._signer.sign("1AAAA").decode(), id="signed but short"),
         pytest.param(lambda token: CODEC._signer.sign("1!!!!").decode(), id="signed, not base64"),
@@ -103,6 +108,46 @@ def test_what_was_said_comes_back(
 def test_a_spoilt_token_is_no_choice(spoil) -> None:  # type: ignore[no-untyped-def]
     """Nothing forged, cut, foreign, future or unknown is ever a choice."""
     assert read(spoil(CODEC.sign(choice(), TODAY))) is None
+
+
+@pytest.mark.requirement("VER-07")
+@pytest.mark.parametrize(
+    ("given", "left"),
+    [
+        (choice(made_at=NOW + 301), {key: False for key in OPTIONAL}),
+        (
+            choice(made_at=NOW + 301, purposes={**GRANTED, "marketing": False}, id="ab" * 16),
+            {"marketing": False},
+        ),
+    ],
+    ids=["a refusal", "a refusal beside grants"],
+)
+def test_a_wrong_clock_costs_no_objection(given: Choice, left: dict[str, bool]) -> None:
+    """From the future, grants are not believed; what was refused stays refused."""
+    found = read(CODEC.sign(given, TODAY))
+    assert found.purposes == left
+    assert found.id == ""
+
+
+@pytest.mark.requirement("VER-05")
+def test_a_refusal_survives_any_change() -> None:
+    """Made under a meaning that is not known here, or of purposes that mean something else now."""
+    unknown = replace(TODAY, services=())
+    assert read(CODEC.sign(choice(), unknown)).purposes == {key: False for key in OPTIONAL}
+    signalled = choice(is_explicit=False, purposes={}, signalled=Signals(gpc=True))
+    found = read(CODEC.sign(signalled, unknown))
+    assert (found.signalled, found.is_explicit, found.purposes) == (Signals(gpc=True), False, {})
+    other = replace(
+        TODAY, purposes=(*((key, "0" * 16) for key in OPTIONAL), ("research", "1" * 16))
+    )
+    kept = CODEC.read(CODEC.sign(choice(), TODAY), {TODAY.hash: TODAY}, other, NOW)
+    assert kept.purposes == {key: False for key in (*OPTIONAL, "research")}
+    some = {**GRANTED, "marketing": False}
+    kept = CODEC.read(
+        CODEC.sign(choice(purposes=some, id="ab" * 16), TODAY), {TODAY.hash: TODAY}, other, NOW
+    )
+    assert kept.purposes == {"marketing": False}
+    assert not kept.is_refusal
 
 
 @given(st.binary(max_size=200))

@@ -1,0 +1,99 @@
+"""Owns what stands under ``/.well-known/``: how this site answers GPC and DNT, computed live."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+from starlette.responses import JSONResponse, Response
+from starlette.types import Receive
+
+from consentgate.asgi.bodies import BodyProblem
+from consentgate.formats.tracking_status import (
+    MEDIA_TYPE,
+    Tracking,
+    is_eff_policy,
+    status_object,
+    tracking_of_id,
+)
+from consentgate.gates.tracking import tracking_of
+from consentgate.gates.visit import Visit
+
+if TYPE_CHECKING:
+    from consentgate.asgi.house import House
+
+Answer = Callable[[Visit, Receive], Awaitable[Response]]
+
+PLACE = "/.well-known/"
+_DNT = PLACE + "dnt"
+UNNOTED = SimpleNamespace(path="(status)")
+"""The route of a visit that leaves no line: asking for a status is not tracked (SIG-27)."""
+
+
+class WellKnown:
+    """Answers for the support resources of GPC and DNT."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self._policy = house.policy
+
+    def methods(self, path: str) -> dict[str, Answer]:
+        """Method to answer of one path; empty where it is the app's."""
+        if path == PLACE + "gpc.json":
+            return {"GET": self._gpc}
+        if path == _DNT or path.startswith(_DNT + "/"):
+            return {"GET": self._status}
+        if path == PLACE + "dnt-policy.txt" and self._policy.site.eff_dnt_policy:
+            return {"GET": self._eff_policy}
+        return {}
+
+    async def _gpc(self, visit: Visit, receive: Receive) -> Response:
+        """The GPC support resource: true only while the signal is enforced (SIG-13, SIG-14)."""
+        return JSONResponse(
+            {
+                "gpc": self._policy.signals.gpc != "off",
+                "lastUpdate": self._policy.effective.isoformat(),
+            },
+            headers={"cache-control": "public, max-age=3600", "access-control-allow-origin": "*"},
+        )
+
+    async def _status(self, visit: Visit, receive: Receive) -> Response:
+        """The status of the site, or of one status-id (SIG-26, SIG-28)."""
+        visit.scope["route"] = UNNOTED
+        status_id = visit.path[len(_DNT) :].strip("/")
+        root = visit.scope.get("root_path", "") + self._house.prefix
+        status = status_object(
+            self._tracking(visit, status_id),
+            config=root,
+            policy=root + "/disclosure",
+            same_party=self._policy.site.same_party,
+        )
+        return JSONResponse(
+            status,
+            headers={"cache-control": "private, no-store", "vary": "cookie, sec-gpc, dnt"},
+            media_type=MEDIA_TYPE,
+        )
+
+    def _tracking(self, visit: Visit, status_id: str) -> Tracking:
+        if not status_id and self._policy.signals.tk == "always":
+            return Tracking.DYNAMIC
+        named = tracking_of_id(status_id) if status_id else Tracking.DYNAMIC
+        if named is None:
+            raise BodyProblem(404, "not_found", "there is no status of that name")
+        if named is not Tracking.DYNAMIC:
+            return named
+        tracking = tracking_of(visit.outcome)
+        is_ignored = self._policy.signals.dnt == "off" and visit.header(b"dnt")[:1] == "1"
+        return Tracking.DISREGARDED if is_ignored and tracking is Tracking.GENERAL else tracking
+
+    async def _eff_policy(self, visit: Visit, receive: Receive) -> Response:
+        """The EFF's policy, byte for byte, over HTTPS; whatever else the file holds is not it."""
+        try:
+            body = Path(self._policy.site.eff_dnt_policy).read_bytes()
+        except OSError:
+            body = b""
+        if not visit.is_https or not is_eff_policy(body):
+            raise BodyProblem(404, "not_found", "there is nothing at this address")
+        return Response(body, media_type="text/plain")
