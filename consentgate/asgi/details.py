@@ -75,12 +75,14 @@ class Details:
             if said and view.decision.allows(key)
         ]
         if granted:
-            return self.say(language, "state_granted", purposes=", ".join(granted))
+            listed = self._texts[language]["comma"].join(granted)
+            return self.say(language, "state_granted", purposes=listed)
         is_opt_out = view.regime.has_opt_out_link
         return self.say(language, "state_opted_out" if is_opt_out else "state_refused")
 
     def purposes(self, view: View) -> Iterator[SimpleNamespace]:
         """Every purpose with its services under it, for this visitor."""
+        comma = self._texts[view.language]["comma"]
         for purpose in self._policy.purposes:
             title, description = self.wording(view.language, purpose)
             verdict = view.decision.purposes[purpose.key]
@@ -88,7 +90,7 @@ class Details:
                 key=purpose.key,
                 title=title,
                 description=description,
-                data=self._if(view.language, "purpose_data", data=", ".join(purpose.data)),
+                data=self._if(view.language, "purpose_data", data=comma.join(purpose.data)),
                 retention=self._if(view.language, "retention", days=purpose.retention_days),
                 is_necessary=purpose.is_necessary,
                 is_granted=verdict.is_granted,
