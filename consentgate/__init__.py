@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from consentgate.asgi.consent import Consent, ConsentRequired, get_consent, require
+    from consentgate.asgi.consent import (
+        Consent,
+        ConsentRequired,
+        get_consent,
+        privacy_context,
+        require,
+    )
     from consentgate.asgi.gate import ConsentGate
     from consentgate.domain.decision import Reason
     from consentgate.domain.policy import Policy
@@ -17,6 +23,7 @@ __all__ = [
     "Policy",
     "Reason",
     "get_consent",
+    "privacy_context",
     "require",
 ]
 
@@ -27,6 +34,7 @@ _HOMES = {
     "Policy": "consentgate.domain.policy",
     "Reason": "consentgate.domain.decision",
     "get_consent": "consentgate.asgi.consent",
+    "privacy_context": "consentgate.asgi.consent",
     "require": "consentgate.asgi.consent",
 }
 

@@ -131,6 +131,7 @@ EXPORTED = {
     "Policy",
     "Reason",
     "get_consent",
+    "privacy_context",
     "require",
 }
 """What a user imports from ``consentgate``; a new name is documented first."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from starlette.exceptions import HTTPException, WebSocketException
 from starlette.requests import HTTPConnection
@@ -28,10 +28,13 @@ class Consent:
     that asked is marked as depending on the visitor.
     """
 
-    __slots__ = ("_visit", "root")
+    __slots__ = ("_opening", "_visit", "root")
 
-    def __init__(self, visit: Visit, root: str) -> None:
+    def __init__(
+        self, visit: Visit, root: str, opening: Callable[[Visit, str], bytes] = lambda *_: b""
+    ) -> None:
         self._visit = visit
+        self._opening = opening
         self.root = root
         """Address of the choices page, with the app's mount path."""
 
@@ -44,6 +47,21 @@ class Consent:
         """Why ``allows`` answers what it answers; ``.value`` is a sentence."""
         self._visit.asked_consent = True
         return self._visit.outcome.decision.why(key)
+
+    def banner(self, language: str = "") -> str:
+        """The first layer, or the way back, for a site that places it itself.
+
+        The gate then puts none into this page. Safe markup (it has ``__html__``); for Jinja2
+        see ``privacy_context``.
+
+        Args:
+            language: the page's language tag; empty takes the browser's.
+        """
+        from markupsafe import Markup
+
+        self._visit.asked_consent = True
+        self._visit.is_opening_placed = True
+        return Markup(self._opening(self._visit, language).decode("ascii"))
 
     @property
     def decision(self) -> Decision:
@@ -115,6 +133,19 @@ def get_consent(connection: HTTPConnection) -> Consent:
             'add app.add_middleware(ConsentGate, policy="consentgate.toml") as the last one'
         )
     return consent
+
+
+def privacy_context(request: HTTPConnection) -> dict[str, Any]:
+    """Give templates ``consent`` and ``privacy_banner()``: a context processor for Starlette.
+
+    ``Jinja2Templates("templates", context_processors=[privacy_context])``; then a template may
+    say ``{{ privacy_banner() }}`` and ``{% if consent.allows("statistics") %}``.
+
+    Raises:
+        SettingError: no ConsentGate stands before the app.
+    """
+    consent = get_consent(request)
+    return {"consent": consent, "privacy_banner": consent.banner}
 
 
 def require(key: str) -> Callable[[HTTPConnection], Awaitable[Consent]]:

@@ -111,7 +111,7 @@ class ConsentGate:
         except Exception:
             house.failed("visit", "the request is served as that of an unknown visitor")
             visit = self._read(_unread(scope))
-        consent = Consent(visit, visit.root_path + house.prefix)
+        consent = Consent(visit, visit.root_path + house.prefix, house.opening)
         inner = visit.scope
         extensions = inner.get("extensions")
         if extensions and any(name in extensions for name in FILE_MESSAGES):

@@ -248,15 +248,19 @@ class House:
         def opening(language: bytes) -> bytes:
             if visit.is_opening_placed or self.policy.site.banner == "none":
                 return b""
-            try:
-                return self.pages.opening(self.view(visit, page_language=language.decode("ascii")))
-            except Exception:
-                return self._markup_failed()
+            return self.opening(visit, language.decode("ascii"))
 
         try:
             return self.pages.head(self.view(visit)), opening
         except Exception:
             return self._markup_failed(), b""
+
+    def opening(self, visit: Visit, page_language: str = "") -> bytes:
+        """The first layer, or the way back, of one visit; never raises."""
+        try:
+            return self.pages.opening(self.view(visit, page_language=page_language))
+        except Exception:
+            return self._markup_failed()
 
     def _markup_failed(self) -> bytes:
         self.failed("page_markup", "the page is served without the first layer")

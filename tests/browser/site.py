@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 import uvicorn
+from playwright.sync_api import Page
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -144,6 +145,14 @@ def serving(app: ASGIApp) -> Iterator[str]:
             thread.join(5)
 
 
+def until(page: Page, expression: str) -> None:
+    """Wait for an expression to hold; Playwright's own way needs ``unsafe-eval``."""
+    deadline = time.monotonic() + 10
+    while not page.evaluate(expression):
+        assert time.monotonic() < deadline, f"never: {expression}"
+        page.wait_for_timeout(20)
+
+
 __all__ = [
     "LINKS",
     "NOTICE",
@@ -156,4 +165,5 @@ __all__ = [
     "document",
     "serving",
     "settings",
+    "until",
 ]
