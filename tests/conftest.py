@@ -1,0 +1,18 @@
+"""What holds for every test: those that drive a browser come last.
+
+Playwright's event loop runs in the main thread from the first of them to the end of the session,
+and ``asyncio.run`` refuses to start beside a running loop.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+BROWSER = Path(__file__).parent / "browser"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the order of files otherwise: a stable sort."""
+    items.sort(key=lambda item: BROWSER in item.path.parents)
