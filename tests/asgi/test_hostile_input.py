@@ -290,11 +290,12 @@ def test_any_return_address_stays_here(gate: ConsentGate, target: str) -> None:
 
 
 def test_every_visit_left_one_whole_line(gate: ConsentGate, folder: Path) -> None:
-    """After all of it the site log is lines of JSON, without cookies, canaries or control bytes."""
-    gate.house.site_log.close()
-    lines = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file()).splitlines()
-    assert lines
-    for line in lines:
-        record = json.loads(line)
-        assert record["tier"] in ("T0", "TB")
+    """After all of it the files are lines of JSON, without cookies, canaries or control bytes."""
+    run(gate, http("/", headers=[(b"sec-gpc", b"1"), (b"cookie", b"_fbp=1")]))
+    gate.close()
+    files = {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    records = [json.loads(line) for line in files["site.jsonl"].splitlines()]
+    assert {record["tier"] for record in records} <= {"T0", "TB"}
+    assert [json.loads(line)["signal"] for line in files["signals.counts"].splitlines()]
+    for line in b"\n".join(files.values()).splitlines():
         assert not re.search(rb"[\x00-\x1f\x7f]|x-canary|_fbp|192\.0\.2\.7|injected", line), line

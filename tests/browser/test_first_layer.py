@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -232,6 +233,50 @@ def test_reading_on_is_no_consent(chromium: Browser, positioned: tuple[str, str]
     assert page.evaluate("privacyChoices.allows('marketing')") is False
     assert context.cookies() == []
     context.close()
+
+
+class Halting:
+    """Sends the first piece of a page, and the rest when its script has seen two frames."""
+
+    HEAD = """<script>window.moved = 0;
+    new PerformanceObserver((l) => l.getEntries().forEach((e) => { moved += e.value; }))
+      .observe({type: 'layout-shift', buffered: true});
+    requestAnimationFrame(() => requestAnimationFrame(() => fetch('/go')));</script>"""
+
+    def __init__(self, site: Site, marker: bytes) -> None:
+        site.pages["/"] = document(head=self.HEAD)
+        self.app = site.app()
+        self.marker = marker
+        self.seen = asyncio.Event()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        async def halting(message: Any) -> None:
+            body = message.get("body", b"")
+            at = body.find(self.marker) if scope["path"] == "/" else -1
+            if at >= 0:
+                await send({**message, "body": body[:at], "more_body": True})
+                await asyncio.wait_for(self.seen.wait(), 10)
+                message = {**message, "body": body[at:]}
+            await send(message)
+
+        if scope["path"] == "/go":
+            self.seen.set()
+        await self.app(scope, receive, halting)
+
+
+@pytest.mark.parametrize("marker", [b"<p>", b"<form", b'<div class="pc-row'])
+@pytest.mark.parametrize("position", POSITIONS)
+def test_a_page_in_pieces_moves_nothing(chromium: Browser, position: str, marker: bytes) -> None:
+    """Cut anywhere in the first layer, painted, then continued: what is shown stays where it is."""
+    app = Halting(Site(headers={}, policy=settings(banner=position)), marker)
+    with serving(app) as base:
+        page = chromium.new_page()
+        page.goto(base + "/")
+        page.wait_for_function("window.privacyChoices")
+        page.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
+        assert page.evaluate("moved") == 0
+        assert page.is_visible("[data-privacy-choice=reject]")
+        page.close()
 
 
 @pytest.mark.slow
