@@ -66,6 +66,7 @@ async def choose(house: House, visit: Visit, receive: Receive) -> Response:
     if choice.grants_anything and not house.pages.language_of_notice(act.notice):
         raise BodyProblem(409, "notice_outdated", "the notice has changed; please choose again")
     await record(house, visit, act, choice)
+    house.site_log.count_choice(visit, act.kind)
     is_json = body.is_json or "application/json" in visit.header(b"accept")
     return answer(house, visit, act, choice, is_json=is_json)
 

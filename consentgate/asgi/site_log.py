@@ -31,6 +31,8 @@ from consentgate.gates.site_information import (
 from consentgate.gates.visit import Visit
 from consentgate.log import RecordSink
 from consentgate.log.files import LineFile, NoFile
+from consentgate.log.ticking import TICKER
+from consentgate.log.visit_counts import Marginals, VisitCounts
 from consentgate.lookup.agents import Agents
 
 PURPOSE = "statistics"
@@ -59,10 +61,13 @@ class SiteLog:
         self._settings = policy.log
         self._version = policy.version
         self._sink = sink
+        self._is_fresh = True
         self._templates = Templates(policy.log.routes)
         self._queries = frozenset(policy.log.query_fields)
         self._names = frozenset(policy.log.fields)
         self._agents = agents or Agents()
+        self.counts = VisitCounts(policy.log.directory, self._agents.browser)
+        """Sums of what no record may say: ``counts.add("event", name, now)``."""
         self.country_of = country_of
         self.is_on = not isinstance(sink, NoFile)
 
@@ -77,6 +82,9 @@ class SiteLog:
         """Write the record of a visit that has ended. Never raises."""
         if not self.is_on:
             return
+        if self._is_fresh:
+            self._is_fresh = False
+            TICKER.watch(self.counts)
         if visit.outcome.decision.signals.is_set and self._settings.signals_mode == "drop":
             return
         try:
@@ -123,6 +131,8 @@ class SiteLog:
         if looks.bot is not None:
             return self._of_machine(visit, facts, Machine("", "", host, "", looks.bot))
         if not self._may_count(visit):
+            if facts.is_entry and not facts.is_suspect and not self._is_signalled(visit):
+                self.counts.add_visit(self._marginals(visit, headers, host), visit.now)
             return operational_record(facts)
         more = self._statistics(visit, headers, host)
         subject = self._subject(visit)
@@ -153,6 +163,16 @@ class SiteLog:
             browser=hinted or (self._agents.browser(agent) if agent else None),
         )
 
+    def _marginals(self, visit: Visit, headers: Mapping[bytes, str], host: str) -> Marginals:
+        """What is counted of a visit that begins without consent, each dimension by itself."""
+        return Marginals(
+            headers.get(b"user-agent", "")[:512],
+            hinted_browser(headers.get(b"sec-ch-ua", ""), headers.get(b"sec-ch-ua-platform", "")),
+            self._country(visit),
+            primary_language(headers.get(b"accept-language", "")),
+            host if referrer_class(host, visit.host) != "internal" else "",
+        )
+
     def _country(self, visit: Visit) -> str:
         code = self.country_of(visit)[:2].upper()
         return code if len(code) == 2 and code.isalpha() and code != "ZZ" else ""
@@ -171,11 +191,22 @@ class SiteLog:
             choice is not None
             and choice.purposes.get(purpose, False)
             and decision.allows(purpose)
-            and (not decision.signals.is_set or self._settings.signals_mode == "as-none")
+            and not self._is_signalled(visit)
         )
 
+    def _is_signalled(self, visit: Visit) -> bool:
+        """Whether a signal forbids all but the operational line and the signal's own count."""
+        is_set = visit.outcome.decision.signals.is_set
+        return is_set and self._settings.signals_mode != "as-none"
+
+    def count_choice(self, visit: Visit, kind: str) -> None:
+        """Count what visitors choose: one more of a kind such as ``reject``."""
+        if self.is_on and not self._is_signalled(visit):
+            self.counts.add("choice", kind, visit.now)
+
     def close(self) -> None:
-        """Let go of the file."""
+        """Write what waits and let go of the files."""
+        self.counts.flush()
         self._sink.close()
 
 

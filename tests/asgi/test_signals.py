@@ -479,7 +479,7 @@ def test_counts_of_several_processes_add_up(tmp_path: Path) -> None:
     blocked.add("gpc", ["marketing"], NOW)
     blocked.flush()
     assert blocked.totals["gpc", "marketing"] == 1
-    assert sum(blocked._waiting.values()) == 1
+    assert blocked.waiting == 1
 
 
 def test_a_prefetch_is_nobodys_signal(tmp_path: Path) -> None:

@@ -188,6 +188,48 @@ def test_signals_can_be_left_out_altogether() -> None:
     assert record_of(visit_of({**HEADERS, "dnt": "1"}), policy=policy) == {}
 
 
+def counts_of(tmp_path: Path, *visits: Visit, policy: Any = SHOP) -> str:
+    policy = replace(policy, log=replace(policy.log, directory=str(tmp_path)))
+    log = SiteLog(policy, Kept(), country_of=lambda _: "CH")
+    for visit in visits:
+        log.note(visit, 1)
+    log.close()
+    path = tmp_path / "site.counts"
+    return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+@pytest.mark.requirement("LOG-15", "LOG-04")
+def test_what_a_line_may_not_say_is_counted_apart(tmp_path: Path) -> None:
+    """Browser, system, country, language and origin of visits without consent, never joined."""
+    written = counts_of(tmp_path, *(visit_of() for _ in range(10)))
+    rows = [json.loads(line) for line in written.splitlines()]
+    assert {(row["dim"], row["val"]): row["n"] for row in rows} == {
+        ("visits", ""): 10,
+        ("browser", "Firefox"): 10,
+        ("os", "Linux"): 10,
+        ("country", "CH"): 10,
+        ("lang", "de"): 10,
+        ("ref_host", "www.google.com"): 10,
+    }
+
+
+@pytest.mark.requirement("LOG-15")
+@pytest.mark.parametrize(
+    "visit",
+    [
+        visit_of({**HEADERS, "sec-gpc": "1"}),
+        visit_of({**HEADERS, "dnt": "1"}),
+        visit_of({**HEADERS, "sec-fetch-dest": "image"}),
+        visit_of({**HEADERS, "user-agent": "GPTBot/1.2 (+https://openai.com)"}),
+        visit_of(choice=GRANTED),
+    ],
+    ids=["gpc", "dnt", "no visit begins", "machine", "granted: the line says it"],
+)
+def test_these_are_not_counted(visit: Visit, tmp_path: Path) -> None:
+    """A signal leaves nothing but its own count; machines and granted visits have their lines."""
+    assert counts_of(tmp_path, *[visit] * 10) == ""
+
+
 def test_a_machine_is_nobody() -> None:
     """TB: its listed name and class, no entry, no language."""
     record = record_of(visit_of({**HEADERS, "user-agent": "GPTBot/1.2 (+https://openai.com)"}))

@@ -1,0 +1,158 @@
+"""Owns what may be counted of visits without consent: one dimension at a time, never joined.
+
+How many came with Firefox and how many from Norway, and never how many from Norway with Firefox:
+the sums cannot be put together again. Agents are told apart off the request's path: a visit costs
+the path one addition per dimension, the parser runs when sums are flushed.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from consentgate.domain.agents import Browser
+from consentgate.log import forks
+from consentgate.log.deltas import DAY_SECONDS, DeltaFile
+
+FILE_NAME = "site.counts"
+FLUSH_SECONDS = 60
+LEAST_VISITS = 10
+"""A flush waits for that many visits of a day: the lines of fewer, side by side, would describe
+one visitor. What is left of a day that ends, or of a process, is counted as ``(other)``."""
+MOST_AGENTS = 4_096
+"""Distinct agents that wait for the parser; the rest are counted as ``(other)``."""
+_MOST_CHARS = 128
+OTHER = "(other)"
+
+AUDIENCE = ("visits", "browser", "os", "country", "lang", "ref_host")
+"""Counted of a visit."""
+DECLARED = ("event", "choice")
+"""Counted where it happens: the site's own names."""
+BrowserOf = Callable[[str], Browser]
+"""Tells family and system of an agent."""
+
+
+@dataclass(slots=True)
+class Marginals:
+    """What of one visit is counted, each by itself; empty: not known."""
+
+    agent: str = ""
+    """User-Agent, in memory until the next flush at most; never written."""
+    browser: Browser | None = None
+    """Where the browser's hints tell it, so that no agent is parsed."""
+    country: str = ""
+    language: str = ""
+    referrer_host: str = ""
+
+
+class VisitCounts:
+    """Counts in memory; once a minute the sums go to a file as lines ``{day, dim, val, n}``."""
+
+    def __init__(self, directory: str | Path, browser_of: BrowserOf) -> None:
+        """Remember the folder; empty: counts end with the process."""
+        path = Path(directory) / FILE_NAME if directory else None
+        self._sums = DeltaFile(path, ("dim", "val"), "n")
+        self._browser_of = browser_of
+        self._flushed_at = time.monotonic()
+        self._begin()
+        forks.watch(self)
+
+    def _begin(self) -> None:
+        self._lock = threading.Lock()
+        self._days: dict[int, _Day] = {}
+
+    def forget_parent(self) -> None:
+        """A forked child counts for itself."""
+        self._begin()
+
+    def add(self, dim: str, val: str, now: int, n: int = 1) -> None:
+        """Count one declared value, such as ``("event", "export_clicked")``.
+
+        Args:
+            dim: ``event`` or ``choice``; any other name is a mistake in the code.
+            val: from a closed set, never a visitor's own words.
+            now: seconds since the epoch, for the day.
+            n: how often.
+        """
+        if dim not in DECLARED:
+            raise ValueError(f"dim = {dim!r}: expected one of {', '.join(DECLARED)}")
+        self._sums.add(now // DAY_SECONDS, dim, val[:_MOST_CHARS], n=n)
+
+    def add_visit(self, facts: Marginals, now: int) -> None:
+        """Count a visit whose visitor neither granted statistics nor sent a signal."""
+        with self._lock:
+            day = self._days.setdefault(now // DAY_SECONDS, _Day())
+            day.visits += 1
+            sums = day.sums
+            if facts.country:
+                sums["country", facts.country] += 1
+            if facts.language:
+                sums["lang", facts.language] += 1
+            if facts.referrer_host:
+                sums["ref_host", facts.referrer_host[:_MOST_CHARS]] += 1
+            if facts.browser is not None:
+                day.add_browser(facts.browser, 1)
+            elif facts.agent:
+                day.add_agent(facts.agent)
+
+    def tick(self, now: int) -> None:
+        """Once a minute: forget agents, and write what is many enough or of a day that is over."""
+        if time.monotonic() - self._flushed_at < FLUSH_SECONDS:
+            return
+        self._flushed_at = time.monotonic()
+        today = now // DAY_SECONDS
+        for number, day in list(self._days.items()):
+            if day.visits >= LEAST_VISITS or number != today:
+                self._release(number)
+            else:
+                self._tell_agents(day)
+        self._sums.flush()
+
+    def flush(self) -> None:
+        """Write everything: the process ends."""
+        for number in list(self._days):
+            self._release(number)
+        self._sums.flush()
+
+    def _release(self, number: int) -> None:
+        """Give a day's sums to the file; those of few visits without what would tell them."""
+        with self._lock:
+            day = self._days.pop(number)
+        self._tell_agents(day)
+        self._sums.add(number, "visits", "", n=day.visits)
+        for (dim, val), n in day.sums.items():
+            self._sums.add(number, dim, val if day.visits >= LEAST_VISITS else OTHER, n=n)
+
+    def _tell_agents(self, day: _Day) -> None:
+        """Turn agents that wait into families; the parser runs without the lock."""
+        with self._lock:
+            agents, day.agents = day.agents, Counter()
+        told = [(self._browser_of(agent), n) for agent, n in agents.items()]
+        with self._lock:
+            for browser, n in told:
+                day.add_browser(browser, n)
+
+
+class _Day:
+    """What was counted of one day and not given to the file yet."""
+
+    __slots__ = ("agents", "sums", "visits")
+
+    def __init__(self) -> None:
+        self.visits = 0
+        self.sums: Counter[tuple[str, str]] = Counter()
+        self.agents: Counter[str] = Counter()
+
+    def add_agent(self, agent: str) -> None:
+        if agent in self.agents or len(self.agents) < MOST_AGENTS:
+            self.agents[agent] += 1
+        else:
+            self.add_browser(Browser(OTHER, "", OTHER), 1)
+
+    def add_browser(self, browser: Browser, n: int) -> None:
+        self.sums["browser", browser.family or OTHER] += n
+        self.sums["os", browser.os or OTHER] += n

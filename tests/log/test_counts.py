@@ -1,0 +1,164 @@
+"""Sums of visits without consent: one dimension at a time, off the path, mergeable."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from consentgate.domain.agents import Browser
+from consentgate.log.deltas import DeltaFile, take_away
+from consentgate.log.visit_counts import FILE_NAME, Marginals, VisitCounts
+
+NOW = 1_790_000_000
+DAY = "2026-09-21"
+
+
+def told(agent: str) -> Browser:
+    family, _, system = agent.partition(" on ")
+    return Browser(family, "1", system)
+
+
+def rows_of(folder: Path) -> list[dict[str, object]]:
+    path = folder / FILE_NAME
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def counted(folder: Path) -> dict[tuple[object, object], int]:
+    sums: Counter[tuple[object, object]] = Counter()
+    for row in rows_of(folder):
+        sums[row["dim"], row["val"]] += int(str(row["n"]))
+    return dict(sums)
+
+
+@pytest.mark.requirement("LOG-04", "LOG-15")
+def test_visits_are_counted_and_never_joined(tmp_path: Path) -> None:
+    """Each line holds a day, one dimension, one value and a number."""
+    counts = VisitCounts(tmp_path, told)
+    for _ in range(8):
+        counts.add_visit(Marginals("Firefox on Linux", None, "CH", "de", "news.example"), NOW)
+    for _ in range(4):
+        counts.add_visit(Marginals("", Browser("Chrome", "1", "Windows"), "NO", "", ""), NOW)
+    counts.flush()
+    assert {frozenset(row) for row in rows_of(tmp_path)} == {frozenset(("day", "dim", "val", "n"))}
+    assert {row["day"] for row in rows_of(tmp_path)} == {DAY}
+    assert counted(tmp_path) == {
+        ("visits", ""): 12,
+        ("browser", "Firefox"): 8,
+        ("browser", "Chrome"): 4,
+        ("os", "Linux"): 8,
+        ("os", "Windows"): 4,
+        ("country", "CH"): 8,
+        ("country", "NO"): 4,
+        ("lang", "de"): 8,
+        ("ref_host", "news.example"): 8,
+    }
+
+
+@pytest.mark.requirement("LOG-15")
+def test_the_lines_of_a_few_describe_nobody(tmp_path: Path) -> None:
+    """Fewer than ten visits wait; where the process ends first, they are counted as (other)."""
+    counts = VisitCounts(tmp_path, told)
+    counts.add_visit(Marginals("Firefox on Linux", None, "VU", "bi", "club.example"), NOW)
+    counts._flushed_at -= 61
+    counts.tick(NOW)
+    assert rows_of(tmp_path) == []
+    counts.flush()
+    assert counted(tmp_path)["country", "(other)"] == 1
+    assert {row["val"] for row in rows_of(tmp_path)} == {"", "(other)"}
+
+
+def test_a_day_that_is_over_is_written(tmp_path: Path) -> None:
+    """At midnight what is left goes to the file, however little it is."""
+    counts = VisitCounts(tmp_path, told)
+    counts.add_visit(Marginals(country="CH"), NOW)
+    counts._flushed_at -= 61
+    counts.tick(NOW + 86_400)
+    assert counted(tmp_path) == {("visits", ""): 1, ("country", "(other)"): 1}
+
+
+def test_no_agent_outlives_a_tick(tmp_path: Path) -> None:
+    """Agents wait in memory for the parser, a minute at most, and are never written."""
+    parsed: list[str] = []
+
+    def parse(agent: str) -> Browser:
+        parsed.append(agent)
+        return told(agent)
+
+    counts = VisitCounts(tmp_path, parse)
+    for _ in range(3):
+        counts.add_visit(Marginals("Firefox on Linux"), NOW)
+    assert parsed == []
+    counts._flushed_at -= 61
+    counts.tick(NOW)
+    assert parsed == ["Firefox on Linux"]
+    assert not next(iter(counts._days.values())).agents
+
+
+def test_events_and_choices_are_declared_names(tmp_path: Path) -> None:
+    """They are counted at once; another dimension is a mistake in the code."""
+    counts = VisitCounts(tmp_path, told)
+    counts.add("event", "export_clicked", NOW, 3)
+    counts.add("choice", "reject", NOW)
+    with pytest.raises(ValueError, match="expected one of event, choice"):
+        counts.add("country", "CH", NOW)
+    counts.flush()
+    assert counted(tmp_path) == {("event", "export_clicked"): 3, ("choice", "reject"): 1}
+
+
+def test_many_agents_take_bounded_memory(tmp_path: Path) -> None:
+    """Beyond 4,096 distinct ones a minute the rest are one value."""
+    counts = VisitCounts(tmp_path, told)
+    for number in range(5_000):
+        counts.add_visit(Marginals(f"A on B{number}"), NOW)
+    counts.flush()
+    assert counted(tmp_path)["browser", "(other)"] == 5_000 - 4_096
+
+
+def _add(folder: Path, times: int) -> None:
+    sums = DeltaFile(folder / FILE_NAME, ("dim", "val"), "n")
+    for _ in range(times):
+        sums.add(NOW // 86_400, "event", "x")
+        sums.flush()
+
+
+def test_no_sum_is_lost_while_files_are_taken_away(tmp_path: Path) -> None:
+    """Three processes write while the file is moved under them: every line lies somewhere."""
+    fork = multiprocessing.get_context("spawn")
+    workers = [fork.Process(target=_add, args=(tmp_path, 300)) for _ in range(3)]
+    for worker in workers:
+        worker.start()
+    taken = 0
+    while any(worker.is_alive() for worker in workers):
+        taken += take_away(tmp_path / FILE_NAME, tmp_path / f"taken-{taken}")
+    lines = [line for path in tmp_path.iterdir() for line in path.read_text().splitlines()]
+    assert taken > 1
+    assert sum(json.loads(line)["n"] for line in lines) == 900
+
+
+FORKS = """
+import os, sys
+from consentgate.log.visit_counts import VisitCounts
+counts = VisitCounts(sys.argv[1], lambda agent: None)
+counts.add("event", "x", 1_790_000_000)
+child = os.fork()
+counts.add("event", "child" if child == 0 else "parent", 1_790_000_000)
+counts.flush()
+if child:
+    os.wait()
+"""
+
+
+def test_a_forked_child_counts_for_itself(tmp_path: Path) -> None:
+    """What waits in the parent is written once, by the parent."""
+    subprocess.run([sys.executable, "-c", FORKS, tmp_path], check=True)
+    assert counted(tmp_path) == {
+        ("event", "x"): 1,
+        ("event", "parent"): 1,
+        ("event", "child"): 1,
+    }
