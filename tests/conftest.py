@@ -10,6 +10,23 @@ from pathlib import Path
 
 import pytest
 
+from tests.conformance import (  # the hooks of the conformance table
+    pytest_addoption,
+    pytest_configure,
+    pytest_deselected,
+    pytest_sessionfinish,
+    pytest_sessionstart,
+    pytest_terminal_summary,
+)
+
+__all__ = [
+    "pytest_addoption",
+    "pytest_configure",
+    "pytest_deselected",
+    "pytest_sessionfinish",
+    "pytest_sessionstart",
+    "pytest_terminal_summary",
+]
 BROWSER = Path(__file__).parent / "browser"
 
 
