@@ -141,7 +141,6 @@ AWAITED = {
     "ledger": {"records_refusals"},
     "log": {
         "count_retention_days",
-        "durability",
         "event_retention_days",
         "events",
         "longitudinal",

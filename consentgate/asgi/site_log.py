@@ -30,7 +30,7 @@ from consentgate.gates.site_information import (
 )
 from consentgate.gates.visit import Visit
 from consentgate.log import RecordSink
-from consentgate.log.files import LineFile, NoFile
+from consentgate.log.files import NoFile, SegmentFile
 from consentgate.log.ticking import TICKER
 from consentgate.log.visit_counts import Marginals, VisitCounts
 from consentgate.lookup.agents import Agents
@@ -75,7 +75,9 @@ class SiteLog:
     def open(cls, policy: Policy, *, country_of: CountryOf = no_country) -> SiteLog:
         """Open the folder that the policy names; without one nothing is written."""
         directory = policy.log.directory
-        sink: RecordSink = LineFile(directory) if directory else NoFile()
+        sink: RecordSink = (
+            SegmentFile(directory, durability=policy.log.durability) if directory else NoFile()
+        )
         return cls(policy, sink, country_of=country_of)
 
     def note(self, visit: Visit, duration_ns: int) -> None:

@@ -17,12 +17,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from consentgate.log import forks
+from consentgate.log.layout import FILE_MODE, FOLDER_MODE
 
 logger = logging.getLogger("consentgate")
 
 DAY_SECONDS = 86_400
-FILE_MODE = 0o640
-FOLDER_MODE = 0o750
 
 Key = tuple[int, *tuple[str, ...]]
 """Day number since the epoch, and the labels."""

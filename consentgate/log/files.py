@@ -1,24 +1,37 @@
-"""Owns the site log's live file: one JSON line a visit, one write, append-only.
+"""Owns the site log's live segment: one JSON line a visit, one write a line, one file a process.
 
-Several worker processes append to one file without tearing lines (O_APPEND, one ``os.write``
-each, on a local file system).
+A segment is held by a lock for as long as its process lives, so that compaction knows whose
+writer is gone; it moves to ``closed`` on the hour, at 64 MB and when the process ends.
 """
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import logging
 import os
+import threading
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from consentgate.domain.record import SCHEMA, Tier
+from consentgate.log import forks
+from consentgate.log.layout import FILE_MODE, Layout, segment_name
+from consentgate.log.ticking import TICKER
+
 logger = logging.getLogger("consentgate")
 
-FILE_NAME = "site.jsonl"
-FILE_MODE = 0o640
+MOST_BYTES = 64 << 20
+MOST_WAITING = 256
+MOST_WAITING_SECONDS = 5
+_RETRY_SECONDS = 1.0
+_HOUR_SECONDS = 3_600
 
 
-def _encoder() -> Callable[[object], bytes]:
+def encoder() -> Callable[[object], bytes]:
+    """The fastest way that is installed to make a line of a record, line break included."""
     try:
         import orjson
     except ImportError:
@@ -27,42 +40,188 @@ def _encoder() -> Callable[[object], bytes]:
     return lambda record: orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
 
 
-class LineFile:
-    """Appends records to ``site.jsonl`` in a folder; opened with the first line, per process."""
+class SegmentFile:
+    """Appends records to a segment of this process's own, opened with the first of them.
 
-    def __init__(self, directory: str | Path) -> None:
-        self.path = Path(directory) / FILE_NAME
+    ``line`` writes each record at once: nothing that was noted is lost when the process is killed.
+    ``batch`` keeps operational records (T0) in memory, 256 of them or 5 seconds, and writes them
+    sorted: their order then tells nobody's way through the site, and a kill loses them. Records
+    that name a visitor or a machine are written at once either way.
+    """
+
+    def __init__(
+        self,
+        directory: str | Path,
+        *,
+        durability: str = "line",
+        most_bytes: int = MOST_BYTES,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Remember the folder; nothing is opened yet.
+
+        Args:
+            directory: of the site log.
+            durability: ``line`` or ``batch``.
+            most_bytes: a segment of that size is closed.
+            clock: seconds since the epoch, for the hour.
+        """
+        self.layout = Layout.of(directory)
+        self.path: Path | None = None
+        """The segment that is open."""
         self.lost = 0
         """How many records could not be written."""
+        self._encode = encoder()
+        self._is_batched = durability == "batch"
+        self._most_bytes = most_bytes
+        self._clock = clock
         self._handle = -1
-        self._pid = 0
-        self._encode = _encoder()
+        self._is_failing = False
+        self._begin()
+        forks.watch(self)
+
+    def _begin(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: list[bytes] = []
+        self._waiting_since = 0.0
+        self._retry_at = 0.0
+        self._is_torn = False
+        self._size = self._hour = 0
+
+    def forget_parent(self) -> None:
+        """A forked child opens its own segment, and writes nothing that its parent noted."""
+        if self._handle >= 0:
+            os.close(self._handle)
+        self._handle, self.path = -1, None
+        self._begin()
 
     def write(self, record: Mapping[str, object]) -> None:
-        """Append one line; what cannot be written is counted and said once."""
+        """Append one record. Never raises: what cannot be written is counted, and said once."""
         try:
-            if self._pid != os.getpid():
-                self._open()
-            os.write(self._handle, self._encode(record))
-        except (OSError, TypeError, ValueError) as error:
-            self.lost += 1
-            self._pid = 0
-            if self.lost == 1:
-                logger.error("consentgate: the site log %s is not written: %s", self.path, error)
+            line = self._encode(record)
+        except (TypeError, ValueError) as error:
+            self._lose(1, type(error).__name__)
+            return
+        with self._lock:
+            if self._handle < 0 and not self._open():
+                self.lost += 1
+            elif self._is_batched and record.get("tier") == Tier.OPERATIONAL:
+                self._keep(line)
+            else:
+                self._put(line, 1)
 
-    def _open(self) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-        if self._handle >= 0 and self._pid == os.getpid():
-            os.close(self._handle)
-        self._handle = os.open(self.path, flags, FILE_MODE)
-        self._pid = os.getpid()
+    def _keep(self, line: bytes) -> None:
+        if not self._waiting:
+            self._waiting_since = time.monotonic()
+        self._waiting.append(line)
+        if len(self._waiting) >= MOST_WAITING:
+            self._put_waiting()
+
+    def _put_waiting(self) -> None:
+        if self._waiting:
+            lines, self._waiting = self._waiting, []
+            self._put(b"".join(sorted(lines)), len(lines))
+
+    def _put(self, lines: bytes, count: int) -> None:
+        """Write whole lines at once; after a cut one, the next begins on a line of its own."""
+        if self._is_torn:
+            lines = b"\n" + lines
+        try:
+            written = os.write(self._handle, lines)
+        except OSError as error:
+            self._lose(count, error.strerror)
+            return
+        self._size += written
+        self._is_torn = written != len(lines)
+        if self._is_torn:
+            self._lose(count - lines[:written].strip(b"\n").count(b"\n"), "the disk is full")
+            return
+        if self._is_failing:
+            self._recover()
+        if self._size >= self._most_bytes:
+            self._rotate()
+
+    def _lose(self, count: int, why: str | None) -> None:
+        self.lost += count
+        if not self._is_failing:
+            self._is_failing = True
+            logger.error(
+                "consentgate: the site log in %s is not written: %s", self.layout.root, why
+            )
+
+    def _recover(self) -> None:
+        self._is_failing = False
+        logger.warning(
+            "consentgate: the site log in %s is written again; %d records were lost so far",
+            self.layout.root,
+            self.lost,
+        )
+
+    def _open(self) -> bool:
+        """Begin a segment; it gets its name when it is locked and says its schema."""
+        if time.monotonic() < self._retry_at:
+            return False
+        name = segment_name()
+        path = self.layout.live / name
+        hidden = path.with_name(f".{name}")
+        handle = -1
+        try:
+            self.layout.prepare()
+            handle = os.open(hidden, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, FILE_MODE)
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            header = self._encode({"schema": SCHEMA})
+            if os.write(handle, header) != len(header):
+                raise OSError(0, "the disk is full")
+            hidden.rename(path)
+        except OSError as error:
+            self._retry_at = time.monotonic() + _RETRY_SECONDS
+            self._lose(0, error.strerror)
+            if handle >= 0:
+                os.close(handle)
+                with contextlib.suppress(OSError):
+                    hidden.unlink()
+            return False
+        self._handle, self.path = handle, path
+        self._size, self._is_torn = len(header), False
+        self._hour = int(self._clock()) // _HOUR_SECONDS
+        TICKER.watch(self)
+        return True
+
+    def _rotate(self) -> None:
+        """Close the segment and leave it to compaction; the next record begins another."""
+        self._put_waiting()
+        handle, path = self._handle, self.path
+        if handle < 0 or path is None:
+            return
+        try:
+            path.rename(self.layout.closed / path.name)
+        except FileNotFoundError:
+            pass  # somebody removed it; there is nothing to hand over
+        except OSError as error:
+            self._size = 0  # tried again after as much
+            self._lose(0, error.strerror)
+            return
+        os.close(handle)
+        self._handle, self.path = -1, None
+
+    def tick(self, now: int) -> None:
+        """Write what waits too long, close a segment whose hour is over or that was removed."""
+        with self._lock:
+            if self._waiting and time.monotonic() - self._waiting_since >= MOST_WAITING_SECONDS:
+                self._put_waiting()
+            if self._handle < 0:
+                return
+            if now // _HOUR_SECONDS != self._hour or not os.fstat(self._handle).st_nlink:
+                self._rotate()
+
+    def flush(self) -> None:
+        """Write what waits and close the segment; a later record begins another."""
+        with self._lock:
+            if self._handle >= 0:
+                self._rotate()
 
     def close(self) -> None:
-        """Close the file of this process."""
-        if self._handle >= 0 and self._pid == os.getpid():
-            os.close(self._handle)
-        self._handle, self._pid = -1, 0
+        """Write what waits and close the segment."""
+        self.flush()
 
 
 class NoFile:

@@ -47,8 +47,8 @@ class Ticker:
 
     def watch(self, one: Ticked) -> None:
         """Call its ``tick`` from now on, for as long as it lives."""
-        self._ticked = [ref for ref in self._ticked if ref() is not None]
-        self._ticked.append(weakref.ref(one))
+        living = [ref for ref in self._ticked if ref() not in (None, one)]
+        self._ticked = [*living, weakref.ref(one)]
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="consentgate-log", daemon=True)
             self._thread.start()

@@ -23,7 +23,7 @@ def main() -> int:
         print(f"shop          http://127.0.0.1:{port}/")
         print(f"side by side  http://127.0.0.1:{port}/side-by-side")
         print(f"policy        {POLICY}")
-        print("site log      var/log/site.jsonl")
+        print("site log      var/log/live/")
         print("ledger        var/ledger.sqlite3", flush=True)
         uvicorn.run(app, host="127.0.0.1", port=int(port), log_level="info")
     return 0

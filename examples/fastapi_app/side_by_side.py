@@ -108,7 +108,8 @@ async def compare(shop: ASGIApp, policy: Policy, hosts: Mapping[str, str]) -> tu
         on = await visit(gate, hosts)
         on.seen_by_app = watched.seen
         gate.close()
-        on.log_line = (Path(folder) / "site.jsonl").read_text(encoding="utf-8").strip()
+        (segment,) = Path(folder).glob("closed/ev-*.jsonl")
+        on.log_line = segment.read_text(encoding="utf-8").splitlines()[1]
     return off, on
 
 

@@ -1,0 +1,147 @@
+"""Owns where everything of the site log lies: folders, names and modes, in one place.
+
+::
+
+    live/ev-<host>-<pid>-<start>.jsonl            being written, one a process
+    closed/                                       waiting to be compacted
+    events/day=2026-11-24/part-<hash>.parquet     or .jsonl.gz, where pyarrow is not installed
+    counts/day=2026-11-24/                        sums, kept after the rows are gone
+    state/                                        keys and the state of compaction, mode 0700
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import stat
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+FOLDER_MODE = 0o750
+FILE_MODE = 0o640
+SECRET_FOLDER_MODE = 0o700
+SECRET_FILE_MODE = 0o600
+SEGMENT_PATTERN = "ev-*.jsonl"
+_DAY = re.compile(r"day=(\d{4}-\d{2}-\d{2})")
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The folders of one site log."""
+
+    root: Path
+    state: Path
+    """Keys and the state of compaction; may lie elsewhere, such as in ``/run``."""
+
+    @classmethod
+    def of(cls, directory: str | Path, state: str | Path = "") -> Layout:
+        """The layout of a folder; its state lies in it unless another place is named."""
+        root = Path(directory)
+        return cls(root, Path(state) if state else root / "state")
+
+    @property
+    def live(self) -> Path:
+        """Segments that processes write."""
+        return self.root / "live"
+
+    @property
+    def closed(self) -> Path:
+        """Segments and sums that nobody writes any more."""
+        return self.root / "closed"
+
+    @property
+    def events(self) -> Path:
+        """Rows, a folder a day."""
+        return self.root / "events"
+
+    @property
+    def counts(self) -> Path:
+        """Sums, a folder a day."""
+        return self.root / "counts"
+
+    @property
+    def manifest(self) -> Path:
+        """What each compaction made of what; never names a visitor."""
+        return self.root / "manifest.jsonl"
+
+    def prepare(self) -> None:
+        """Make the folders that are missing.
+
+        Raises:
+            OSError: one cannot be made.
+        """
+        for folder in (self.root, self.live, self.closed, self.events, self.counts):
+            folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+        self.prepare_state()
+
+    def prepare_state(self) -> None:
+        """Make the folder of keys, for its owner alone.
+
+        Raises:
+            OSError: it cannot be made.
+        """
+        self.state.mkdir(mode=SECRET_FOLDER_MODE, parents=True, exist_ok=True)
+
+    def days(self, folder: Path) -> Iterator[tuple[str, Path]]:
+        """The day folders in ``events`` or ``counts``: date and path, oldest first."""
+        if folder.is_dir():
+            for path in sorted(folder.iterdir()):
+                found = _DAY.fullmatch(path.name)
+                if found is not None and path.is_dir():
+                    yield found[1], path
+
+    def parts(self) -> Iterator[tuple[str, Path]]:
+        """Every part of ``events``: date and path."""
+        for day, folder in self.days(self.events):
+            for path in sorted(folder.glob("part-*")):
+                if not path.name.endswith(".tmp"):
+                    yield day, path
+
+
+def segment_name() -> str:
+    """A name that no other process, host or moment gives."""
+    host = re.sub(r"[^A-Za-z0-9.]+", "_", socket.gethostname())[:64] or "host"
+    return f"ev-{host}-{os.getpid()}-{time.time_ns()}.jsonl"
+
+
+def started_at(path: Path) -> int:
+    """When a segment was begun, by its name: seconds since the epoch; 0 where it does not say."""
+    found = re.search(r"-(\d{16,20})\.[a-z]+$", path.name)
+    return int(found[1]) // 1_000_000_000 if found else 0
+
+
+def write_durably(path: Path, content: bytes, mode: int = FILE_MODE) -> None:
+    """Replace a file whole: after a crash or power loss it is the old one or the new one.
+
+    Raises:
+        OSError: it cannot be written; the old one is still there.
+    """
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
+    try:
+        with open(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+    settle(path.parent)
+
+
+def settle(folder: Path) -> None:
+    """Make renames and deletions in a folder survive power loss."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def mode_of(path: Path) -> int:
+    """The permission bits."""
+    return stat.S_IMODE(path.stat().st_mode)
