@@ -363,7 +363,7 @@ def answer(house: House, visit: Visit, act: Act, choice: Choice, *, is_json: boo
     else:
         target = safe_next(act.next, root + house.prefix)
         response = RedirectResponse(target, status_code=303)
-    lines = [visit.token_line(token, is_session=act.is_once), *visit.expiries(outcome)]
+    lines = [visit.token_line(token, is_session=act.is_once), *visit.farewells(outcome)]
     response.raw_headers += [(b"set-cookie", line) for line in lines]
     response.headers["cache-control"] = "private, no-store"
     response.headers["tk"] = "U"

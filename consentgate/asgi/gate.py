@@ -100,6 +100,14 @@ class ConsentGate:
                 return await self._answer(handler, visit, receive, send)
         return await self._serve(visit, receive, send)
 
+    @property
+    def undeclared(self) -> frozenset[str]:
+        """Cookies that the app has set by now and the policy does not declare (CKE-15).
+
+        At the end of your own tests it says what the policy still lacks.
+        """
+        return frozenset(self.house.findings.set_by_app)
+
     def close(self) -> None:
         """Let go of the ledger and the site log; the gate is not used afterwards."""
         self.house.close()

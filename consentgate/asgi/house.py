@@ -17,6 +17,7 @@ from starlette.types import Scope
 
 from consentgate.asgi.banner import Pages, View
 from consentgate.asgi.bodies import BodyProblem
+from consentgate.asgi.findings import Findings
 from consentgate.asgi.languages import load_texts
 from consentgate.asgi.placing import AgeOf, Placing, ResidenceOf
 from consentgate.asgi.policy_file import load_policy
@@ -85,7 +86,7 @@ class House:
         self._subject_key = hmac.digest(keys[-1], b"consentgate.subject.v1", "sha256")
         self._grants = RateLimit(most=GRANTS_A_MINUTE)
         self._refusals = RateLimit(most=REFUSALS_A_MINUTE)
-        self._warned: set[str] = set()
+        self.findings = Findings(self.counts, blocks=policy.site.undeclared == "block")
         self._is_ledger_prepared = False
         self._clock = clock
 
@@ -309,8 +310,7 @@ class House:
             if visit.scope.get("route") is UNNOTED:
                 return
             self.site_log.note(visit, duration_ns)
-            for name in visit.undeclared:
-                self._warn_undeclared(name)
+            self.findings.note(visit)
         except Exception:
             self.failed("note", "the visit is not written down")
 
@@ -326,23 +326,3 @@ class House:
             if is_stated:
                 denied = [key for key, verdict in verdicts if verdict.reason is reason]
                 self.signal_counts.add(name, (RECEIVED, *denied), visit.now)
-
-    def _warn_undeclared(self, name: bytes) -> None:
-        self.count("undeclared_name")
-        shown = name.decode("latin-1")
-        if shown in self._warned or len(self._warned) >= 256:
-            return
-        self._warned.add(shown)
-        if not shown:
-            return  # a nameless cookie cannot be declared
-        verb = "blocked" if self.policy.site.undeclared == "block" else "let through"
-        quoted = "".join(
-            char if 32 < ord(char) < 127 and char not in '"\\' else "?" for char in shown
-        )
-        logger.warning(
-            'consentgate: %s the undeclared cookie "%s"; to declare it, add it to the service '
-            'that keeps it: cookies = ["%s"]',
-            verb,
-            quoted[:64],
-            quoted[:64],
-        )

@@ -158,7 +158,7 @@ def expiry(
         is_secure: adds ``Secure``, without which prefixed and partitioned cookies stay.
         is_partitioned: adds ``Partitioned`` (CHIPS).
     """
-    line = name + b"=; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Path=" + path
+    line = name + b"=; Max-Age=0; Path=" + path
     if domain:
         line += b"; Domain=" + domain
     if is_secure:
@@ -190,10 +190,14 @@ def _is_ipv4(name: str) -> bool:
 _PATH = re.compile(r"/[A-Za-z0-9\-._~!$&'()*+,=:@%/]*")
 
 
-def path_variants(path: str, *, most: int = 6) -> list[bytes]:
+def path_variants(path: str, *, most: int = 32) -> list[bytes]:
     """Every ``Path`` under which a cookie can have been sent with this request path.
 
     ``/shop/cart`` gives ``/``, ``/shop``, ``/shop/``, ``/shop/cart``; RFC 6265bis 5.1.4.
+
+    Args:
+        path: as the browser sends it, percent-encoded: browsers compare it so.
+        most: where there are more, the shortest.
     """
     if not _PATH.fullmatch(path):
         return [b"/"]
@@ -205,6 +209,14 @@ def path_variants(path: str, *, most: int = 6) -> list[bytes]:
     if len(path) > 1 and path.encode() not in found:
         found.append(path.encode())
     return found[:most]
+
+
+def path_matches(path: str, cookie_path: str) -> bool:
+    """Whether a browser sends what it keeps under ``cookie_path`` to ``path``."""
+    return path == cookie_path or (
+        path.startswith(cookie_path)
+        and (cookie_path.endswith("/") or path[len(cookie_path)] == "/")
+    )
 
 
 def join(pieces: Iterable[bytes]) -> bytes:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import product
 
-from consentgate.domain.policy import CookiePattern
+from consentgate.domain.policy import CookiePattern, Match
 from consentgate.formats import cookies
 from consentgate.gates.plan import Outcome, Pass
 
@@ -35,6 +37,12 @@ def may_set(line: bytes, outcome: Outcome, now: int, undeclared: list[bytes]) ->
     return is_deletion or verdict is Pass.UNDECLARED_PASSES
 
 
+def repeated_names(lines: Iterable[bytes]) -> list[bytes]:
+    """Names that one response sets more than once (CKE-11; RFC 6265bis 4.1.1: SHOULD NOT)."""
+    counts = Counter(cookies.set_cookie_name(line) for line in lines)
+    return [name for name, count in counts.items() if count > 1]
+
+
 def expiries(
     denied: Iterable[bytes],
     outcome: Outcome,
@@ -47,19 +55,28 @@ def expiries(
     """Write the lines that remove denied cookies which the browser still sends (CKE-13, WDR-02).
 
     A server sees neither Domain nor Path of a cookie, so every pair that can have sent it here
-    is expired: the declared one first. Where that is more than a response should carry, the
-    start moves on with the clock, so that a few responses cover all.
+    is expired, the likeliest first: the declared one, then ``/``, then deeper paths. Where that is
+    more than a response should carry, the unlikely ones take turns by the clock and the path, so
+    that a few responses cover all.
+
+    Args:
+        denied: names that the request carries.
+        outcome: what this visitor permits.
+        host: the ``Host`` field.
+        path: the request's path, percent-encoded.
+        is_secure: whether the visitor came over HTTPS.
+        now: seconds since the epoch.
     """
-    lines: list[bytes] = []
+    lines: list[tuple[int, bytes]] = []
     for name in dict.fromkeys(denied):
         if cookies.is_token(name):
             pattern = outcome.pattern_of(name)
             is_short = len(name) + len(host) + len(path) <= 256
             variants = _variants if is_short else _variants.__wrapped__
-            lines += variants(name, pattern, host, path, is_secure)
-    if sum(map(len, lines)) <= MAX_EXPIRY_BYTES:
-        return lines
-    return _fit(lines, now)
+            lines += enumerate(variants(name, pattern, host, path, is_secure))
+    if sum(len(line) for _, line in lines) <= MAX_EXPIRY_BYTES:
+        return [line for _, line in lines]
+    return _fit(lines, now * 7 + zlib.crc32(path.encode("utf-8", "replace")))
 
 
 @lru_cache(maxsize=1_024)
@@ -87,13 +104,47 @@ def _variants(
     ]
 
 
-def _fit(lines: list[bytes], now: int) -> list[bytes]:
-    start = now * 7 % len(lines)
+def unseen_expiries(outcome: Outcome, *, host: str, path: str, is_secure: bool) -> Iterator[bytes]:
+    """Write the lines for denied cookies that this request cannot carry (WDR-02).
+
+    They are kept under a path of their own: what a choice at our address denies may lie there.
+    Only names that were declared in full can be known.
+
+    Args:
+        outcome: what the visitor permits from now on.
+        host: the ``Host`` field.
+        path: the request's path, percent-encoded.
+        is_secure: whether the visitor came over HTTPS.
+    """
+    for service in outcome.plan.policy.services:
+        if service.key not in outcome.denied_services:
+            continue
+        for pattern in service.cookies:
+            if pattern.match is Match.EXACT and not cookies.path_matches(path, pattern.path):
+                own = pattern.domain
+                domains = [own.lstrip(".").encode()] if own else cookies.domain_variants(host)
+                for domain in domains:
+                    yield cookies.expiry(
+                        pattern.name.encode("latin-1", "replace"),
+                        domain=domain,
+                        path=pattern.path.encode(),
+                        is_secure=is_secure,
+                        is_partitioned=pattern.is_partitioned,
+                    )
+
+
+def _fit(ranked: list[tuple[int, bytes]], turn: int) -> list[bytes]:
+    """The likeliest variants of every cookie as far as half the room takes them, then others."""
+    lines = [line for _, line in sorted(ranked, key=lambda pair: pair[0])]
     fitting: list[bytes] = []
-    size = 0
+    room = MAX_EXPIRY_BYTES
+    while room - len(lines[0]) >= MAX_EXPIRY_BYTES // 2:
+        room -= len(lines[0])
+        fitting.append(lines.pop(0))
+    start = turn % len(lines)
     for line in lines[start:] + lines[:start]:
-        size += len(line)
-        if size > MAX_EXPIRY_BYTES:
+        room -= len(line)
+        if room < 0:
             break
         fitting.append(line)
     return fitting

@@ -20,8 +20,9 @@ from consentgate.gates.caching import PAGE, VISITOR, with_private, with_vary
 from consentgate.gates.documents import is_page, with_length, without_stale
 from consentgate.gates.nonces import nonce_of
 from consentgate.gates.plan import Outcome, Pass, Plan
+from consentgate.gates.remembered import remembering_token
 from consentgate.gates.request_cookies import Headers, Sifted, sift
-from consentgate.gates.response_cookies import expiries, may_set
+from consentgate.gates.response_cookies import expiries, may_set, repeated_names, unseen_expiries
 from consentgate.gates.tokens import TokenReader
 from consentgate.gates.tracking import with_tk
 
@@ -65,12 +66,14 @@ class Visit:
         "plan",
         "reader",
         "refused",
+        "repeated",
         "root_path",
         "scope",
         "signals",
         "status",
         "tokens",
         "undeclared",
+        "undeclared_set",
     )
 
     def __init__(
@@ -111,6 +114,11 @@ class Visit:
         self.nonce = ""
         self.is_opening_placed = False
         self.undeclared: list[bytes] = []
+        """Names that the browser sent and nobody declared."""
+        self.undeclared_set: list[bytes] = []
+        """Names that the app set and nobody declared."""
+        self.repeated: list[bytes] = []
+        """Names that the app set more than once in one response (CKE-11)."""
         self._denied: list[bytes] = []
         self._expired = False
         self._held: Message | None = None
@@ -196,7 +204,17 @@ class Visit:
             return self._gate_head(message)
         if self._held is not None:
             return self._release(self._held, message)
+        if kind == "http.response.trailers":
+            return (self._gate_trailers(message),)
         return (message,)
+
+    def _gate_trailers(self, message: Message) -> Message:
+        """Trailers are fields too, and clients have read cookies in them (CKE-06)."""
+        given = message.get("headers", ())
+        headers = given if type(given) is list else [(pair[0], pair[1]) for pair in given]
+        gated = self.gated_cookies(headers)
+        is_same = gated is given or not (gated or "headers" in message)
+        return message if is_same else {**message, "headers": gated}
 
     def _release(self, start: Message, message: Message) -> tuple[Message, ...]:
         """Let the waiting start of a page go before a message that is no body of ours.
@@ -294,12 +312,17 @@ class Visit:
         Args:
             headers: the app's pairs; returned as they are where nothing changes.
         """
+        lines = [
+            (position, pair[1])
+            for position, pair in enumerate(headers)
+            if len(pair[0]) == 10 and pair[0].lower() == b"set-cookie"
+        ]
+        if len(lines) > 1:
+            self.repeated += repeated_names(line for _, line in lines)
         blocked = [
             position
-            for position, pair in enumerate(headers)
-            if len(pair[0]) == 10
-            and pair[0].lower() == b"set-cookie"
-            and not may_set(pair[1], self.outcome, self.now, self.undeclared)
+            for position, line in lines
+            if not may_set(line, self.outcome, self.now, self.undeclared_set)
         ]
         added = self._added_lines()
         if not blocked and not added:
@@ -317,7 +340,7 @@ class Visit:
         lines: list[bytes] = []
         if self._denied:
             lines = self.expiries(self.outcome)
-        remembered = self._remembered_signals()
+        remembered = remembering_token(self)
         if remembered is not None:
             lines.append(self.token_line(remembered))
         return lines
@@ -328,10 +351,17 @@ class Visit:
             self._denied_by(outcome),
             outcome,
             host=self.host,
-            path=self._path,
+            path=self._sent_path,
             is_secure=self.is_https,
             now=self.now,
         )
+
+    def farewells(self, outcome: Outcome) -> list[bytes]:
+        """Lines that remove every cookie known to a site that ``outcome`` denies (WDR-02)."""
+        unseen = unseen_expiries(
+            outcome, host=self.host, path=self._sent_path, is_secure=self.is_https
+        )
+        return [*self.expiries(outcome), *unseen]
 
     def _denied_by(self, outcome: Outcome) -> list[bytes]:
         if outcome is self.outcome:
@@ -353,10 +383,15 @@ class Visit:
         return path[len(root) :] or "/" if is_below else path
 
     @property
+    def _sent_path(self) -> str:
+        """The path as the visitor's browser knows it, percent-encoded."""
+        raw: bytes = self._raw_path or quoted(self._path)
+        return raw.partition(b"?")[0].decode("latin-1")
+
+    @property
     def address(self) -> str:
         """Path and query as the visitor's browser knows them, percent-encoded."""
-        raw: bytes = self._raw_path or quoted(self._path)
-        path = raw.partition(b"?")[0].decode("latin-1")
+        path = self._sent_path
         query: bytes = self.scope.get("query_string", b"")
         return f"{path}?{query.decode('latin-1')}" if query else path
 
@@ -377,37 +412,6 @@ class Visit:
             max_age_seconds=None if is_session else days * 86_400,
             is_secure=self.is_https,
         )
-
-    def _remembered_signals(self) -> str | None:
-        """A token that keeps the signal, where a later request without it would permit more.
-
-        SIG-07: 4 CCR 904-3 rule 5.09(B). Under opt-in before a choice nothing is set.
-        """
-        if not self.signals.is_set or self.signals.prefetch:
-            return None
-        if (
-            self.choice is not None
-            and self.choice.signalled | self.signals == self.choice.signalled
-        ):
-            return None
-        if not self._lapses_without_signal():
-            return None
-        seen = Signals(self.signals.gpc, self.signals.dnt)
-        if len(self.tokens) == 1 and self.choice is not None:
-            return self.reader.codec.remember_signals(self.tokens[0], seen)
-        silent = Choice(made_at=self.now, is_explicit=False, signalled=seen)
-        return self.reader.codec.sign(silent, self.reader.today)
-
-    def _lapses_without_signal(self) -> bool:
-        kept = self.outcome.kept
-        answer = kept.get("lapses")
-        if answer is None:
-            silent = self.plan.outcome(
-                self.outcome.regime, NONE, self.choice, self.now, is_minor=self.is_minor
-            )
-            answer = silent.denied_purposes != self.outcome.denied_purposes
-            kept["lapses"] = answer
-        return bool(answer)
 
 
 def quoted(path: str) -> bytes:

@@ -1,0 +1,90 @@
+"""Owns what the operator is told of cookies that do not fit the policy, each once.
+
+Names come from strangers too: they are shown as letters and signs that no log can be broken with,
+and only so many of them.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterable
+
+from consentgate.gates.visit import Visit
+
+logger = logging.getLogger("consentgate")
+
+_MOST_NAMES = 256
+_MOST_CHARS = 64
+
+
+class Findings:
+    """Counts every one, and says each name once in the life of a process."""
+
+    def __init__(self, counts: Counter[str], *, blocks: bool) -> None:
+        """Start with nothing found.
+
+        Args:
+            counts: the gate's counters.
+            blocks: whether undeclared cookies are blocked, or let through.
+        """
+        self.set_by_app: set[str] = set()
+        """Undeclared names that the app set: the policy lacks them (CKE-15)."""
+        self.sent_by_browsers: set[str] = set()
+        """Undeclared names in requests: set by scripts, an earlier site, or made up."""
+        self._repeated: set[str] = set()
+        self._counts = counts
+        self._verb = "blocked" if blocks else "let through"
+
+    def note(self, visit: Visit) -> None:
+        """Take in what one visit has shown."""
+        if visit.undeclared:
+            self._undeclared(visit.undeclared, self.sent_by_browsers, "a browser sent")
+        if visit.undeclared_set:
+            self._undeclared(visit.undeclared_set, self.set_by_app, "the app sets")
+        for name in visit.repeated:
+            self._counts["repeated_name"] += 1
+            if is_new(name, self._repeated):
+                logger.warning(
+                    'consentgate: the app sets the cookie "%s" more than once in one response; '
+                    "browsers differ in which of them they keep (RFC 6265bis 4.1.1)",
+                    shown(name),
+                )
+
+    def _undeclared(self, names: Iterable[bytes], known: set[str], who: str) -> None:
+        for name in names:
+            self._counts["undeclared_name" if name else "nameless"] += 1
+            if not is_new(name, known):
+                continue
+            if name:
+                logger.warning(
+                    'consentgate: %s the undeclared cookie "%s" that %s; to declare it, add it to '
+                    'the service that keeps it: cookies = ["%s"]',
+                    self._verb,
+                    shown(name),
+                    who,
+                    shown(name),
+                )
+            else:
+                logger.warning(
+                    "consentgate: %s a cookie without a name that %s; no policy can declare one",
+                    self._verb,
+                    who,
+                )
+
+
+def is_new(name: bytes, known: set[str]) -> bool:
+    """Whether a name is seen for the first time; remembers it, while there is room."""
+    text = shown(name)
+    if text in known or len(known) >= _MOST_NAMES:
+        return False
+    known.add(text)
+    return True
+
+
+def shown(name: bytes) -> str:
+    """A cookie's name as it may stand in a log and in TOML."""
+    return "".join(
+        char if 32 < ord(char) < 127 and char not in '"\\' else "?"
+        for char in name[:_MOST_CHARS].decode("latin-1")
+    )
