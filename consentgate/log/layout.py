@@ -11,6 +11,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import re
 import socket
@@ -33,14 +35,16 @@ class Layout:
     """The folders of one site log."""
 
     root: Path
-    state: Path
-    """Keys and the state of compaction; may lie elsewhere, such as in ``/run``."""
 
     @classmethod
-    def of(cls, directory: str | Path, state: str | Path = "") -> Layout:
-        """The layout of a folder; its state lies in it unless another place is named."""
-        root = Path(directory)
-        return cls(root, Path(state) if state else root / "state")
+    def of(cls, directory: str | Path) -> Layout:
+        """The layout of a folder."""
+        return cls(Path(directory))
+
+    @property
+    def state(self) -> Path:
+        """Keys and the state of compaction, for the owner alone."""
+        return self.root / "state"
 
     @property
     def live(self) -> Path:
@@ -75,15 +79,7 @@ class Layout:
         """
         for folder in (self.root, self.live, self.closed, self.events, self.counts):
             folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
-        self.prepare_state()
-
-    def prepare_state(self) -> None:
-        """Make the folder of keys, for its owner alone.
-
-        Raises:
-            OSError: it cannot be made.
-        """
-        self.state.mkdir(mode=SECRET_FOLDER_MODE, parents=True, exist_ok=True)
+        self.state.mkdir(mode=SECRET_FOLDER_MODE, exist_ok=True)
 
     def days(self, folder: Path) -> Iterator[tuple[str, Path]]:
         """The day folders in ``events`` or ``counts``: date and path, oldest first."""
@@ -101,10 +97,10 @@ class Layout:
                     yield day, path
 
 
-def segment_name() -> str:
+def segment_name(kind: str = "ev") -> str:
     """A name that no other process, host or moment gives."""
     host = re.sub(r"[^A-Za-z0-9.]+", "_", socket.gethostname())[:64] or "host"
-    return f"ev-{host}-{os.getpid()}-{time.time_ns()}.jsonl"
+    return f"{kind}-{host}-{os.getpid()}-{time.time_ns()}.jsonl"
 
 
 def started_at(path: Path) -> int:
@@ -131,6 +127,22 @@ def write_durably(path: Path, content: bytes, mode: int = FILE_MODE) -> None:
         temporary.unlink(missing_ok=True)
         raise
     settle(path.parent)
+
+
+@contextlib.contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Hold the lock of a file, mode 0600, made where it is missing; waits for its turn.
+
+    Raises:
+        OSError: the file cannot be made or locked.
+    """
+    handle = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, SECRET_FILE_MODE)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        fcntl.flock(handle, fcntl.LOCK_UN)  # also where a forked child still has it open
+        os.close(handle)
 
 
 def settle(folder: Path) -> None:

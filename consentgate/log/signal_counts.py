@@ -55,10 +55,13 @@ def read_counts(directory: str | Path) -> Mapping[tuple[str, str, str], int]:
     """Add up what every process has written: day, signal and purpose to how often.
 
     Raises:
-        OSError: the file cannot be read.
+        OSError: a file cannot be read.
     """
+    root = Path(directory)
+    compacted = root.glob("counts/day=*/signals-*.jsonl")
+    files = [*compacted, *root.glob("closed/signals-*.jsonl"), *root.glob(FILE_NAME)]
     sums: Counter[tuple[str, str, str]] = Counter()
-    for line in (Path(directory) / FILE_NAME).read_text(encoding="utf-8").splitlines():
+    for line in (line for path in files for line in path.read_text(encoding="utf-8").splitlines()):
         try:
             row = json.loads(line)
             sums[row["day"], row["signal"], row["purpose"]] += int(row["count"])

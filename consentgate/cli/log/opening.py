@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from consentgate.asgi.policy_file import load_policy
 from consentgate.domain.policy import Policy
 from consentgate.errors import LogError
+from consentgate.log.layout import Layout
 
 
 def add_policy(parser: argparse.ArgumentParser) -> None:
@@ -24,18 +24,24 @@ def policy_of(options: argparse.Namespace) -> Policy:
     return load_policy(options.policy)
 
 
-def folder_of(policy: Policy, name: str) -> Path:
-    """The folder of the site log.
-
-    Args:
-        policy: read from the file ``name``.
-        name: path of the policy file, for the error.
+def layout_of(options: argparse.Namespace) -> Layout:
+    """The folders of the site log that the policy names.
 
     Raises:
-        LogError: the policy names none.
+        PolicyError: the policy is wrong.
+        LogError: it keeps no site log.
+    """
+    return layout_in(policy_of(options), options.policy)
+
+
+def layout_in(policy: Policy, name: str) -> Layout:
+    """The folders of a policy's site log; ``name``: of its file, for the error.
+
+    Raises:
+        LogError: it keeps none.
     """
     if not policy.log.directory:
         raise LogError(
             f'{name}: [log] directory = "": no site log is kept; name a folder such as "var/log"'
         )
-    return Path(policy.log.directory)
+    return Layout.of(policy.log.directory)
