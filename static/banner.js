@@ -74,8 +74,9 @@ copy.onload = copy.onerror = done;
 old.replaceWith(copy);
 if (!copy.src || copy.async) done(0);
 });
+const all = (keys, table) => !keys || keys.split(' ').every((key) => table[key]);
 const permitted = ({ dataset: { privacyService: service, privacyPurpose: purpose } }) =>
-service ? state.services[service] : purpose && state.purposes[purpose];
+all(service, state.services) && all(purpose, state.purposes);
 const restore = () => {
 const found = ([...doc.querySelectorAll(held)]).filter(permitted);
 const scripts = found.filter((el) => el.localName === 'script' && (!own.nonce || el.nonce === own.nonce || !el.dataset.privacySrc));

@@ -150,7 +150,7 @@ class Pages:
             ),
             state=self.details.state(view),
             problem=self._problem(view),
-            can_withdraw=choice is not None and choice.grants_anything,
+            can_withdraw=choice is not None and bool(choice.grants_anything or choice.once),
             home=view.root.removesuffix(self._policy.site.prefix) or "/",
             next=view.next if view.source == "page" else view.root,
         )
@@ -188,6 +188,19 @@ class Pages:
             for _ in self.notices():
                 pass
         return self._hashes.get(name, "")
+
+    def fragment(self, key: object, render: Callable[[str], str]) -> tuple[bytes, ...]:
+        """The pieces of a fragment, kept under its key, between which the return address goes.
+
+        Args:
+            key: everything that can make the fragment another one.
+            render: writes it, given what stands for the return address.
+        """
+        return self._fragment(key, lambda: render(_NEXT))
+
+    def template(self, name: str, context: Mapping[str, Any]) -> str:
+        """A template of the site's or ours, filled in."""
+        return self._environment.get_template(name).render(context).strip()
 
     def _fragment(
         self, key: object, render: Callable[[], str], blank: str = _NEXT

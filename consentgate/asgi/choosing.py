@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +16,12 @@ from starlette.types import Receive
 from consentgate.asgi.bodies import Body, BodyProblem, read_body
 from consentgate.asgi.same_origin import is_same_origin, safe_next
 from consentgate.domain.choices import Choice
+from consentgate.domain.decision import Reason
 from consentgate.domain.events import Event, Kind, State
 from consentgate.domain.policy import Policy
 from consentgate.domain.regimes import Model
 from consentgate.domain.signals import Signals
+from consentgate.gates.tokens import ONCE_SECONDS
 from consentgate.gates.visit import Visit
 
 if TYPE_CHECKING:
@@ -44,6 +46,7 @@ class Act:
     source: str
     next: str
     is_once: bool = False
+    """Whether services are granted for this browser session alone."""
 
 
 async def choose(house: House, visit: Visit, receive: Receive) -> Response:
@@ -65,6 +68,8 @@ async def choose(house: House, visit: Visit, receive: Receive) -> Response:
     house.limit(choice.grants_anything, visit)
     if choice.grants_anything and not house.pages.language_of_notice(act.notice):
         raise BodyProblem(409, "notice_outdated", "the notice has changed; please choose again")
+    if act.is_once:
+        choice = _added_once(choice, visit)
     await record(house, visit, act, choice)
     house.site_log.count_choice(visit, act.kind)
     is_json = body.is_json or "application/json" in visit.header(b"accept")
@@ -105,7 +110,7 @@ def _act_of_form(fields: Mapping[str, list[str]], policy: Policy) -> Act:
         notice=one("notice")[:64],
         source=_source(one("source")),
         next=one("next"),
-        is_once=one("span") == "once",
+        is_once=kind == "service" and one("span") == "once",
     )
 
 
@@ -163,7 +168,7 @@ def _act_of_json(document: Mapping[str, Any], policy: Policy) -> Act:
         notice=str(document.get("notice", ""))[:64],
         source=_source(document.get("source", "api")),
         next="",
-        is_once=document.get("span") == "once",
+        is_once=kind == "service" and document.get("span") == "once" and all(services.values()),
     )
 
 
@@ -209,9 +214,10 @@ def made_choice(act: Act, visit: Visit, policy: Policy) -> Choice:
         purposes = act.purposes
         services = _beside_purposes(_spoken(before, act), purposes, policy)
     elif act.kind == "service":
-        purposes = dict(before.purposes) if before else {}
-        services = _spoken(before, act)
-        made_at = before.made_at if before and before.purposes else made_at
+        standing = None if act.is_once else _standing(before, act, visit)
+        purposes = dict(standing.purposes) if standing else {}
+        services = _spoken(standing, act)
+        made_at = standing.made_at if standing and standing.grants_anything else made_at
     elif act.kind == "signal":
         return _signalled(before, visit)
     elif act.kind == "dismiss" and visit.outcome.regime.model is not Model.OPT_IN:
@@ -229,6 +235,39 @@ def made_choice(act: Act, visit: Visit, policy: Policy) -> Choice:
         signalled=before.signalled if before else Signals(),
     )
     return _with_id(choice) if choice.grants_anything else choice
+
+
+def _standing(before: Choice | None, act: Act, visit: Visit) -> Choice | None:
+    """What stands of an earlier choice beside a new grant for one service.
+
+    The new grant must not bring back what has lapsed, nor what a signal overrules: being told of
+    a signal beside one service says nothing about the others (SIG-06).
+    """
+    if before is None:
+        return None
+    verdicts = visit.outcome.decision
+    reasons = [verdict.reason for verdict in verdicts.purposes.values()]
+    if Reason.EXPIRED in reasons:
+        return before.denials
+    if not (act.told.gpc > before.told.gpc or act.told.dnt > before.told.dnt):
+        return before
+    return replace(
+        before,
+        purposes={key: said and verdicts.allows(key) for key, said in before.purposes.items()},
+        services={key: said and verdicts.allows(key) for key, said in before.services.items()},
+    )
+
+
+def _added_once(choice: Choice, visit: Visit) -> Choice:
+    """The grant for this session together with those before it in the same session."""
+    before = visit.choice
+    if before is None or not before.once:
+        return choice
+    told = Signals(
+        choice.told.gpc and before.once_told.gpc, choice.told.dnt and before.once_told.dnt
+    )
+    services = {**dict.fromkeys(before.once, True), **choice.services}
+    return replace(choice, services=MappingProxyType(services), told=told)
 
 
 def _signalled(before: Choice | None, visit: Visit) -> Choice:
@@ -289,6 +328,8 @@ def event_of(house: House, visit: Visit, act: Act, choice: Choice) -> Event:
     regime = visit.outcome.regime
     signals = visit.outcome.decision.signals
     days = house.policy.lifetimes.grant_days
+    stated = before.purposes if act.is_once and before is not None else choice.purposes
+    lasts_seconds = ONCE_SECONDS if act.is_once else days * 86_400
     return Event(
         id=uuid.uuid4().hex,
         kind=_METHOD_KIND.get(act.kind, kind) if not choice.grants_anything else kind,
@@ -301,18 +342,18 @@ def event_of(house: House, visit: Visit, act: Act, choice: Choice) -> Event:
         meaning=house.plan.meaning.hash.hex(),
         purposes=MappingProxyType(
             {
-                purpose.key: choice.purposes.get(purpose.key, False)
+                purpose.key: stated.get(purpose.key, False)
                 for purpose in house.policy.optional_purposes
             }
         ),
         services=choice.services,
-        method=act.kind,
+        method="once" if act.is_once else act.kind,
         source=act.source,
         signals=_names(signals),
         told=_names(choice.told),
         regime=regime.code,
         model=regime.model.value,
-        expires_ms=(choice.made_at + days * 86_400) * 1000,
+        expires_ms=(choice.made_at + lasts_seconds) * 1000,
         subject=house.subject_of(choice.id),
     )
 
@@ -352,19 +393,39 @@ async def _queue(house: House, event: Event) -> None:
 
 def answer(house: House, visit: Visit, act: Act, choice: Choice, *, is_json: bool) -> Response:
     """Set the token, expire what is denied now, and send the visitor back."""
+    choice, lines = _kept(house, visit, act, choice)
     outcome = house.plan.outcome(
         visit.outcome.regime, visit.signals, choice, visit.now, is_minor=visit.is_minor
     )
     root = visit.root_path
     response: Response
-    token = house.reader.codec.sign(choice, house.plan.meaning)
     if is_json:
         response = JSONResponse(house.state(visit, outcome, choice))
     else:
         target = safe_next(act.next, root + house.prefix)
         response = RedirectResponse(target, status_code=303)
-    lines = [visit.token_line(token, is_session=act.is_once), *visit.farewells(outcome)]
+    lines += visit.farewells(outcome)
     response.raw_headers += [(b"set-cookie", line) for line in lines]
     response.headers["cache-control"] = "private, no-store"
     response.headers["tk"] = "U"
     return response
+
+
+def _kept(house: House, visit: Visit, act: Act, choice: Choice) -> tuple[Choice, list[bytes]]:
+    """What holds from now on, and the ``Set-Cookie`` lines that keep it.
+
+    What is granted for the session stands in a cookie of its own, so that a lasting choice, a
+    refusal above all, outlives the session; every other act on the whole ends it.
+    """
+    before = visit.choice
+    token = house.reader.codec.sign(choice, house.plan.meaning)
+    if act.is_once:
+        base = before or Choice(made_at=visit.now, is_explicit=False)
+        granted = frozenset(choice.services)
+        return replace(base, once=granted, once_told=choice.told), [visit.once_line(token)]
+    lines = [visit.token_line(token)]
+    if act.kind in ("service", "signal") and before is not None:
+        choice = replace(choice, once=before.once, once_told=before.once_told)
+    elif visit.has_once:
+        lines.append(visit.once_line(""))
+    return choice, lines

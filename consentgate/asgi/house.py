@@ -19,6 +19,7 @@ from consentgate.asgi.banner import Pages, View
 from consentgate.asgi.bodies import BodyProblem
 from consentgate.asgi.findings import Findings
 from consentgate.asgi.languages import load_texts
+from consentgate.asgi.placeholders import Placeholders
 from consentgate.asgi.placing import AgeOf, Placing, ResidenceOf
 from consentgate.asgi.policy_file import load_policy
 from consentgate.asgi.rate import RateLimit
@@ -35,8 +36,10 @@ from consentgate.domain.policy import Policy
 from consentgate.domain.regimes import Regime
 from consentgate.domain.signals import Signals
 from consentgate.errors import LedgerUnavailable
+from consentgate.formats.html_gating import Held
 from consentgate.formats.html_openings import Opening
 from consentgate.formats.token import TokenCodec
+from consentgate.gates.beacons import Hold
 from consentgate.gates.plan import Outcome, Plan
 from consentgate.gates.tokens import TokenReader
 from consentgate.gates.visit import Visit
@@ -69,6 +72,7 @@ class House:
         self.placing.report = self.failed
         self.plan = Plan(policy)
         self.pages = pages
+        self.placeholders = Placeholders(pages, policy)
         self.ledger = ledger
         self.prefix = policy.site.prefix
         self.site = policy.controller.name
@@ -243,18 +247,29 @@ class House:
         )
         return signalled.denied_purposes != visit.outcome.denied_purposes
 
-    def on_page(self, visit: Visit) -> tuple[bytes, Opening]:
-        """The markup that a page gets: for its head, and right after ``<body>``."""
+    def on_page(self, visit: Visit) -> tuple[bytes, Opening, Hold | None]:
+        """The markup that a page gets: for its head, right after ``<body>``, before held frames."""
 
         def opening(language: bytes) -> bytes:
             if visit.is_opening_placed or self.policy.site.banner == "none":
                 return b""
             return self.opening(visit, language.decode("ascii"))
 
+        def hold(held: Held, language: bytes) -> bytes:
+            return self._placeholder(visit, held, language.decode("ascii"))
+
         try:
-            return self.pages.head(self.view(visit)), opening
+            return self.pages.head(self.view(visit)), opening, hold
         except Exception:
-            return self._markup_failed(), b""
+            return self._markup_failed(), b"", None
+
+    def _placeholder(self, visit: Visit, held: Held, page_language: str) -> bytes:
+        """What stands in for a held frame; never raises."""
+        try:
+            return self.placeholders.draw(self.view(visit, page_language=page_language), held)
+        except Exception:
+            self.failed("placeholder", "a held frame is left out without a word")
+            return b""
 
     def opening(self, visit: Visit, page_language: str = "") -> bytes:
         """The first layer, or the way back, of one visit; never raises."""

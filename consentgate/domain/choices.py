@@ -36,6 +36,10 @@ class Choice:
     """Signals seen since: an opt-out that does not lapse with its header (SIG-07)."""
     id: str = ""
     """Random, made by the server for a grant; a refusal carries none."""
+    once: frozenset[str] = frozenset()
+    """Services granted for this browser session alone, whatever the rest says (COL-24)."""
+    once_told: Signals = NONE
+    """Like ``told``, for ``once``."""
 
     @property
     def grants_anything(self) -> bool:
@@ -77,6 +81,8 @@ class Choice:
             self.changed,
             self.told,
             self.signalled,
+            self.once,
+            self.once_told,
         )
 
 

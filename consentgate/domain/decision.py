@@ -202,7 +202,9 @@ def decide(
         is_changed: bool = False,
         *,
         is_shared: bool = False,
+        is_once: bool = False,
     ) -> Verdict:
+        told = (choice.once_told if is_once else choice.told) if choice else Signals()
         return _verdict(
             _Case(
                 purpose=purpose,
@@ -210,9 +212,9 @@ def decide(
                 is_minor=is_minor,
                 signals=signals,
                 remembered=remembered,
-                told=choice.told if choice else Signals(),
+                told=told,
                 said=said,
-                is_expired=ages.has_lapsed(said),
+                is_expired=not is_once and ages.has_lapsed(said),
                 is_sale=is_shared or purpose.is_sale_or_share,
                 is_tracked=purpose.is_tracking or bool(policy.site.eff_dnt_policy),
                 is_changed=is_changed,
@@ -246,8 +248,12 @@ def _of_service(
     said = choice.services.get(service.key) if choice else None
     is_changed = choice is not None and service.key in choice.changed
     own = tuple(policy.purpose_by_key[key] for key in service.purposes)
-    if said is not None:
-        verdicts = tuple(judge(purpose, said, is_shared=service.is_shared) for purpose in own)
+    is_once = choice is not None and service.key in choice.once
+    if said is not None or is_once:
+        verdicts = tuple(
+            judge(purpose, is_once or said, is_shared=service.is_shared, is_once=is_once)
+            for purpose in own
+        )
     elif service.is_shared and not is_changed:
         heard = choice.purposes if choice else {}
         verdicts = tuple(judge(purpose, heard.get(purpose.key), is_shared=True) for purpose in own)

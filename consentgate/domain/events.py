@@ -55,7 +55,8 @@ class Event:
     services: Mapping[str, bool]
     """What was said of single services."""
     method: str
-    """``accept``, ``reject``, ``save``, ``withdraw``, ``dismiss``, ``service`` or ``signal``."""
+    """``accept``, ``reject``, ``save``, ``withdraw``, ``dismiss``, ``service``, ``once`` (a service
+    for one browser session) or ``signal``."""
     source: str
     """``banner``, ``page``, ``placeholder`` or ``api``."""
     signals: tuple[str, ...]

@@ -41,7 +41,9 @@ _STYLE_TAIL_BYTES = 4_300
 _STYLE_OPENER = re.compile(rb"[\"'(]")
 _ROOTS: Final = frozenset((b"svg", b"math"))
 _FRAMES: Final = frozenset((b"iframe", b"embed", b"object"))
+_NO_BORDER: Final = frozenset(("0", "no"))
 _HIDDEN_SIZES: Final = frozenset(("0", "1", "0px", "1px"))
+_BORDER_STYLE = re.compile(r"border\s*:\s*(?:0|none)", re.IGNORECASE)
 _HIDDEN_STYLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 
 
@@ -195,7 +197,8 @@ class Rewriter(Scanner):
             self._take_base(element)
         if not waits:
             return
-        if name in _FRAMES and self._hold is not None and self._is_shown(element):
+        is_frame = name in _FRAMES and not self._foreign
+        if is_frame and self._hold is not None and self._is_shown(element):
             self._edits.append((found.start(), self._hold(_held(element, waits, self._in_form))))
         self.waits.on(waits.services)
         self.waits.purposes += waits.purposes
@@ -224,6 +227,12 @@ class Rewriter(Scanner):
         return inner.waits.services or ([UNKNOWN] if inner.waits else [])
 
 
+def _has_border(element: Element) -> bool:
+    is_taken_away = element.text(b"frameborder").strip().lower() in _NO_BORDER
+    is_styled = _BORDER_STYLE.search(element.text(b"style")) is not None
+    return element.name == b"iframe" and not is_taken_away and not is_styled
+
+
 def _held(element: Element, waits: Waits, in_form: bool) -> Held:
     return Held(
         services=tuple(waits.services),
@@ -231,5 +240,7 @@ def _held(element: Element, waits: Waits, in_form: bool) -> Held:
         width=element.text(b"width").strip(),
         height=element.text(b"height").strip(),
         title=element.text(b"title").strip(),
+        style=element.text(b"style"),
+        has_border=_has_border(element),
         is_in_form=in_form,
     )

@@ -56,6 +56,10 @@ class Held:
     """As written in the page, decoded but otherwise untrusted; empty: not stated."""
     height: str
     title: str
+    style: str
+    """The frame's own ``style``, likewise untrusted."""
+    has_border: bool
+    """Whether a browser draws its own border around the frame."""
     is_in_form: bool
     """A form inside a form is not one: the placeholder must do without."""
 

@@ -187,6 +187,15 @@ class Openings:
         return b"".join((data[:head_at], self._head, data[head_at:at], opening, data[at:]))
 
 
+_HTML = re.compile(rb"<html(?=[\t\n\f\r />])[^>]{0,2048}>", re.IGNORECASE)
+
+
+def language_in(start: bytes) -> bytes:
+    """The language that the first bytes of a page state; empty where they state none."""
+    found = _HTML.search(start)
+    return _language(found[0]) if found is not None else b""
+
+
 def _language(tag: bytes) -> bytes:
     """The value of a start tag's ``lang``; empty where there is none or it is not a tag."""
     for found in _ATTRIBUTE.finditer(tag, len("<html")):

@@ -351,7 +351,8 @@ class _Reader:
             )
         for key, service in table.service.items():
             names = [item if isinstance(item, str) else item.name for item in service.cookies or ()]
-            for taken in (site.token_name, f"__Host-{site.token_name}"):
+            token = site.token_name
+            for taken in (token, f"{token}_once", f"__Host-{token}", f"__Host-{token}_once"):
                 if taken in names:
                     self.fault(
                         "CG124",

@@ -13,8 +13,8 @@ from typing import Final
 
 from consentgate.domain.decision import Verdict
 from consentgate.formats.html import Rewriter
-from consentgate.formats.html_gating import UNKNOWN, Hold
-from consentgate.formats.html_openings import Opening, Openings
+from consentgate.formats.html_gating import UNKNOWN, Held
+from consentgate.formats.html_openings import Opening, Openings, language_in
 from consentgate.formats.urls import Address, canonical_host
 from consentgate.gates.hosts import HostTable
 from consentgate.gates.plan import Outcome
@@ -24,6 +24,10 @@ _MOST_SCRIPTS: Final = 256
 _MOST_HOST_BYTES: Final = 96
 _WORD = re.compile(rb"[\w$]")
 _KEY = re.compile(r"[a-z][a-z0-9_-]{0,39}")
+_START_BYTES: Final = 4_096
+"""How far into a page its language is looked for."""
+Hold = Callable[[Held, bytes], bytes]
+"""Draws the placeholder of a held frame, told the page's language."""
 _REMOVED = str.maketrans("", "", "\t\n\r")
 
 
@@ -141,7 +145,7 @@ def verdicts_of(outcome: Outcome) -> Verdicts:
 class Beacons:
     """One page on its way to one visitor: feed bytes, get bytes."""
 
-    __slots__ = ("_between", "_openings", "_rewriter")
+    __slots__ = ("_between", "_hold", "_openings", "_rewriter", "_start")
 
     def __init__(
         self, outcome: Outcome, head: bytes, opening: Opening, hold: Hold | None = None
@@ -156,7 +160,10 @@ class Beacons:
         """
         verdicts = verdicts_of(outcome)
         self._openings = Openings(head, opening)
-        self._rewriter = None if verdicts.is_idle else Rewriter(verdicts, hold)
+        self._hold = hold
+        draw = self._draw if hold is not None else None
+        self._rewriter = None if verdicts.is_idle else Rewriter(verdicts, draw)
+        self._start = b""
         self._between: bytes | None = None
 
     @property
@@ -168,6 +175,7 @@ class Beacons:
         """Take the next bytes of the body, give what may go on."""
         if self._rewriter is None:
             return self._openings.feed(data)
+        self._begin(data)
         self._between = self._rewriter.feed(data)
         passed = self._openings.feed(self._between)
         self._between = None
@@ -176,11 +184,21 @@ class Beacons:
     def close(self, data: bytes = b"") -> bytes:
         """Take the last bytes of the body, give all that is left."""
         if self._rewriter is not None:
+            self._begin(data)
             self._between = data = self._rewriter.close(data)
         passed = self._openings.feed(data)
         self._between = None
         rest = self._openings.close()
         return passed + rest if rest else passed
+
+    def _begin(self, data: bytes) -> None:
+        """Remember how the page starts: a frame may come before the openings know its language."""
+        if self._hold is not None and len(self._start) < _START_BYTES:
+            self._start += data[:_START_BYTES]
+
+    def _draw(self, held: Held) -> bytes:
+        language = self._openings.language or language_in(self._start)
+        return self._hold(held, language) if self._hold is not None else b""
 
     def owed(self, data: bytes) -> bytes:
         """After a fault: what was held back, then ``data``, which was being fed. No byte is lost.

@@ -119,8 +119,10 @@ class Plan:
         """Whether every answer says where the tracking status is told."""
         self.token_names = _token_names(policy)
         """Name of the token's cookie over HTTP, and over HTTPS."""
-        self.own_names = frozenset(self.token_names)
-        """Names of the token's cookie, with and without ``__Host-``."""
+        self.once_names = (self.token_names[0] + b"_once", self.token_names[1] + b"_once")
+        """Name of the cookie for what is granted for one browser session, likewise."""
+        self.own_names = frozenset((*self.token_names, *self.once_names))
+        """Names of our own cookies, with and without ``__Host-``."""
         self._table = NameTable(policy.services)
         self._found: dict[bytes, Declared | None] = {}
         self._outcomes: dict[object, Outcome] = {}

@@ -15,7 +15,7 @@ from consentgate.domain.regimes import Regime
 from consentgate.domain.signals import NONE, Signals, read_signals
 from consentgate.formats import cookies
 from consentgate.formats.html_openings import Opening
-from consentgate.gates.beacons import Beacons
+from consentgate.gates.beacons import Beacons, Hold
 from consentgate.gates.caching import PAGE, VISITOR, with_private, with_vary
 from consentgate.gates.documents import is_page, with_length, without_stale
 from consentgate.gates.nonces import nonce_of
@@ -35,8 +35,9 @@ _HEADER_MESSAGES = frozenset(
 )
 FILE_MESSAGES = frozenset(("http.response.pathsend", "http.response.zerocopysend"))
 """A body that the server reads from a file: the gate never sees its bytes."""
-OnPage = Callable[["Visit"], tuple[bytes, Opening]]
-"""Gives what a page gets: bytes for its head, and what goes right after ``<body>``."""
+OnPage = Callable[["Visit"], tuple[bytes, Opening, Hold | None]]
+"""Gives what a page gets: bytes for its head, what goes right after ``<body>``, and what draws
+the placeholders of held frames."""
 
 
 class Visit:
@@ -53,6 +54,7 @@ class Visit:
         "asked_consent",
         "bytes_out",
         "choice",
+        "has_once",
         "header_at",
         "host",
         "is_bot",
@@ -98,7 +100,7 @@ class Visit:
             now: whole seconds since the epoch.
             is_minor: whether the app knows the visitor to be below the regime's age.
             is_bot: whether a program reads, not a person.
-            on_page: gives the markup for a page's head and for right after ``<body>``.
+            on_page: gives the markup that a page gets.
         """
         self.plan = plan
         self.is_minor = is_minor
@@ -136,6 +138,8 @@ class Visit:
         self.signals: Signals = NONE
         self.tokens: list[bytes] = []
         self.choice: Choice | None = None
+        self.has_once = False
+        """Whether the browser brought the cookie for what is granted for its session."""
         self._read(headers, regime)
         self.outcome: Outcome = plan.outcome(
             regime, self.signals, self.choice, now, is_minor=is_minor
@@ -160,12 +164,15 @@ class Visit:
         if signalling is not None:
             self.signals = self.plan.honoured(read_signals(signalling), regime)
         if self.header_at:
-            self.tokens = self._tokens(headers)
+            self.tokens = self._tokens(headers, self.plan.token_names[self.is_https])
             self.choice = self.reader.read(self.tokens, self.now) if self.tokens else None
+            once = self._tokens(headers, self.plan.once_names[self.is_https])
+            if once:
+                self.has_once = True
+                self.choice = self.reader.read_once(once, self.choice, self.now)
 
-    def _tokens(self, headers: Headers) -> list[bytes]:
-        """Values of our cookie; over HTTPS only the ``__Host-`` one counts (SEC-01)."""
-        name = self.plan.token_names[self.is_https]
+    def _tokens(self, headers: Headers, name: bytes) -> list[bytes]:
+        """Values of a cookie of ours; over HTTPS only the ``__Host-`` one counts (SEC-01)."""
         found: list[bytes] = []
         for position in self.header_at:
             value = headers[position][1]
@@ -275,9 +282,9 @@ class Visit:
     def _open_page(self, headers: Headers) -> Headers:
         """Get ready to put markup into a page; what caches may do follows from that."""
         self.nonce = nonce_of(headers)
-        head, opening = self._on_page(self) if self._on_page else (b"", b"")
+        head, opening, hold = self._on_page(self) if self._on_page else (b"", b"", None)
         if self.scope.get("method") != "HEAD":
-            self._openings = Beacons(self.page_outcome, head, opening)
+            self._openings = Beacons(self.page_outcome, head, opening, hold)
         headers = without_stale(with_private(with_vary(headers, PAGE)))
         return headers if self._openings else with_length(headers, None)
 
@@ -402,14 +409,23 @@ class Visit:
                 return bytes(value).decode("latin-1")
         return ""
 
-    def token_line(self, token: str, *, is_session: bool = False) -> bytes:
+    def once_line(self, token: str) -> bytes:
+        """The ``Set-Cookie`` line for what is granted for this session; no token removes it."""
+        name = self.plan.once_names[self.is_https]
+        if not token:
+            return cookies.expiry(name, domain=b"", path=b"/", is_secure=self.is_https)
+        return cookies.set_cookie(
+            name.decode(), token, max_age_seconds=None, is_secure=self.is_https
+        )
+
+    def token_line(self, token: str) -> bytes:
         """The ``Set-Cookie`` line that carries a token (CKE-09)."""
         lifetimes = self.plan.policy.lifetimes
         days = max(lifetimes.grant_days, lifetimes.refusal_days, self.outcome.regime.reask_days)
         return cookies.set_cookie(
             self.token_name,
             token,
-            max_age_seconds=None if is_session else days * 86_400,
+            max_age_seconds=days * 86_400,
             is_secure=self.is_https,
         )
 

@@ -100,9 +100,12 @@
     if (!copy.src || copy.async) done(0);
   });
 
+  // All that an element waits for, services and purposes, must be permitted.
+  /** @param {string} [keys] @param {any} [table] */
+  const all = (keys, table) => !keys || keys.split(' ').every((key) => table[key]);
   /** @param {HTMLElement} el */
   const permitted = ({ dataset: { privacyService: service, privacyPurpose: purpose } }) =>
-    service ? state.services[service] : purpose && state.purposes[purpose];
+    all(service, state.services) && all(purpose, state.purposes);
 
   // Puts into effect what is permitted now, in document order, deferred scripts last.
   const restore = () => {
