@@ -409,15 +409,6 @@ class Visit:
                 return bytes(value).decode("latin-1")
         return ""
 
-    def once_line(self, token: str) -> bytes:
-        """The ``Set-Cookie`` line for what is granted for this session; no token removes it."""
-        name = self.plan.once_names[self.is_https]
-        if not token:
-            return cookies.expiry(name, domain=b"", path=b"/", is_secure=self.is_https)
-        return cookies.set_cookie(
-            name.decode(), token, max_age_seconds=None, is_secure=self.is_https
-        )
-
     def token_line(self, token: str) -> bytes:
         """The ``Set-Cookie`` line that carries a token (CKE-09)."""
         lifetimes = self.plan.policy.lifetimes
