@@ -1,0 +1,156 @@
+"""``consentgate log minimise``: makes of another program's access log what may be kept of it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from consentgate.asgi.policy_file import load_policy
+from consentgate.cli.log.minimising import Done, Plan, Worker, minimised
+from consentgate.cli.log.progress import Progress
+from consentgate.domain.policy import LogSettings
+from consentgate.domain.record import Tier
+from consentgate.errors import LogError, SettingError
+from consentgate.formats.access_line import WRITERS
+from consentgate.formats.combined import UNITS
+from consentgate.gates.foreign_columns import Site
+from consentgate.gates.foreign_lines import FORMATS, Reading
+from consentgate.log.finished_file import FinishedFile
+from consentgate.log.foreign_files import Block, file_blocks, stream_blocks
+
+NAME = "minimise"
+HELP = (
+    "Minimise another server's access log: every column, not only the address. "
+    "Exit status 1: some lines were dropped because they could not be read."
+)
+_MOST_NAMED = 20
+STDIN = "-"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's arguments."""
+    add = parser.add_argument
+    add("files", nargs="*", default=[STDIN], metavar="FILE", help="logs, also .gz .zst .bz2 .xz; -")
+    add(
+        "--format", choices=FORMATS, default="auto", help="what the lines are; auto: each by itself"
+    )
+    add("--output", metavar="FILE", help="where to write; appears when it is whole")
+    add("--as", dest="form", choices=("cg1", *WRITERS), default="cg1", help="what to write")
+    add("--policy", metavar="FILE", help="read routes, query fields and kept fields from here")
+    add("--route", action="append", default=[], metavar="TEMPLATE", help="such as /products/{id}")
+    add("--host", action="append", default=[], metavar="NAME", help="own host, to know entries")
+    add("--duration", choices=UNITS, default="", help="unit of a number after the agent, if any")
+    add("--tier", choices=("T0", "T1"), default="T0", help="T1: you answer for visitors' consent")
+    add("--jobs", type=int, default=1, metavar="N", help="processes that work side by side")
+    add("--quiet", action="store_true", help="no progress and no summary")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Minimise; 0: every line, 1: some lines were dropped, 2: wrong input."""
+    _check(options)
+    plan = _plan(options)
+    tally, worker = Tally(), Worker(plan)
+    progress = Progress(is_quiet=options.quiet)
+    try:
+        with ExitStack() as stack:
+            output: BinaryIO = sys.stdout.buffer
+            if options.output:
+                output = stack.enter_context(FinishedFile(Path(options.output)))
+            if plan.header:
+                output.write(f"{plan.header}\n".encode())
+            for name in options.files:
+                progress.begin(name)
+                for done in minimised(_blocks(name), worker, plan, options.jobs):
+                    output.write(done.lines)
+                    output.flush()
+                    tally.add(name, done)
+                    progress.tell(done.read_bytes, tally.lines)
+    except BrokenPipeError:
+        _forget_stdout()
+        return 1
+    except OSError as error:
+        raise LogError(f"{options.output or 'standard output'}: {error.strerror}") from error
+    finally:
+        progress.end()
+    if not options.quiet:
+        print(tally.summary(), file=sys.stderr)
+    return 1 if tally.dropped else 0
+
+
+def _forget_stdout() -> None:
+    """Let the interpreter end without another attempt to write."""
+    import os
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@dataclass
+class Tally:
+    """What became of the lines so far."""
+
+    lines: int = 0
+    written: int = 0
+    dropped: int = 0
+
+    def add(self, name: str, done: Done) -> None:
+        """Count a block, and name the first lines that were dropped: where and why, never what."""
+        for number, reason in done.dropped[: max(0, _MOST_NAMED - self.dropped)]:
+            print(f"{name}:{number}: dropped: {reason}", file=sys.stderr)
+        self.lines += done.count
+        self.dropped += len(done.dropped)
+        self.written += done.written
+
+    def summary(self) -> str:
+        """One sentence."""
+        dropped = f"{self.dropped} dropped" if self.dropped else "none dropped"
+        return f"{self.lines} lines read, {self.written} minimised, {dropped}"
+
+
+def _blocks(name: str) -> Iterator[Block]:
+    if name == STDIN:
+        return stream_blocks(sys.stdin.fileno())
+    return file_blocks(Path(name))
+
+
+def _check(options: argparse.Namespace) -> None:
+    """Refuse what cannot be meant."""
+    if options.jobs < 1:
+        raise SettingError(f"--jobs {options.jobs}: expected 1 or more")
+    if options.files.count(STDIN) > 1:
+        raise SettingError("-: standard input can be read once")
+    for name in options.files:
+        if name == STDIN:
+            continue
+        if not Path(name).exists() or Path(name).is_dir():
+            raise SettingError(f"{name}: no such file; name log files, or - for standard input")
+        if options.output and Path(options.output).exists() and Path(name).samefile(options.output):
+            raise SettingError(f"{name}: is read and cannot be --output as well; name another file")
+
+
+def _plan(options: argparse.Namespace) -> Plan:
+    settings = LogSettings()
+    version = ""
+    if options.policy:
+        policy = load_policy(options.policy)
+        settings, version = policy.log, policy.version
+    for route in options.route:
+        if not route.startswith("/"):
+            raise SettingError(f'--route "{route}": expected a template such as /products/{{id}}')
+    site = Site(
+        hosts=frozenset(host.lower() for host in options.host),
+        routes=(*options.route, *settings.routes),
+        query_fields=frozenset(settings.query_fields),
+        version=version,
+    )
+    reading = Reading(
+        format=options.format,
+        unit=options.duration,
+        tier=Tier(options.tier),
+        fields=frozenset(settings.fields),
+    )
+    return Plan(site, reading, "" if options.form == "cg1" else options.form)

@@ -1,0 +1,111 @@
+"""Owns how blocks of a foreign log are minimised, in this process or in several."""
+
+from __future__ import annotations
+
+import gc
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass
+
+from consentgate.formats.access_line import WRITERS
+from consentgate.gates.foreign_columns import Site
+from consentgate.gates.foreign_lines import Minimiser, Reading
+from consentgate.log.foreign_files import Block, json_reader
+from consentgate.lookup.agents import Agents
+
+PIECE_BYTES = 128 * 1_024
+"""What is read at once: small enough for the processor's own memory."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What every process needs to know."""
+
+    site: Site
+    reading: Reading
+    form: str = ""
+    """A name of WRITERS; empty: the site log's own shape."""
+
+    @property
+    def header(self) -> str:
+        """What stands before the first line."""
+        return WRITERS[self.form].header if self.form else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A block, minimised."""
+
+    lines: bytes
+    count: int
+    """Lines read."""
+    written: int
+    dropped: list[tuple[int, str]]
+    """Number in the source, from 1, and why."""
+    read_bytes: int
+
+
+class Worker:
+    """Minimises one block after the other, and remembers what texts become."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._minimiser = Minimiser(plan.site, Agents(), json_reader(), plan.reading)
+        self._write = WRITERS[plan.form].line if plan.form else None
+
+    def work(self, block: Block) -> Done:
+        """Minimise a block; its lines come out sorted."""
+        was_on = gc.isenabled()
+        gc.disable()  # a block makes a million short-lived strings and no cycle
+        try:
+            return self._work(block)
+        finally:
+            if was_on:
+                gc.enable()
+
+    def _work(self, block: Block) -> Done:
+        dropped: list[tuple[int, str]] = []
+        number = block.first
+        for piece in pieces(block.lines):
+            found = self._minimiser.add(piece.decode("latin-1"))
+            dropped += [(number + at, why) for at, why in found]
+            number += piece.count(b"\n")
+        lines = self._minimiser.lines(self._write)
+        text = "\n".join((*lines, "")).encode("utf-8", "replace")
+        return Done(text, number - block.first, len(lines), dropped, block.read_bytes)
+
+
+def pieces(lines: bytes) -> Iterator[bytes]:
+    """Cut a block after whole lines."""
+    start = 0
+    while start < len(lines):
+        end = lines.find(b"\n", start + PIECE_BYTES) + 1 or len(lines)
+        yield lines[start:end]
+        start = end
+
+
+def minimised(blocks: Iterator[Block], worker: Worker, plan: Plan, jobs: int) -> Iterator[Done]:
+    """Minimise blocks, in their order."""
+    if jobs == 1:
+        yield from map(worker.work, blocks)
+        return
+    with ProcessPoolExecutor(jobs, initializer=_begin, initargs=(plan,)) as pool:
+        waiting: deque[Future[Done]] = deque()
+        for block in blocks:
+            waiting.append(pool.submit(_work, block))
+            if len(waiting) > jobs:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+_workers: list[Worker] = []
+"""This process's own, where it is one of several."""
+
+
+def _begin(plan: Plan) -> None:
+    _workers[:] = [Worker(plan)]
+
+
+def _work(block: Block) -> Done:
+    return _workers[0].work(block)

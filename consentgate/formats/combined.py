@@ -1,0 +1,169 @@
+"""Owns the access lines of nginx and Apache: common, combined, with the virtual host, and more.
+
+``columns`` reads many plain lines at once, and ``combined_line`` any one line; what both accept,
+both read alike. Neither hands on the address, identd's answer or the user name, and whatever
+follows the agent is dropped as well (a forwarded chain often stands there; LOG-03).
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import repeat
+from operator import itemgetter
+from typing import NamedTuple
+
+from consentgate.formats.foreign_line import UNKNOWN, ForeignLine, minute_of_stamp
+
+_QUOTED = r'"([^"\\]*(?:\\.[^"\\]*)*)"'
+_LINE = re.compile(
+    r'[^"]*\[(\d{2}/[A-Za-z]{3}/\d{4}:\d{2}:\d{2})[^"]{3} ([+-]\d{4})\] '
+    rf"{_QUOTED} (\d{{3}}) (\d{{1,15}}|-)(?: {_QUOTED} {_QUOTED}(.*))?\s*",
+    re.ASCII | re.DOTALL,
+)
+_SITE = re.compile(
+    r"((?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z][A-Za-z0-9-]*)(?::\d{1,5})? "
+    r"|([A-Za-z0-9-]{1,63}):\d{1,5} "
+)
+_ESCAPE = re.compile(r'\\x([0-9A-Fa-f]{2})|\\(["\\])')
+_MILLISECONDS = re.compile(r" (\d{1,9})ms\s*\Z")
+_DURATION = re.compile(r" (\d{1,12}(?:\.\d{1,6})?)(?: |\s*\Z)")
+UNITS = {"s": 1_000_000, "ms": 1_000, "us": 1}
+"""Unit of a duration to microseconds."""
+
+
+def combined_line(line: str, *, unit: str = "") -> ForeignLine | None:
+    """Read one line; None for anything that is not wholly such a line.
+
+    Args:
+        line: without its end; characters are bytes (latin-1).
+        unit: what the number after the agent counts (``s``, ``ms``, ``us``); empty: it may be
+            anything, and is dropped. Traefik's own ``5ms`` is always read.
+    """
+    found = _LINE.fullmatch(line)
+    if found is None:
+        return None
+    stamp, zone, request, status, size, referrer, agent, rest = found.groups("")
+    try:
+        minute = minute_of_stamp(stamp, zone)
+    except ValueError:
+        return None
+    site = _SITE.match(line)
+    return ForeignLine(
+        minute,
+        unescaped(request),
+        status,
+        size.lstrip("0") or "0" if size != "-" else "0",
+        _duration(rest, unit),
+        unescaped(referrer),
+        unescaped(agent),
+        (site[1] or site[2]).lower() if site else "",
+    )
+
+
+def unescaped(text: str) -> str:
+    r"""The text behind ``\x22`` and ``\"``, so that nothing hides there from the scrubber."""
+    if "\\" not in text:
+        return text
+    return _ESCAPE.sub(lambda found: chr(int(found[1], 16)) if found[1] else found[2], text)
+
+
+def _duration(rest: str, unit: str) -> int:
+    traefik = _MILLISECONDS.search(rest)
+    if traefik is not None:
+        return int(traefik[1]) * 1_000
+    found = _DURATION.match(rest) if unit else None
+    return round(float(found[1]) * UNITS[unit]) if found is not None else UNKNOWN
+
+
+class Columns(NamedTuple):
+    """Many lines, column by column."""
+
+    stamps: list[str]
+    """``[01/Oct/2026:13:55``, all in one zone."""
+    zone: str
+    requests: list[str]
+    statuses: list[str]
+    sizes: list[str]
+    """Two significant digits already."""
+    referrers: list[str]
+    agents: list[str]
+
+
+_CELLS = 6
+"""Quotation marks in a combined line."""
+_stamp_of = itemgetter(slice(-29, -11))
+_zone_of = itemgetter(slice(-8, None))
+_status_of = itemgetter(slice(1, 4))
+_size_of = itemgetter(slice(5, -1))
+_lead_of = itemgetter(slice(2))
+_SIZE_DIGITS = 15
+_NO_SIZE = {"-": "0"}
+_FALSE_LEADS = frozenset(("", *(f"0{digit}" for digit in range(10))))
+
+
+def columns(piece: str) -> Columns | None:
+    """Read whole combined lines at once, by the quotation marks that all of them share.
+
+    Args:
+        piece: lines, each ended by a newline; characters are bytes (latin-1).
+
+    Returns:
+        None where any line is not plainly of that form: they are then read one by one.
+    """
+    cells = piece.split('"')
+    lines, odd = divmod(len(cells) - 1, _CELLS)
+    if odd or not lines or "\\" in piece or not _is_aligned(piece, cells, lines):
+        return None
+    heads, numbers = cells[:-1:_CELLS], cells[2::_CELLS]
+    zones = set(map(_zone_of, heads))
+    statuses, sizes = list(map(_status_of, numbers)), _sizes(numbers)
+    zone = zones.pop()
+    if sizes is None or zones or zone[:1] != " " or zone[6:] != "] ":
+        return None
+    if not all(len(status) == 3 and status.isdecimal() for status in set(statuses)):
+        return None
+    if "".join(numbers).count(" ") != 3 * lines:
+        return None
+    return Columns(
+        list(map(_stamp_of, heads)),
+        zone[1:6],
+        cells[1::_CELLS],
+        statuses,
+        sizes,
+        cells[3::_CELLS],
+        cells[5::_CELLS],
+    )
+
+
+def minute_of_cell(stamp: str, zone: str) -> int:
+    """Minutes since 1970 of one of the stamps.
+
+    Raises:
+        ValueError: it is no moment: the line is none of this form.
+    """
+    if stamp[:1] != "[":
+        raise ValueError("no moment")
+    return minute_of_stamp(stamp[1:], zone)
+
+
+def _is_aligned(piece: str, cells: list[str], lines: int) -> bool:
+    """Whether every line has its own six marks, and one blank between referrer and agent."""
+    return (
+        piece.count("\n") == lines
+        and cells[-1].endswith("\n")
+        and set(map(str.count, cells[_CELLS::_CELLS], repeat("\n"))) == {1}
+        and set(cells[4::_CELLS]) == {" "}
+    )
+
+
+def _sizes(numbers: list[str]) -> list[str] | None:
+    """The sizes in two significant digits; None where one is no number."""
+    sizes = list(map(_size_of, numbers))
+    if not "".join(sizes).isdecimal():
+        sizes = list(map(_NO_SIZE.get, sizes, sizes))
+        if not "".join(sizes).isdecimal():
+            return None
+    leads, widths = list(map(_lead_of, sizes)), list(map(len, sizes))
+    if max(widths) > _SIZE_DIGITS or not _FALSE_LEADS.isdisjoint(leads):
+        return None
+    return list(map(str.ljust, leads, widths, repeat("0")))

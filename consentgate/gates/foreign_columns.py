@@ -1,0 +1,246 @@
+"""Owns what each column of a foreign line becomes in each tier, remembered text by text.
+
+The operational tables hold no path, referrer's host or agent: a line that is counted with them
+cannot say one (LOG-04).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Sized
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+from urllib.parse import unquote
+
+from consentgate.domain.agents import Browser, Looks
+from consentgate.domain.record import Tier
+from consentgate.formats.paths import has_click_id, kept_query, scrubbed_path
+from consentgate.formats.templates import Templates
+from consentgate.gates.origins import is_entry, referrer_class, referrer_host
+from consentgate.gates.site_information import hour_of, method_name, minute_of
+
+_MOST_REMEMBERED = 32_768
+_LONGEST_REMEMBERED = 512
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class Remembered(dict[K, V], Generic[K, V]):
+    """A bounded table that makes what it lacks; long keys are made anew each time."""
+
+    def __init__(self, make: Callable[[K], V]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, key: K) -> V:
+        value = self._make(key)
+        if not isinstance(key, Sized) or len(key) <= _LONGEST_REMEMBERED:
+            if len(self) >= _MOST_REMEMBERED:
+                self.clear()
+            self[key] = value
+        return value
+
+
+class Requests(Remembered[str, V]):
+    """Requests by what stands before the query, which is cut off and never remembered."""
+
+    def __missing__(self, key: str) -> V:
+        before, mark, _ = key.partition("?")
+        return self[before] if mark else super().__missing__(key)
+
+
+class Fragment:
+    """A piece of the line, the same object for the same text, and one fact that a line needs."""
+
+    __slots__ = ("is_so", "text")
+
+    def __init__(self, text: str, is_so: bool) -> None:
+        self.text = text
+        self.is_so = is_so
+
+
+class _Fragments:
+    """Gives one object for each text and fact."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, bool], Fragment] = {}
+
+    def __call__(self, fields: dict[str, Any], is_so: bool = True, *, lead: str = "") -> Fragment:
+        text = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))[1:-1]
+        text = lead + text if text else ""
+        if len(self._known) >= _MOST_REMEMBERED:
+            self._known.clear()
+        return self._known.setdefault((text, is_so), Fragment(text, is_so))
+
+
+@dataclass(frozen=True)
+class Site:
+    """What the operator declares of the site whose log is read."""
+
+    hosts: frozenset[str] = frozenset()
+    """Own hosts, lower case: visits that come from them are internal."""
+    routes: tuple[str, ...] = ()
+    query_fields: frozenset[str] = frozenset()
+    version: str = ""
+    """Label of the policy; empty: the lines name none."""
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Each column's text to its fragment, in one tier."""
+
+    moments: Remembered[int, Fragment]
+    """Minutes since 1970 to ``ts``, ``tier`` and ``v``."""
+    requests: Remembered[str, Fragment]
+    """Request lines to ``method``, ``route`` and more; whether it asks for a page."""
+    referrers: Remembered[str, Fragment]
+    """Referrers to ``ref``; whether a visit may begin with it."""
+    by_host: Remembered[tuple[str, str], Fragment]
+    """The same, of a line that says which host was asked."""
+    looks: Remembered[str, Fragment]
+    """Agents to what they are; whether it is a person's."""
+    has_hosts: bool
+
+    def referrer(self, referrer: str, host: str) -> Fragment:
+        """The fragment of a referrer on that host of the site."""
+        if self.has_hosts or not host:
+            return self.referrers[referrer]
+        return self.by_host[referrer, host]
+
+
+_LooksOf = Callable[[str], Looks]
+_BrowserOf = Callable[[str], Browser]
+
+
+def operational_tables(site: Site, looks_of: _LooksOf, browser_of: _BrowserOf) -> Tables:
+    """The tables of T0: hour, route, class of referrer, class of device."""
+    fragment = _Fragments()
+    templates = Templates(site.routes)
+
+    def request(text: str) -> Fragment:
+        method, path, _ = request_parts(text)
+        return fragment({"method": method, "route": templates.find(path)}, _is_page(method, path))
+
+    def looks(agent: str) -> Fragment:
+        looks = looks_of(_agent(agent))
+        return fragment(_device(looks), looks.bot is None, lead=",")
+
+    def referrer(kind: str, _: str) -> str:
+        return kind
+
+    return _tables(site, Tier.OPERATIONAL, fragment, Requests(request), looks, referrer)
+
+
+def statistics_tables(site: Site, looks_of: _LooksOf, browser_of: _BrowserOf) -> Tables:
+    """The tables of T1: minute, scrubbed path, declared query, host of the referrer, browser."""
+    fragment = _Fragments()
+    templates = Templates(site.routes)
+
+    def request(text: str) -> Fragment:
+        method, path, query = request_parts(text)
+        fields: dict[str, Any] = {"method": method, "route": templates.find(path)}
+        asked = kept_query(query, site.query_fields)
+        more = {"path": scrubbed_path(path), "q": asked, "paid": has_click_id(query)}
+        fields.update((name, value) for name, value in more.items() if value)
+        return fragment(fields, _is_page(method, path))
+
+    def looks(agent: str) -> Fragment:
+        looks, browser = looks_of(_agent(agent)), browser_of(_agent(agent))
+        named = {"browser": browser.family, "bmaj": browser.major, "os": browser.os}
+        fields = {name: value for name, value in named.items() if value}
+        return fragment({**fields, **_device(looks)}, looks.bot is None, lead=",")
+
+    return _tables(site, Tier.STATISTICS, fragment, Remembered(request), looks, _host_or_kind)
+
+
+def machine_tables(site: Site, looks_of: _LooksOf) -> Tables:
+    """The tables of TB: minute, scrubbed path, the machine's name and kind."""
+    fragment = _Fragments()
+    templates = Templates(site.routes)
+
+    def request(text: str) -> Fragment:
+        method, path, _ = request_parts(text)
+        fields = {"method": method, "route": templates.find(path)}
+        scrubbed = scrubbed_path(path)
+        return fragment({**fields, "path": scrubbed} if scrubbed else fields, False)
+
+    def looks(agent: str) -> Fragment:
+        bot = looks_of(_agent(agent)).bot
+        fields = {"bot": bot.name, "bot_kind": bot.kind} if bot is not None else {}
+        return fragment(fields, False, lead=",")
+
+    return _tables(site, Tier.BOT, fragment, Requests(request), looks, _host_or_kind)
+
+
+def _host_or_kind(kind: str, host: str) -> str:
+    return host or kind
+
+
+def _tables(
+    site: Site,
+    tier: Tier,
+    fragment: _Fragments,
+    requests: Remembered[str, Fragment],
+    looks: Callable[[str], Fragment],
+    shown: Callable[[str, str], str],
+) -> Tables:
+    version = {"v": site.version} if site.version else {}
+
+    def moment(minute: int) -> Fragment:
+        is_hour = tier is Tier.OPERATIONAL
+        ts = hour_of(minute // 60 * 3_600) if is_hour else minute_of(minute * 60)
+        return fragment({"ts": ts, "tier": tier.value, **version})
+
+    def referrer(text: str, hosts: frozenset[str]) -> Fragment:
+        host = referrer_host(text)
+        kind = "internal" if host in hosts else referrer_class(host, "")
+        return fragment({"ref": shown(kind, host)}, bool(hosts) and is_entry("", "", kind))
+
+    return Tables(
+        Remembered(moment),
+        requests,
+        Remembered(lambda text: referrer(text, site.hosts)),
+        Remembered(lambda key: referrer(key[0], frozenset((_bare(key[1]),)))),
+        Remembered(looks),
+        bool(site.hosts),
+    )
+
+
+def _bare(host: str) -> str:
+    return host.rpartition("]")[2].partition(":")[0]
+
+
+def _agent(text: str) -> str:
+    return "" if text == "-" else text[:512]
+
+
+def _device(looks: Looks) -> dict[str, Any]:
+    fields: dict[str, Any] = {"device": looks.device.value}
+    return {**fields, "suspect": True} if looks.is_tool else fields
+
+
+_ASSET = re.compile(r"\.(?!(?:x?html?|php|aspx?|jsp)$)[a-z0-9]{1,8}$", re.IGNORECASE)
+
+
+def _is_page(method: str, path: str) -> bool:
+    """Whether it asks for what a visit begins with, as far as a path can tell."""
+    return method == "GET" and path.startswith("/") and not _ASSET.search(path)
+
+
+def request_parts(request: str) -> tuple[str, str, bytes]:
+    """Known method, decoded path and raw query of a request line.
+
+    The path is empty where it is none (``OPTIONS *``, ``CONNECT host:443``, TLS sent to a plain
+    port); scheme and host of an absolute form are cut off.
+    """
+    method, _, rest = request.partition(" ")
+    before, blank, last = rest.rpartition(" ")
+    target = before if blank and last.startswith("HTTP/") else rest
+    target, _, query = target.partition("?")
+    scheme, mark, after = target.partition("://")
+    if mark and scheme.lower() in ("http", "https"):
+        target = "/" + after.partition("/")[2]
+    path = target.partition("#")[0] if target.startswith("/") else ""
+    decoded = unquote(path.encode("latin-1", "replace").decode("utf-8", "replace"))
+    return method_name(method), decoded, query.encode("latin-1", "replace")

@@ -1,0 +1,162 @@
+"""Owns how other programs' logs are read: files, compressed files and streams, in bounded blocks.
+
+Hands on whole lines only, of whatever bytes; knows nothing of what stands in them.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import json
+import lzma
+import os
+import select
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, BinaryIO, NamedTuple, cast
+
+from consentgate.errors import LogError
+from consentgate.formats.foreign_line import MAX_CHARS
+
+BLOCK_BYTES = 8 * 1_048_576
+IDLE_SECONDS = 5.0
+"""How long lines of a stream wait for more before they are handed on."""
+Read = Callable[[], bytes]
+
+
+class Block(NamedTuple):
+    """Whole lines of one source, each ended by a newline."""
+
+    lines: bytes
+    first: int
+    """Number of its first line, from 1."""
+    read_bytes: int
+    """How much of the source, as stored, has been read."""
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[tuple[BinaryIO, IO[bytes]]]:
+    """Open a log; ``.gz``, ``.zst``, ``.bz2`` and ``.xz`` are read as what they hold.
+
+    Returns:
+        The stored file (its position says how far), and the stream of its text.
+
+    Raises:
+        LogError: it cannot be opened, or its compression is not known here.
+    """
+    try:
+        stored = path.open("rb")
+    except OSError as error:
+        raise LogError(f"{path}: cannot be read: {error.strerror}") from error
+    with stored:
+        yield stored, _plain(path, stored)
+
+
+def _plain(path: Path, stored: BinaryIO) -> IO[bytes]:
+    if path.suffix == ".zst":
+        return _zstandard(path, stored)
+    if path.suffix == ".gz":
+        return cast(IO[bytes], gzip.open(stored))
+    if path.suffix == ".bz2":
+        return bz2.open(stored)
+    return lzma.open(stored) if path.suffix == ".xz" else stored
+
+
+def _zstandard(path: Path, stored: BinaryIO) -> IO[bytes]:
+    try:
+        import zstandard
+    except ImportError:
+        raise LogError(
+            f'{path}: .zst needs zstandard; install it: pip install "consentgate[cli]", '
+            "or pipe the log in: zstd -dc FILE | consentgate log minimise -"
+        ) from None
+    reader = zstandard.ZstdDecompressor().stream_reader(stored, read_across_frames=True)
+    return cast(IO[bytes], reader)
+
+
+def file_blocks(path: Path, *, block_bytes: int = BLOCK_BYTES) -> Iterator[Block]:
+    """Read a file in blocks.
+
+    Raises:
+        LogError: it cannot be read to its end, or is not what its name says.
+    """
+    with opened(path) as (stored, text):
+        try:
+            for lines, first in whole_lines(lambda: text.read(block_bytes), block_bytes):
+                yield Block(lines, first, stored.tell())
+        except _faults(path) as error:
+            raise LogError(f"{path}: cannot be read to its end: {error}") from error
+
+
+def _faults(path: Path) -> tuple[type[Exception], ...]:
+    """What a damaged file of that kind raises."""
+    if path.suffix != ".zst":
+        return (OSError, EOFError, zlib.error, lzma.LZMAError)
+    import zstandard
+
+    return (OSError, zstandard.ZstdError)
+
+
+def stream_blocks(handle: int, *, block_bytes: int = BLOCK_BYTES) -> Iterator[Block]:
+    """Read a pipe or a terminal in blocks; what has come waits at most IDLE_SECONDS."""
+    total = 0
+    for lines, first in whole_lines(lambda: _available(handle, block_bytes), block_bytes):
+        total += len(lines)
+        yield Block(lines, first, total)
+
+
+def _available(handle: int, wanted: int) -> bytes:
+    """What comes until there is enough, the end is there, or IDLE_SECONDS have passed."""
+    parts: list[bytes] = []
+    size, ends = 0, 0.0
+    while size < wanted:
+        rest = max(0.0, ends - time.monotonic()) if parts else None
+        if not select.select([handle], [], [], rest)[0]:
+            break
+        part = os.read(handle, 1_048_576)
+        if not part:
+            break
+        ends = ends or time.monotonic() + IDLE_SECONDS
+        parts.append(part)
+        size += len(part)
+    return b"".join(parts)
+
+
+def whole_lines(read: Read, block_bytes: int = BLOCK_BYTES) -> Iterator[tuple[bytes, int]]:
+    """Cut what is read after whole lines: each block with the number of its first line.
+
+    A line longer than MAX_CHARS is handed on cut off, one character too long, so that memory is
+    bounded and the reader of lines still counts it as one.
+    """
+    rest, first = b"", 1
+    is_skipping = False
+    while data := read():
+        if is_skipping:
+            _, newline, data = data.partition(b"\n")
+            if not newline:
+                continue
+            is_skipping = False
+        data = rest + data
+        cut = data.rfind(b"\n") + 1
+        block, rest = data[:cut], data[cut:]
+        if block:
+            yield block, first
+            first += block.count(b"\n")
+        if len(rest) > MAX_CHARS:
+            yield rest[: MAX_CHARS + 1] + b"\n", first
+            first, rest, is_skipping = first + 1, b"", True
+    if rest:
+        yield rest + b"\n", first
+
+
+def json_reader() -> Callable[[str], Any]:
+    """The quickest JSON reader that is installed."""
+    try:
+        import orjson
+    except ImportError:
+        return json.loads
+    loads: Callable[[str], Any] = orjson.loads
+    return loads
