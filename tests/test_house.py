@@ -142,7 +142,6 @@ AWAITED = {
     "log": {
         "count_retention_days",
         "event_retention_days",
-        "events",
         "longitudinal",
         "longitudinal_purpose",
         "security_directory",
@@ -468,7 +467,7 @@ def test_the_wheel_carries_what_the_package_reads(wheel: set[str]) -> None:
     assert any(name.startswith("consentgate/data/texts/") for name in wanted)
     assert any(name.startswith("consentgate/data/templates/") for name in wanted)
     assert (
-        wanted | {f"consentgate/static/{name}" for name in ("banner.js", "banner.css", "modes.js")}
+        wanted | {f"consentgate/static/{path.name}" for path in (ROOT / "static").glob("*.*")}
         <= wheel
     )
 

@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from consentgate.asgi.assets import MODES, SCRIPT, STYLE, address_of
+from consentgate.asgi.assets import INTEREST, MODES, SCRIPT, STYLE, address_of
 from consentgate.asgi.details import Details
 from consentgate.asgi.languages import direction, negotiate
 from consentgate.asgi.state import compact, modes_of, signal_names
@@ -57,6 +57,8 @@ class View:
     """The nonce that the page's own Content-Security-Policy gives out."""
     is_bot: bool = False
     """Nobody reads: no first layer (COL-27)."""
+    reports_interest: bool = False
+    """The page tells the server which declared features are used."""
 
     @property
     def shape(self) -> str:
@@ -117,7 +119,8 @@ class Pages:
 
     def head(self, view: View) -> bytes:
         """Markup for the page's head: our style and script, first-party and immutable."""
-        parts = self._fragment(("head", view.root, view.state), lambda: self._head(view), _NONCE)
+        key = ("head", view.root, view.state, view.reports_interest)
+        parts = self._fragment(key, lambda: self._head(view), _NONCE)
         nonce = f' nonce="{html.escape(view.nonce)}"' if view.nonce else ""
         return nonce.encode("ascii", "ignore").join(parts)
 
@@ -226,10 +229,13 @@ class Pages:
                 f'<script{_NONCE} src="{place}{address_of(MODES)}" '
                 f"data-privacy-modes='{told}'></script>"
             )
+        interest = ""
+        if view.reports_interest:
+            interest = f'<script{_NONCE} src="{place}{address_of(INTEREST)}" defer></script>'
         state = f" data-privacy-state='{_attribute(view.state)}'" if view.state else ""
         return (
             f'{modes}<link{_NONCE} rel="stylesheet" href="{place}{address_of(STYLE)}">'
-            f'<script{_NONCE} src="{place}{address_of(SCRIPT)}" defer{state}></script>'
+            f'<script{_NONCE} src="{place}{address_of(SCRIPT)}" defer{state}></script>{interest}'
         )
 
     def _opening(self, view: View) -> str:

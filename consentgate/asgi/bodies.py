@@ -36,8 +36,8 @@ class Body:
         return self.document is not None
 
 
-async def read_body(scope: Scope, receive: Receive) -> Body:
-    """Read a form or JSON body of at most 16 KiB.
+async def read_body(scope: Scope, receive: Receive, *, most_bytes: int = MAX_BODY_BYTES) -> Body:
+    """Read a form or JSON body of at most 16 KiB, or of ``most_bytes``.
 
     Raises:
         BodyProblem: too large (413), another media type (415), or malformed (400).
@@ -50,15 +50,15 @@ async def read_body(scope: Scope, receive: Receive) -> Body:
             "unsupported_media_type",
             "expected application/x-www-form-urlencoded or application/json",
         )
-    raw = await _read(headers.get(b"content-length", b""), receive)
+    raw = await _read(headers.get(b"content-length", b""), receive, most_bytes)
     if media_type == b"application/json":
         return Body({}, _document(raw))
     return Body(_form(raw))
 
 
-async def _read(declared: bytes, receive: Receive) -> bytes:
-    too_large = BodyProblem(413, "too_large", f"expected at most {MAX_BODY_BYTES} bytes")
-    if declared.isdigit() and (len(declared) > 9 or int(declared) > MAX_BODY_BYTES):
+async def _read(declared: bytes, receive: Receive, most_bytes: int) -> bytes:
+    too_large = BodyProblem(413, "too_large", f"expected at most {most_bytes} bytes")
+    if declared.isdigit() and (len(declared) > 9 or int(declared) > most_bytes):
         raise too_large
     raw = bytearray()
     while True:
@@ -66,7 +66,7 @@ async def _read(declared: bytes, receive: Receive) -> bytes:
         if message["type"] == "http.disconnect":
             raise BodyProblem(400, "malformed", "the request ended early")
         raw += message.get("body", b"")
-        if len(raw) > MAX_BODY_BYTES:
+        if len(raw) > most_bytes:
             raise too_large
         if not message.get("more_body", False):
             return bytes(raw)

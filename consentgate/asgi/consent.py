@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from starlette.exceptions import HTTPException, WebSocketException
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from consentgate.gates.visit import Visit
 
 SCOPE_KEY = "consentgate"
+Track = Callable[["Visit", str, Mapping[str, object]], None]
 REFUSAL_MARK = "x-consentgate-refused"
 """Header by which the gate knows a bare refusal of its own; it never leaves the gate."""
 _MOST_REASON_BYTES = 123
@@ -28,13 +29,18 @@ class Consent:
     that asked is marked as depending on the visitor.
     """
 
-    __slots__ = ("_opening", "_visit", "root")
+    __slots__ = ("_opening", "_track", "_visit", "root")
 
     def __init__(
-        self, visit: Visit, root: str, opening: Callable[[Visit, str], bytes] = lambda *_: b""
+        self,
+        visit: Visit,
+        root: str,
+        opening: Callable[[Visit, str], bytes] = lambda *_: b"",
+        track: Track = lambda *_: None,
     ) -> None:
         self._visit = visit
         self._opening = opening
+        self._track = track
         self.root = root
         """Address of the choices page, with the app's mount path."""
 
@@ -62,6 +68,16 @@ class Consent:
         self._visit.asked_consent = True
         self._visit.is_opening_placed = True
         return Markup(self._opening(self._visit, language).decode("ascii"))
+
+    def track(self, event: str, /, **properties: str | int | bool) -> None:
+        """Note that a feature is used: ``consent.track("export_clicked", plan="pro")``.
+
+        Only events that the policy declares (``[log] events``) are noted, with the values it
+        declares: summed up for everyone, a record of its own where the visitor granted
+        ``statistics``. Works whatever was granted, and never raises; what is not declared is
+        said once in the log.
+        """
+        self._track(self._visit, event, properties)
 
     @property
     def decision(self) -> Decision:

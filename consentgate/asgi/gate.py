@@ -119,7 +119,8 @@ class ConsentGate:
         except Exception:
             house.failed("visit", "the request is served as that of an unknown visitor")
             visit = self._read(_unread(scope))
-        consent = Consent(visit, visit.root_path + house.prefix, house.opening)
+        root = visit.root_path + house.prefix
+        consent = Consent(visit, root, house.opening, house.interests.track)
         inner = visit.scope
         extensions = inner.get("extensions")
         if extensions and any(name in extensions for name in FILE_MESSAGES):

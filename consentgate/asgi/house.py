@@ -18,6 +18,7 @@ from starlette.types import Scope
 from consentgate.asgi.banner import Pages, View
 from consentgate.asgi.bodies import BodyProblem
 from consentgate.asgi.findings import Findings
+from consentgate.asgi.interests import Interests
 from consentgate.asgi.languages import load_texts
 from consentgate.asgi.placeholders import Placeholders
 from consentgate.asgi.placing import AgeOf, Placing, ResidenceOf
@@ -84,6 +85,7 @@ class House:
         )
         self.site_log = SiteLog.open(policy, country_of=self._country_of)
         self.signal_counts = SignalCounts(policy.log.directory)
+        self.interests = Interests(self)
         self.routes = Routes(self)
         self.counts: Counter[str] = Counter()
         """How often something was refused or went wrong; names only, no visitors."""
@@ -212,6 +214,7 @@ class House:
             state="" if is_shared else self._short_state(visit),
             nonce=visit.nonce,
             is_bot=visit.is_bot,
+            reports_interest=self.interests.reports(visit),
         )
 
     def _way_back(self, address: str) -> str:

@@ -38,6 +38,7 @@ class Routes:
         self._table: dict[str, dict[str, Answer]] = {
             "": {"GET": self._page, "POST": self._choose},
             "/state": {"GET": self._state},
+            "/events": {"POST": house.interests.answer},
         }
         """Path below the prefix to method to answer; HEAD is answered like GET."""
         self._well_known = WellKnown(house)

@@ -13,7 +13,7 @@ from consentgate.domain.policy import Policy
 from consentgate.domain.record import SCHEMA, Tier
 from consentgate.formats.client_hints import hinted_browser
 from consentgate.formats.paths import has_click_id, kept_query, scrubbed_path
-from consentgate.formats.templates import Templates
+from consentgate.formats.templates import UNMATCHED, Templates
 from consentgate.gates.origins import is_entry, primary_language, referrer_class, referrer_host
 from consentgate.gates.site_information import (
     Machine,
@@ -21,6 +21,7 @@ from consentgate.gates.site_information import (
     Record,
     Statistics,
     hour_of,
+    interest_record,
     longitudinal_record,
     machine_record,
     method_name,
@@ -84,9 +85,7 @@ class SiteLog:
         """Write the record of a visit that has ended. Never raises."""
         if not self.is_on:
             return
-        if self._is_fresh:
-            self._is_fresh = False
-            TICKER.watch(self.counts)
+        self._watch()
         if visit.outcome.decision.signals.is_set and self._settings.signals_mode == "drop":
             return
         try:
@@ -99,10 +98,59 @@ class SiteLog:
                 "status": visit.status,
                 "err": "min",
             }
+        self._write(record)
+
+    def _watch(self) -> None:
+        """Have the sums flushed, from the first visit on: a process that only forks needs none."""
+        if self._is_fresh:
+            self._is_fresh = False
+            TICKER.watch(self.counts)
+
+    def _write(self, record: Record) -> None:
         if self._names:
             kept = self._names | {"ts", "tier", "v"}
             record = {name: value for name, value in record.items() if name in kept}
         self._sink.write(record)
+
+    def may_tell(self, visit: Visit) -> bool:
+        """Whether a sign of interest of this visitor is noted: no machine's, no signal's (LOG-15).
+
+        Where ``signals_mode`` is ``as-none`` a signal says nothing here.
+        """
+        return not visit.is_bot and not self._is_signalled(visit)
+
+    def interest(
+        self, visit: Visit, event: str, properties: Mapping[str, str], *, path: str, is_page: bool
+    ) -> None:
+        """Note a declared sign of interest: a sum, or a record where statistics is granted.
+
+        Args:
+            visit: the visit that says it.
+            event: a name that the policy declares.
+            properties: declared properties with declared values.
+            path: where it was said; empty where that is not known.
+            is_page: whether a page reports; its route is found by the declared templates.
+        """
+        if not self.is_on or not self.may_tell(visit):
+            return
+        self._watch()
+        headers = _first(visit.scope["headers"])
+        looks = self._agents.looks(headers.get(b"user-agent", "")[:512])
+        if looks.bot is not None or looks.is_tool:
+            return
+        if not self._may_count(visit):
+            self.counts.add("event", event, visit.now)
+            return
+        more = self._statistics(visit, headers, "")
+        more.path = scrubbed_path(path) if path else ""
+        more.event, more.properties = event, properties
+        found = self._templates.find(path) if is_page else route_of(visit.scope, self._templates)
+        route = "" if found == UNMATCHED else found
+        record = interest_record(self._version, route, looks.device.value, more)
+        subject = self._subject(visit)
+        if subject:
+            record.update(tier=Tier.LONGITUDINAL.value, subject=subject)
+        self._write(record)
 
     def _record(self, visit: Visit, duration_us: int) -> Record:
         scope = visit.scope

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cached_property
 from types import MappingProxyType
 
+from consentgate.domain.interests import Interest
 from consentgate.domain.purposes import SHIPPED, Purpose, Wording
 
 
@@ -243,8 +244,8 @@ class LogSettings:
     )
     routes: tuple[str, ...] = ()
     """Templates such as ``/products/{id}`` for apps whose framework does not name its routes."""
-    events: tuple[str, ...] = ()
-    """Declared feature-interest events (a closed set)."""
+    events: tuple[Interest, ...] = ()
+    """Declared signs of interest in features; no others are noted."""
     event_retention_days: int = 90
     count_retention_days: int = 760
     is_longitudinal: bool = False

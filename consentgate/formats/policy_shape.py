@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from consentgate.domain.interests import MOST_PROPERTIES
 from consentgate.formats.templates import TEMPLATE
 
 
@@ -28,6 +29,7 @@ def _one_line(text: str) -> str:
 COOKIE_NAME = r"^[!#$%&'*+.^_`|~0-9A-Za-z?-]{1,200}$"
 SLUG = r"^[a-z][a-z0-9_-]{0,39}$"
 COUNTRY = r"^([A-Z]{2})?$"
+PROPERTY = r"^[a-z][a-z0-9_]{0,19}$"
 
 Text = Annotated[str, AfterValidator(_printable)]
 Line = Annotated[str, AfterValidator(_one_line)]
@@ -102,6 +104,22 @@ class LifetimesTable(_Table):
     refusal_days: Annotated[int, Field(ge=1, le=400)] = 180
 
 
+Value = Annotated[Line, Field(min_length=1, max_length=40)]
+
+
+class EventTable(_Table):
+    """A sign of interest in a feature, and what may be said of it."""
+
+    name: Slug
+    properties: Annotated[
+        dict[
+            Annotated[str, Field(pattern=PROPERTY)],
+            Annotated[list[Value], Field(min_length=1, max_length=50)],
+        ],
+        Field(max_length=MOST_PROPERTIES),
+    ] = {}
+
+
 class LogTable(_Table):
     """What the site log may remember."""
 
@@ -112,7 +130,7 @@ class LogTable(_Table):
     durability: Literal["line", "batch"] = "line"
     query_fields: list[Line] | None = None
     routes: list[Annotated[str, Field(pattern=TEMPLATE)]] = []
-    events: list[Slug] = []
+    events: list[Slug | EventTable] = []
     event_retention_days: Annotated[int, Field(ge=1, le=760)] = 90
     count_retention_days: Annotated[int, Field(ge=1, le=760)] = 760
     longitudinal: bool = False

@@ -16,6 +16,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from consentgate.domain.interests import Interest
 from consentgate.domain.policy import (
     Controller,
     CookiePattern,
@@ -40,8 +41,10 @@ from consentgate.formats.forwarded import UNIX
 from consentgate.formats.policy_shape import (
     COOKIE_NAME,
     COUNTRY,
+    PROPERTY,
     SLUG,
     CookieTable,
+    EventTable,
     PolicyTable,
     PurposeTable,
     ServiceTable,
@@ -54,6 +57,7 @@ Catalogue = Mapping[str, Mapping[str, Any]]
 MAX_COOKIE_DAYS = 400
 EFF_LOG_DAYS = 10
 """The EFF's DNT policy, 2.a: longest that a log of a visitor with DNT is kept."""
+_RESERVED_PROPERTIES = ("seen",)
 _HIDDEN_WORDS = ("cookie", "gdpr", "consent", "banner", "tracking", "cmp")
 _UNITS = {
     "second": 1,
@@ -135,7 +139,8 @@ class _Reader:
             try:
                 return PolicyTable.model_validate(document)
             except ValidationError as error:
-                for path, is_missing in self.take(error):
+                found = dict.fromkeys(self.take(error))
+                for path, is_missing in reversed(found):  # so that places in lists stay right
                     _leave_out(document, path, is_missing)
         return None
 
@@ -168,6 +173,7 @@ class _Reader:
         self._check_regimes(table)
         self._check_attestation(table)
         self._check_lifetimes(table)
+        self._check_events(table)
         return Policy(
             controller=Controller(**dict(table.controller)),
             version=table.version,
@@ -439,6 +445,28 @@ class _Reader:
                 'model = "opt-in"',
             )
 
+    def _check_events(self, table: PolicyTable) -> None:
+        path: Path = ("log", "events")
+        seen: set[str] = set()
+        for event in map(_interest, table.log.events):
+            if event.name in seen:
+                self.fault(
+                    "CG130",
+                    path,
+                    f'events: "{event.name}" stands twice; leave it once',
+                    word=event.name,
+                )
+            seen.add(event.name)
+            for name in event.properties:
+                if name in _RESERVED_PROPERTIES:
+                    self.fault(
+                        "CG131",
+                        path,
+                        f'events: "{event.name}" has a property "{name}", which data-interest-'
+                        f"{name} already means otherwise; call it by another name",
+                        word=event.name,
+                    )
+
     def _check_lifetimes(self, table: PolicyTable) -> None:
         lifetimes = table.lifetimes
         if lifetimes.refusal_days < lifetimes.grant_days:
@@ -472,7 +500,7 @@ def _leave_out(document: dict[str, Any], path: Path, is_missing: bool) -> None:
     if is_missing or key in _PLACEHOLDERS:
         node[key] = _PLACEHOLDERS.get(str(key), "?")
     elif isinstance(node, list):
-        node[key] = "?"
+        del node[key]
     else:
         node.pop(key, None)
 
@@ -485,7 +513,7 @@ def _is_noise(part: str | int) -> bool:
     return isinstance(part, str) and (
         part.endswith("Table")
         or part.startswith(("constrained-", "function-", "list["))
-        or part in ("str", "int")
+        or part in ("str", "int", "[key]")
     )
 
 
@@ -529,6 +557,7 @@ _FORMS = {
     COOKIE_NAME: "a cookie name: letters, digits and !#$%&'*+-.^_`|~; a star ends a prefix",
     SLUG: "a key of lower-case letters, digits, - and _, beginning with a letter",
     COUNTRY: 'a country code such as "IE"',
+    PROPERTY: "a property of lower-case letters, digits and _, beginning with a letter",
 }
 
 
@@ -581,12 +610,20 @@ def _purpose(key: str, table: PurposeTable, base: Purpose) -> Purpose:
     )
 
 
+def _interest(event: str | EventTable) -> Interest:
+    if isinstance(event, str):
+        return Interest(name=event)
+    values = {name: tuple(values) for name, values in event.properties.items()}
+    return Interest(name=event.name, properties=MappingProxyType(values))
+
+
 def _log_settings(table: PolicyTable) -> LogSettings:
     values = dict(table.log)
     values["is_longitudinal"] = values.pop("longitudinal")
     query = values.pop("query_fields")
     if query is not None:
         values["query_fields"] = tuple(query)
-    for name in ("fields", "events", "routes"):
+    for name in ("fields", "routes"):
         values[name] = tuple(values[name])
+    values["events"] = tuple(map(_interest, values["events"]))
     return LogSettings(**values)

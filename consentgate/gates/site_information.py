@@ -123,6 +123,28 @@ def statistics_record(facts: Operational, more: Statistics) -> Record:
     return record
 
 
+def interest_record(version: str, route: str, device: str, more: Statistics) -> Record:
+    """Build the record of a sign of interest (T1); what was answered is another record's."""
+    record: Record = {"ts": more.minute, "tier": Tier.STATISTICS.value, "v": version}
+    browser = more.browser
+    for name, value in (
+        ("route", route),
+        ("path", more.path),
+        ("country", more.country),
+        ("lang", more.language),
+        ("browser", browser.family if browser else ""),
+        ("bmaj", browser.major if browser else ""),
+        ("os", browser.os if browser else ""),
+        ("device", device),
+        ("visitor", more.visitor),
+        ("event", more.event),
+        ("props", dict(more.properties or ())),
+    ):
+        if value:
+            record[name] = value
+    return record
+
+
 def longitudinal_record(facts: Operational, more: Statistics, subject: str) -> Record:
     """Build the record of a visitor who agreed to be recognised across days (T2)."""
     record = statistics_record(facts, more)
@@ -181,6 +203,7 @@ __all__ = [
     "Record",
     "Statistics",
     "hour_of",
+    "interest_record",
     "is_entry",
     "longitudinal_record",
     "machine_record",

@@ -11,6 +11,7 @@ import pytest
 
 from consentgate.asgi.policy_file import load_catalogue, load_policy, load_regimes
 from consentgate.cli.schema import policy_schema
+from consentgate.domain.interests import Interest
 from consentgate.domain.policy import Match, Policy, Role
 from consentgate.errors import PolicyError
 from consentgate.formats.policy_toml import parse_policy
@@ -267,3 +268,39 @@ def test_a_missing_file_says_how_to_make_one(tmp_path: Path) -> None:
     """CG100 names the path and the command."""
     with pytest.raises(PolicyError, match=r"cannot be read.*consentgate init.*CG100"):
         load_policy(tmp_path / "none.toml")
+
+
+def test_events_are_a_closed_set() -> None:
+    """A name alone, or a table with at most three properties and the values they may have."""
+    policy = parse_policy(
+        HEAD + "[log]\n"
+        'events = ["pricing", { name = "export_clicked", properties = { plan = ["free", "pro"] } }]'
+    )
+    assert policy.log.events == (
+        Interest(name="pricing"),
+        Interest(name="export_clicked", properties={"plan": ("free", "pro")}),
+    )
+
+
+@pytest.mark.parametrize(
+    ("events", "found"),
+    [
+        ('["a", "a"]', '"a" stands twice; leave it once [CG130]'),
+        ('[{ name = "a", properties = { seen = ["x"] } }]', "call it by another name [CG131]"),
+        ('["Bad Name"]', 'events[0] = "Bad Name": expected a key of lower-case letters'),
+        ('[{ name = "a", properties = { "B-c" = ["x"] } }]', 'B-c = "B-c": expected a property of'),
+        ('[{ name = "a", propertis = {} }]', "propertis: unknown key"),
+        (
+            '[{ name = "a", properties = { a=["1"], b=["1"], c=["1"], d=["1"] } }]',
+            "at most 3 items",
+        ),
+        ("[7]", "events[0] = 7"),
+    ],
+)
+def test_wrong_events_are_one_fault_each(events: str, found: str) -> None:
+    """Each is said once, with its line and what was expected."""
+    with pytest.raises(PolicyError) as raised:
+        parse_policy(f"{HEAD}[log]\nevents = {events}")
+    (fault,) = raised.value.faults
+    assert found in str(fault)
+    assert f":{HEAD.count(chr(10)) + 2}:" in fault.place

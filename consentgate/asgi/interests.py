@@ -1,0 +1,134 @@
+"""Owns how interest in a feature is told: by a page's beacon, or by the app's own code.
+
+Only names that the policy declares are noted. A page learns nothing from the answer, whatever
+became of what it said.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from starlette.responses import Response
+from starlette.types import Receive
+
+from consentgate.asgi.bodies import BodyProblem, read_body
+from consentgate.asgi.rate import RateLimit
+from consentgate.asgi.same_origin import is_same_origin
+from consentgate.asgi.well_known import UNNOTED
+from consentgate.gates.visit import Visit
+
+if TYPE_CHECKING:
+    from consentgate.asgi.house import House
+
+logger = logging.getLogger("consentgate")
+
+REPORTS_A_MINUTE = 600
+MAX_BODY_BYTES = 2_048
+_MOST_WARNINGS = 64
+
+
+class Interests:
+    """Takes signs of interest, and hands what is declared to the site log."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self._declared = {interest.name: interest for interest in house.policy.log.events}
+        self._limit = RateLimit(most=REPORTS_A_MINUTE)
+        self._warned: set[str] = set()
+
+    def reports(self, visit: Visit) -> bool:
+        """Whether the page of a visit is given the script: only where something would come of it.
+
+        Where caches share one page it carries the script for everyone; then the server drops
+        what a visitor's signal forbids.
+        """
+        if not self._declared or visit.is_bot or not self._house.site_log.is_on:
+            return False
+        is_shared = self._house.plan.shared_outcome is not None
+        return is_shared or self._house.site_log.may_tell(visit)
+
+    async def answer(self, visit: Visit, receive: Receive) -> Response:
+        """Take a page's report; the answer is 204 whatever it was."""
+        visit.scope["route"] = UNNOTED
+        try:
+            name, properties = await self._read(visit, receive)
+            self._take(visit, name, properties, where="page")
+        except BodyProblem as problem:
+            self._house.count(f"event_{problem.code}")
+        return Response(status_code=204)
+
+    async def _read(self, visit: Visit, receive: Receive) -> tuple[str, dict[str, object]]:
+        scope = visit.scope
+        if not is_same_origin(scope["headers"], scheme=scope.get("scheme", "http")):
+            raise BodyProblem(403, "cross_origin", "a report must come from a page of this site")
+        if visit.is_bot or visit.signals.prefetch:
+            raise BodyProblem(403, "not_a_visitor", "nobody has seen the page")
+        client = scope.get("client")
+        if not self._limit.allows(client[0] if client else "", visit.now):
+            raise BodyProblem(429, "rate_limited", "too many reports")
+        body = await read_body(scope, receive, most_bytes=MAX_BODY_BYTES)
+        said: Mapping[str, object] = body.document or {
+            name: values[0] for name, values in body.fields.items()
+        }
+        name = said.get("event")
+        if not isinstance(name, str):
+            raise BodyProblem(400, "malformed", "event: expected a name")
+        return name, {key: value for key, value in said.items() if key != "event"}
+
+    def track(self, visit: Visit, name: str, properties: Mapping[str, object]) -> None:
+        """Note what the app says of a visit; never raises."""
+        try:
+            self._take(visit, name, properties, where="app")
+        except Exception:
+            self._house.failed("event", "a sign of interest is not noted")
+
+    def _take(
+        self, visit: Visit, name: str, properties: Mapping[str, object], *, where: str
+    ) -> None:
+        interest = self._declared.get(name)
+        if interest is None:
+            self._house.count("event_undeclared")
+            self._warn(name, where)
+            return
+        unknown = properties.keys() - interest.properties.keys()
+        if unknown:
+            self._house.count("event_property_undeclared")
+            if where == "app":
+                self._warn(f"{name}.{min(map(str, unknown))}", where)
+        path = _page_of(visit) if where == "page" else visit.scope.get("path", "/")
+        self._house.site_log.interest(
+            visit, name, interest.kept(properties), path=path, is_page=where == "page"
+        )
+
+    def _warn(self, name: str, where: str) -> None:
+        """Tell the developer, once for a name; what a page says is not repeated."""
+        shown = f'"{name}"' if where == "app" and _is_plain(name) else f"an event of the {where}"
+        if shown in self._warned or len(self._warned) >= _MOST_WARNINGS:
+            return
+        self._warned.add(shown)
+        logger.warning(
+            "consentgate: %s is not declared and not counted; add it to [log] events, or correct "
+            "%s",
+            shown,
+            "the call of consent.track" if where == "app" else "data-interest in your templates",
+        )
+
+
+def _is_plain(name: str) -> bool:
+    """Whether it looks like a name that a developer wrote, not like something a visitor sent."""
+    return name.isascii() and len(name) <= 64 and name.translate(_JOINERS).isidentifier()
+
+
+_JOINERS = str.maketrans("-.", "__")
+
+
+def _page_of(visit: Visit) -> str:
+    """The path of the page that reports; empty where another host is named, or none."""
+    try:
+        parts = urlsplit(visit.header(b"referer")[:2_048])
+    except ValueError:
+        return ""
+    return parts.path if parts.netloc.lower() == visit.host.lower() else ""
