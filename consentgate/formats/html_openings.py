@@ -13,17 +13,17 @@ MAX_CARRY_BYTES = 65_536
 """What may be held back while looking for ``<body>``; beyond it the page passes as it is."""
 
 _ATTRIBUTES = (
-    rb"(?:[\t\n\f\r /]++|"
+    rb"(?>(?:[\t\n\f\r /]++|"
     rb"=?+[^\t\n\f\r />=]++(?:"
     rb"[\t\n\f\r ]*+=[\t\n\f\r ]*+"
     rb"(?:\"[^\"]*+\"|'[^']*+'|[^\t\n\f\r >\"'][^\t\n\f\r >]*+|(?=>))|"
     rb"(?![\t\n\f\r ]*+=))|"
-    rb"=(?![^\t\n\f\r />=]))*+"
+    rb"=(?![^\t\n\f\r />=]))*)"
 )
 _TAG = re.compile(rb"<(/?)([A-Za-z][^\t\n\f\r />]*+)(?=[\t\n\f\r />])" + _ATTRIBUTES + rb">")
 _ATTRIBUTE = re.compile(
     rb"[\t\n\f\r /]*+(=?+[^\t\n\f\r />=]++)(?:[\t\n\f\r ]*+=[\t\n\f\r ]*+"
-    rb"(?:\"([^\"]*+)\"|'([^']*+)'|([^\t\n\f\r >\"'][^\t\n\f\r >]*+)))?+"
+    rb"(?:\"([^\"]*+)\"|'([^']*+)'|([^\t\n\f\r >\"'][^\t\n\f\r >]*+)))?"
 )
 _LANGUAGE = re.compile(rb"[A-Za-z0-9]{1,8}(?:[-_][A-Za-z0-9]{1,8}){0,7}")
 _SPACE = re.compile(rb"[\t\n\f\r ]*+")

@@ -1,7 +1,9 @@
 """Owns what the rewriter may pass without a look: one expression for HTML, one for SVG and MathML.
 
 Each matches as much as it can of tokens that are complete and change nothing about how the rest
-is read, and stops before the first other one. Linear: every part is possessive.
+is read, and stops before the first other one. Linear: every part is possessive or atomic; groups
+are repeated in atomic ones, because ``(?:...)*+`` does not step back from a half-matched round
+before Python 3.11.5 (python/cpython gh-106052).
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from consentgate.formats.html_tags import ATTRIBUTES, NAME_END
 
 _TEXT = rb"[^<]++|<(?=[^A-Za-z/!?])"
 _COMMENT = (
-    rb"<!--(?:-?>|(?!-?>)[^\-]*+(?:-(?!-!?>)[^\-]*+)*+--!?>)|"
+    rb"<!--(?:-?>|(?!-?>)[^\-]*+(?>(?:-(?!-!?>)[^\-]*+)*)--!?>)|"
     rb"<!(?!--|\[CDATA\[)(?=[^\-\[]|-[^\-]|\[[^C])[^>]*+>|"
     rb"<\?[^>]*+>|</(?=[^A-Za-z])[^>]*+>"
 )
@@ -28,7 +30,7 @@ def _raw(name: bytes) -> bytes:
     """A raw text element up to its end tag, and the end tag."""
     return (
         rb"<(?i:" + name + rb")" + NAME_END + ATTRIBUTES + rb">"
-        rb"[^<]*+(?:<(?!/(?i:" + name + rb")[\t\n\f\r />])[^<]*+)*+"
+        rb"[^<]*+(?>(?:<(?!/(?i:" + name + rb")[\t\n\f\r />])[^<]*+)*)"
         rb"</(?i:" + name + rb")" + NAME_END + ATTRIBUTES + rb">"
     )
 
@@ -38,7 +40,7 @@ RAW_TEXT = ("style", "textarea", "title", "xmp", "iframe", "noembed", "noframes"
 
 _SCRIPT = (
     rb"<(?i:script)" + NAME_END + ATTRIBUTES + rb">"
-    rb"[^<]*+(?:<(?!/(?i:script)[\t\n\f\r />]|!--)[^<]*+)*+"
+    rb"[^<]*+(?>(?:<(?!/(?i:script)[\t\n\f\r />]|!--)[^<]*+)*)"
     rb"</(?i:script)" + NAME_END + ATTRIBUTES + rb">"
 )
 _POINTS = ("foreignobject", "desc", "title", "annotation-xml", "mi", "mo", "mn", "ms", "mtext")
@@ -54,7 +56,7 @@ _FOREIGN_STOPS = _names("svg", "math", "script", "style", *_POINTS, BREAKOUTS)
 _FOREIGN_END_STOPS = _names("svg", "math", "p", "br", *_POINTS)
 
 HTML = re.compile(
-    rb"(?:" + _TEXT + rb"|"
+    rb"(?>(?:" + _TEXT + rb"|"
     rb"<(?!" + _STOPS + rb")[A-Za-z]" + _REST + rb"|"
     rb"</(?!"
     + _END_STOPS
@@ -66,11 +68,11 @@ HTML = re.compile(
     + b"|".join(_raw(name.encode()) for name in RAW_TEXT)
     + rb"|"
     + _COMMENT
-    + rb")*+"
+    + rb")*)"
 )
 FOREIGN = re.compile(
-    rb"(?:" + _TEXT + rb"|"
+    rb"(?>(?:" + _TEXT + rb"|"
     rb"<(?!" + _FOREIGN_STOPS + rb")[A-Za-z]" + _REST + rb"|"
     rb"</(?!" + _FOREIGN_END_STOPS + rb")[A-Za-z]" + _REST + rb"|"
-    rb"<!\[CDATA\[[^\]]*+(?:\](?!\]>)[^\]]*+)*+\]\]>|" + _COMMENT + rb")*+"
+    rb"<!\[CDATA\[[^\]]*+(?>(?:\](?!\]>)[^\]]*+)*)\]\]>|" + _COMMENT + rb")*)"
 )

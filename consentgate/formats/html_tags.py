@@ -14,21 +14,21 @@ from html.entities import html5
 SPACE = b"\t\n\f\r "
 NAME_END = rb"(?=[\t\n\f\r />])"
 ATTRIBUTES = (
-    rb"(?:[\t\n\f\r /]++|"
+    rb"(?>(?:[\t\n\f\r /]++|"
     rb"=?+[^\t\n\f\r />=]++(?:"
     rb"[\t\n\f\r ]*+=[\t\n\f\r ]*+"
     rb"(?:\"[^\"]*+\"|'[^']*+'|[^\t\n\f\r >\"'][^\t\n\f\r >]*+|(?=>))|"
     rb"(?![\t\n\f\r ]*+=))|"
     rb"=(?:[\t\n\f\r ]*+=[\t\n\f\r ]*+"
     rb"(?:\"[^\"]*+\"|'[^']*+'|[^\t\n\f\r >\"'][^\t\n\f\r >]*+|(?=>))|"
-    rb"(?![\t\n\f\r ]*+=)))*+"
+    rb"(?![\t\n\f\r ]*+=)))*)"
 )
 """Everything between a tag's name and its ``>``."""
 
 TAG = re.compile(rb"<(/?)([A-Za-z][^\t\n\f\r />]*+)(?=[\t\n\f\r />])(" + ATTRIBUTES + rb")>")
 _ATTRIBUTE = re.compile(
     rb"[\t\n\f\r /]*+(=?+[^\t\n\f\r />=]*+)"
-    rb"(?:[\t\n\f\r ]*+(=)[\t\n\f\r ]*+(?:\"([^\"]*+)\"|'([^']*+)'|([^\t\n\f\r >]*+)))?+"
+    rb"(?:[\t\n\f\r ]*+(=)[\t\n\f\r ]*+(?:\"([^\"]*+)\"|'([^']*+)'|([^\t\n\f\r >]*+)))?"
 )
 
 

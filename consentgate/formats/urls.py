@@ -221,7 +221,7 @@ def in_text(text: str) -> Iterator[str]:
 
 _CSS_CANDIDATE = re.compile(
     rb"[\"'(][\t\n\f\r ]{0,64}+"
-    rb"((?:\\[0-9a-fA-F]{1,6}[\t\n\f\r ]?|\\[^0-9a-fA-F]|[^\"'()\t\n\f\r <>;\\]){2,512}+)"
+    rb"((?>(?:\\[0-9a-fA-F]{1,6}[\t\n\f\r ]?|\\[^0-9a-fA-F]|[^\"'()\t\n\f\r <>;\\]){2,512}))"
 )
 _CSS_ESCAPE = re.compile(r"\\(?:([0-9a-fA-F]{1,6})[\t\n\f\r ]?|\n|(.))", re.DOTALL)
 
