@@ -137,7 +137,6 @@ EXPORTED = {
 """What a user imports from ``consentgate``; a new name is documented first."""
 
 AWAITED = {
-    "announce": {"effective", "summary"},
     "ledger": {"records_refusals"},
     "log": {
         "count_retention_days",

@@ -19,7 +19,7 @@ from consentgate.asgi.languages import direction, negotiate
 from consentgate.asgi.state import compact, modes_of, signal_names
 from consentgate.domain.choices import Choice
 from consentgate.domain.decision import Decision, decide
-from consentgate.domain.policy import Policy
+from consentgate.domain.policy import Announcement, Policy
 from consentgate.domain.regimes import Model, Regime
 from consentgate.domain.signals import NONE
 
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 _MOST_FRAGMENTS = 1_024
 _NEXT = "\ue000next\ue000"
 """Stands for the return address in a cached fragment; private-use, so it is in no text."""
+_NOTICE = "notice"
+"""The source of the notice itself, which does not name itself."""
 _NONCE = "\ue000nonce\ue000"
 """Stands for the attribute that carries the page's nonce."""
 
@@ -59,6 +61,8 @@ class View:
     """Nobody reads: no first layer (COL-27)."""
     reports_interest: bool = False
     """The page tells the server which declared features are used."""
+    news: Announcement | None = None
+    """A change to come that this visitor has not read of yet (VER-03)."""
 
     @property
     def shape(self) -> str:
@@ -138,15 +142,17 @@ class Pages:
             decision.signals,
             self._signal(decision),
             bool(view.state),
+            view.news,
         )
         parts = self._fragment(key, lambda: self._opening(view))
         return html.escape(view.next).encode("ascii", "xmlcharrefreplace").join(parts)
 
     def page(self, view: View) -> bytes:
         """The whole choices page; works without JavaScript (COL-15)."""
-        context = self._context(view)
         choice = view.choice
-        context.update(
+        return self.render(
+            "page.html",
+            view,
             head=_safe(self.head(view).decode()),
             page_intro=self.details.say(
                 view.language, "page_intro", controller=self._policy.controller.name
@@ -157,7 +163,17 @@ class Pages:
             home=view.root.removesuffix(self._policy.site.prefix) or "/",
             next=view.next if view.source == "page" else view.root,
         )
-        return self._environment.get_template("page.html").render(context).encode()
+
+    def render(self, template: str, view: View, **more: object) -> bytes:
+        """A whole page: the template of that name, the site's own where there is one."""
+        context = {**self._context(view), **more}
+        return self._environment.get_template(template).render(context).encode()
+
+    def announcement(self, language: str, change: Announcement | None) -> str:
+        """The change to come, in one sentence; empty where there is none."""
+        if change is None:
+            return ""
+        return self.details.say(language, "announce", date=change.effective, summary=change.summary)
 
     def _problem(self, view: View) -> str:
         """Why the last choice was not taken, or what a feature needs; empty: nothing."""
@@ -255,6 +271,7 @@ class Pages:
             "direction": direction(language),
             "t": self.texts[language],
             "root": view.root,
+            "style": f"{view.root}/assets/{address_of(STYLE)}",
             "shape": view.shape,
             "position": "flow" if position == "none" else position,
             "is_opt_out": view.regime.has_opt_out_link,
@@ -263,6 +280,9 @@ class Pages:
             "contact": details.say(language, "contact", contact=controller.contact)
             if controller.contact
             else "",
+            "version": self._policy.version,
+            "date": self._policy.effective.isoformat(),
+            "model": view.regime.model.value,
             "effective": details.say(
                 language, "effective", version=self._policy.version, date=self._policy.effective
             ),
@@ -272,9 +292,11 @@ class Pages:
                 language, "services_count", count=details.count_services()
             ),
             "purposes": details.purposes(view),
-            "notice": self.notice(language, view.regime)[0],
+            "notice": "" if view.source == _NOTICE else self.notice(language, view.regime)[0],
             "source": view.source,
             "told": " ".join(signal_names(view.decision)),
+            "announcement": self.announcement(language, view.news),
+            "can_close": bool(view.state),
             "signal": self.texts[language].get(signal, ""),
             "signal_state": "overridden" if signal == "signal_overridden" else "honored",
         }
@@ -293,7 +315,6 @@ class Pages:
         return "signal_gpc" if signals.gpc else "signal_dnt"
 
     def _render_notice(self, language: str, regime: Regime) -> tuple[str, bytes]:
-        self._notices[language, regime.model] = ("", b"")  # the notice does not name itself
         view = View(
             language=language,
             regime=regime,
@@ -301,8 +322,9 @@ class Pages:
             choice=None,
             root=self._policy.site.prefix,
             next="",
+            source=_NOTICE,
         )
-        body = self._environment.get_template("notice.html").render(self._context(view)).encode()
+        body = self.render("notice.html", view)
         return hashlib.sha256(body).hexdigest(), body
 
     @cached_property

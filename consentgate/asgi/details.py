@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 from consentgate.asgi.languages import Facts
-from consentgate.domain.policy import Match, Policy, Role, Service, StorageKind
+from consentgate.domain.policy import CookiePattern, Match, Policy, Role, Service, StorageKind
 from consentgate.domain.purposes import Purpose
 from consentgate.domain.regimes import Regime
 
@@ -134,7 +134,7 @@ class Details:
                 name=_starred(item.name, item.match),
                 use=item.description,
                 lifetime=self._lifetime(language, item.lifetime_seconds),
-                access=access,
+                access=access + _crossing(item),
             )
         for key in service.storage:
             is_session = key.kind is StorageKind.SESSION
@@ -168,6 +168,13 @@ class _Blank(dict[str, object]):
 
     def __missing__(self, key: str) -> str:
         return ""
+
+
+def _crossing(item: CookiePattern) -> str:
+    """Why browsers send it from other sites too, in the attribute's own words (CKE-16)."""
+    if not item.is_cross_site:
+        return ""
+    return " (Partitioned)" if item.is_partitioned else " (SameSite=None)"
 
 
 def _starred(name: str, match: Match) -> str:

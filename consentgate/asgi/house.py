@@ -15,6 +15,7 @@ from typing import Any
 from starlette.concurrency import run_in_threadpool
 from starlette.types import Scope
 
+from consentgate.asgi.announcing import news_for
 from consentgate.asgi.banner import Pages, View
 from consentgate.asgi.bodies import BodyProblem
 from consentgate.asgi.findings import Findings
@@ -215,6 +216,7 @@ class House:
             nonce=visit.nonce,
             is_bot=visit.is_bot,
             reports_interest=self.interests.reports(visit),
+            news=news_for(self, visit),
         )
 
     def _way_back(self, address: str) -> str:

@@ -33,6 +33,7 @@ _ALIASES = {
 _MOST_TAGS = 20
 _MOST_CHARS = 1_000
 _TAG = re.compile(r"[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8}){0,7}")
+_ASKED = re.compile(rb"(?:^|&)lang=([A-Za-z0-9-]{1,35})(?:&|$)")
 _QUALITY = re.compile(r"0?\.[0-9]{1,6}|[01]|1\.0{0,6}|0\.")
 _RTL_LANGUAGES = frozenset(
     ("ar", "arc", "ckb", "dv", "fa", "he", "ks", "ps", "sd", "syr", "ug", "ur", "yi")
@@ -81,6 +82,12 @@ def negotiate(
         if found:
             return found
     return by_default
+
+
+def asked_language(query: bytes) -> str:
+    """The language that an address asks for (``?lang=cs``), so that a link keeps the page's."""
+    found = _ASKED.search(query[:_MOST_CHARS])
+    return found[1].decode("ascii") if found else ""
 
 
 def lookup(wanted: str, by_folded: Mapping[str, str]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable, Mapping
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
@@ -10,9 +9,12 @@ from typing import TYPE_CHECKING
 from starlette.responses import JSONResponse, Response
 from starlette.types import Message, Receive, Send
 
+from consentgate.asgi.announcing import read_news
 from consentgate.asgi.assets import assets
 from consentgate.asgi.bodies import BodyProblem
 from consentgate.asgi.choosing import choose
+from consentgate.asgi.languages import asked_language
+from consentgate.asgi.published import IMMUTABLE, Published
 from consentgate.asgi.well_known import PLACE, WellKnown
 from consentgate.gates.visit import Visit
 
@@ -24,9 +26,6 @@ Answer = Callable[[Visit, Receive], Awaitable[Response]]
 
 OWN_ROUTE = SimpleNamespace(path="(privacy choices)")
 """What the site log calls a visit to any of our own addresses (LOG-11)."""
-_MOST_QUERY = 1_000
-_LANGUAGE = re.compile(rb"(?:^|&)lang=([A-Za-z0-9-]{1,35})(?:&|$)")
-IMMUTABLE = "public, max-age=31536000, immutable"
 
 
 class Routes:
@@ -39,9 +38,11 @@ class Routes:
             "": {"GET": self._page, "POST": self._choose},
             "/state": {"GET": self._state},
             "/events": {"POST": house.interests.answer},
+            "/announcement": {"POST": self._announcement},
         }
         """Path below the prefix to method to answer; HEAD is answered like GET."""
         self._well_known = WellKnown(house)
+        self._published = Published(house)
 
     def find(self, visit: Visit) -> Handler | None:
         """The handler of a visit's address, or None where it belongs to the app."""
@@ -96,7 +97,7 @@ class Routes:
     def _methods(self, rest: str) -> dict[str, Answer]:
         if rest.startswith("/assets/"):
             return {"GET": self._asset}
-        return self._table.get(rest, {})
+        return self._table.get(rest) or self._published.methods(rest)
 
     def _problem(self, visit: Visit, problem: BodyProblem, methods: dict[str, Answer]) -> Response:
         """A page for a form, problem details (RFC 9457) for everything else."""
@@ -131,7 +132,7 @@ class Routes:
             source="page",
             problem=problem,
             needs=needs,
-            page_language=_asked_language(visit),
+            page_language=asked_language(visit.scope.get("query_string", b"")),
         )
         headers = {
             "content-security-policy": "default-src 'self'; base-uri 'none'; "
@@ -149,6 +150,9 @@ class Routes:
     async def _choose(self, visit: Visit, receive: Receive) -> Response:
         return await choose(self._house, visit, receive)
 
+    async def _announcement(self, visit: Visit, receive: Receive) -> Response:
+        return await read_news(self._house, visit, receive)
+
     async def _state(self, visit: Visit, receive: Receive) -> Response:
         return JSONResponse(self._house.state(visit, visit.outcome, visit.choice))
 
@@ -159,12 +163,6 @@ class Routes:
             raise BodyProblem(404, "not_found", "there is nothing at this address")
         media_type, body = asset
         return Response(body, 200, {"cache-control": IMMUTABLE}, media_type=media_type)
-
-
-def _asked_language(visit: Visit) -> str:
-    """The language that the address asks for (``?lang=cs``), so that a link keeps the page's."""
-    found = _LANGUAGE.search(visit.scope.get("query_string", b"")[:_MOST_QUERY])
-    return found[1].decode("ascii") if found else ""
 
 
 def _allowed(methods: Mapping[str, Answer]) -> str:

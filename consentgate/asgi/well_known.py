@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive
 
+from consentgate.asgi.announcing import day_of
 from consentgate.asgi.bodies import BodyProblem
 from consentgate.formats.tracking_status import (
     MEDIA_TYPE,
@@ -70,6 +71,12 @@ class WellKnown:
             policy=root + "/disclosure",
             same_party=self._policy.site.same_party,
         )
+        change = self._policy.announced(day_of(visit.now))
+        if change is not None:  # ahead of time, while nothing has changed yet (SIG-29)
+            status["announced"] = {
+                "effective": change.effective.isoformat(),
+                "summary": change.summary,
+            }
         return JSONResponse(
             status,
             headers={"cache-control": "private, no-store", "vary": "cookie, sec-gpc, dnt"},

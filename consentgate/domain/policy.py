@@ -58,7 +58,14 @@ class CookiePattern:
     """``Path`` attribute it is set with."""
     is_partitioned: bool = False
     """Set with ``Partitioned`` (CHIPS): only expired with it."""
+    same_site: str = ""
+    """``strict``, ``lax`` or ``none`` as it is set; empty where nobody says."""
     description: str = ""
+
+    @property
+    def is_cross_site(self) -> bool:
+        """Whether browsers send it from pages of other sites too (CKE-16)."""
+        return self.is_partitioned or self.same_site == "none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -266,6 +273,20 @@ class LedgerSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Announcement:
+    """A material change to come, told before it takes effect (VER-03)."""
+
+    effective: dt.date
+    summary: str
+    """What will change, in the operator's words."""
+
+    @cached_property
+    def mark(self) -> str:
+        """Names it in the cookie of who has read it: the same for everyone."""
+        return hashlib.sha256(f"{self.effective}|{self.summary}".encode()).hexdigest()[:12]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Policy:
     """Everything the operator declares: whole, checked, versioned, hashed."""
 
@@ -284,8 +305,8 @@ class Policy:
     ledger: LedgerSettings = field(default_factory=LedgerSettings)
     texts: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: MappingProxyType({}))
     """Language tag to text key to the site's own wording."""
-    announces: Mapping[str, object] | None = None
-    """A material change to come: ``effective`` date and ``summary`` (VER-03); None: none."""
+    announces: Announcement | None = None
+    """A material change to come; None: none."""
 
     @cached_property
     def purpose_by_key(self) -> Mapping[str, Purpose]:
@@ -301,6 +322,11 @@ class Policy:
     def optional_purposes(self) -> tuple[Purpose, ...]:
         """What a visitor is asked about, in policy order."""
         return tuple(purpose for purpose in self.purposes if not purpose.is_necessary)
+
+    def announced(self, today: dt.date) -> Announcement | None:
+        """The change to come, until the day it takes effect."""
+        change = self.announces
+        return change if change is not None and today < change.effective else None
 
     @cached_property
     def hash(self) -> str:

@@ -176,6 +176,7 @@ class CookieTable(_Table):
     domain: Annotated[str, Field(pattern=r"^\.?[a-z0-9.-]+$")] | None = None
     path: Annotated[str, Field(pattern=r"^/[A-Za-z0-9\-._~!$&'()*+,=:@%/]*$")] = "/"
     partitioned: bool = False
+    same_site: Literal["strict", "lax", "none"] | None = None
     description: Text = ""
 
 

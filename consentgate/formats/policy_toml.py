@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from consentgate.domain.interests import Interest
 from consentgate.domain.policy import (
+    Announcement,
     Controller,
     CookiePattern,
     HostPattern,
@@ -193,7 +194,7 @@ class _Reader:
             log=_log_settings(table),
             ledger=LedgerSettings(**dict(table.ledger)),
             texts=MappingProxyType({tag: dict(texts) for tag, texts in table.texts.items()}),
-            announces=dict(table.announce) if table.announce else None,
+            announces=Announcement(**dict(table.announce)) if table.announce else None,
         )
 
     def _purposes(self, table: PolicyTable) -> Iterator[Purpose]:
@@ -305,6 +306,7 @@ class _Reader:
                 domain=cookie.domain,
                 path=cookie.path,
                 is_partitioned=cookie.partitioned,
+                same_site=cookie.same_site or "",
                 description=cookie.description,
             )
 

@@ -121,7 +121,9 @@ class Plan:
         """Name of the token's cookie over HTTP, and over HTTPS."""
         self.once_names = (self.token_names[0] + b"_once", self.token_names[1] + b"_once")
         """Name of the cookie for what is granted for one browser session, likewise."""
-        self.own_names = frozenset((*self.token_names, *self.once_names))
+        self.news_names = _news_names(self.token_names)
+        """Names of the cookie of who has read of a change to come, as the token's."""
+        self.own_names = frozenset((*self.token_names, *self.once_names, *self.news_names))
         """Names of our own cookies, with and without ``__Host-``."""
         self._table = NameTable(policy.services)
         self._found: dict[bytes, Declared | None] = {}
@@ -233,6 +235,10 @@ class Plan:
             ages.grants_lapsed,
             ages.refusals_lapsed,
         )
+
+
+def _news_names(token_names: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
+    return token_names[0] + b"-news", token_names[1] + b"-news"
 
 
 def _token_names(policy: Policy) -> tuple[bytes, bytes]:

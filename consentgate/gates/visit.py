@@ -62,6 +62,7 @@ class Visit:
         "is_https",
         "is_minor",
         "is_opening_placed",
+        "news",
         "nonce",
         "now",
         "outcome",
@@ -141,6 +142,8 @@ class Visit:
         self.has_once = False
         """Whether the browser brought the cookie for what is granted for its session."""
         self._read(headers, regime)
+        self.news = self._tokens(headers, plan.news_names[self.is_https])
+        """What the browser says it has read of changes to come."""
         self.outcome: Outcome = plan.outcome(
             regime, self.signals, self.choice, now, is_minor=is_minor
         )

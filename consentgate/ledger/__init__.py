@@ -10,6 +10,9 @@ from typing import Protocol
 from consentgate.domain.events import Event
 from consentgate.errors import SettingError
 
+NOTICE_START_BYTES = 1_024
+"""How much of a notice is read to list it."""
+
 
 class Ledger(Protocol):
     """What every ledger promises; tests/contracts/test_ledger.py holds them to it."""
@@ -36,6 +39,10 @@ class Ledger(Protocol):
 
     def notice(self, name: str) -> bytes | None:
         """The bytes of a notice shown once; None where there is none of that hash."""
+        ...
+
+    def notices(self) -> Iterator[tuple[str, bytes]]:
+        """The hash and the first NOTICE_START_BYTES of every notice kept, oldest first."""
         ...
 
     def save_meaning(self, name: bytes, table: str) -> None:

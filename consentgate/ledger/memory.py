@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from consentgate.domain.events import Event, event_of
+from consentgate.ledger import NOTICE_START_BYTES
 
 
 class MemoryLedger:
@@ -30,6 +31,12 @@ class MemoryLedger:
     def notice(self, name: str) -> bytes | None:
         """Give a notice back."""
         return self._notices.get(name)
+
+    def notices(self) -> Iterator[tuple[str, bytes]]:
+        """Their starts, in the order they came."""
+        yield from (
+            (name, body[:NOTICE_START_BYTES]) for name, body in tuple(self._notices.items())
+        )
 
     def save_meaning(self, name: bytes, table: str) -> None:
         """Keep a meaning."""

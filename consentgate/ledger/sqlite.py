@@ -19,6 +19,7 @@ from typing import Any
 
 from consentgate.domain.events import Event, event_of
 from consentgate.errors import LedgerUnavailable
+from consentgate.ledger import NOTICE_START_BYTES
 from consentgate.ledger.forks import in_use, watch
 from consentgate.ledger.locks import held
 from consentgate.ledger.spool import Spool, read_spool
@@ -85,6 +86,13 @@ class SqliteLedger:
         """Give a notice back."""
         rows = self._read("SELECT body FROM notice WHERE hash = ?", (name,))
         return bytes(rows[0][0]) if rows else None
+
+    def notices(self) -> Iterator[tuple[str, bytes]]:
+        """Their starts, in the order they came."""
+        rows = self._read(
+            "SELECT hash, substr(body, 1, ?) FROM notice ORDER BY rowid", (NOTICE_START_BYTES,)
+        )
+        yield from ((str(name), bytes(start)) for name, start in rows)
 
     def save_meaning(self, name: bytes, table: str) -> None:
         """Keep a meaning."""

@@ -102,6 +102,11 @@ class Exchange:
             if message["type"].endswith("response.body")
         )
 
+    @property
+    def text(self) -> str:
+        """The body as UTF-8."""
+        return self.body.decode()
+
 
 def http(
     path: str = "/",

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from consentgate.errors import SettingError
-from consentgate.ledger import Ledger, open_ledger
+from consentgate.ledger import NOTICE_START_BYTES, Ledger, open_ledger
 from tests.events import grant, refusal
 
 LEDGERS: dict[str, Callable[[Path], str]] = {
@@ -92,6 +92,16 @@ def test_a_notice_is_kept_byte_for_byte(ledger: Ledger) -> None:
     ledger.save_notice("aa" * 32, b"something else")
     assert ledger.notice("aa" * 32) == body
     assert ledger.notice("bb" * 32) is None
+
+
+def test_notices_are_listed_by_their_starts(ledger: Ledger) -> None:
+    """In the order they came, so that a list of many reads little."""
+    assert list(ledger.notices()) == []
+    ledger.save_notice("bb" * 32, b"<" + b"x" * 5_000)
+    ledger.save_notice("aa" * 32, b"short")
+    ledger.save_notice("bb" * 32, b"short")
+    starts = [("bb" * 32, b"<" + b"x" * (NOTICE_START_BYTES - 1)), ("aa" * 32, b"short")]
+    assert list(ledger.notices()) == starts
 
 
 def test_meanings_are_kept(ledger: Ledger) -> None:

@@ -304,3 +304,26 @@ def test_wrong_events_are_one_fault_each(events: str, found: str) -> None:
     (fault,) = raised.value.faults
     assert found in str(fault)
     assert f":{HEAD.count(chr(10)) + 2}:" in fault.place
+
+
+@pytest.mark.requirement("VER-03", "CKE-16")
+def test_announcements_and_cookies_that_cross_sites() -> None:
+    """A date and a summary; ``same_site`` is one of three words."""
+    text = """[announce]
+effective = 2026-12-01
+summary = "More adverts."
+[service.x]
+purposes = ["marketing"]
+cookies = [{ name = "x", same_site = "none" }, "y"]
+"""
+    policy = parsed(text)
+    assert policy.announces is not None
+    assert (str(policy.announces.effective), policy.announces.summary) == (
+        "2026-12-01",
+        "More adverts.",
+    )
+    assert [item.is_cross_site for item in policy.services[0].cookies] == [True, False]
+    (fault,) = faults(HEAD + text.replace('"none"', '"off"'))
+    assert "expected strict, lax, none" in fault
+    (fault,) = faults(HEAD + "[announce]\nsummary = 'x'\n")
+    assert "effective: is missing" in fault
