@@ -85,7 +85,7 @@ class House:
             self.plan.meaning,
         )
         self.site_log = SiteLog.open(policy, country_of=self._country_of)
-        self.signal_counts = SignalCounts(policy.log.directory)
+        self.signal_counts = SignalCounts(policy.log.folder)
         self.interests = Interests(self)
         self.routes = Routes(self)
         self.counts: Counter[str] = Counter()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from consentgate.domain.policy import Policy
+from consentgate.domain.policy import LogSettings, Policy
 from consentgate.domain.record import SCHEMA, Tier
 from consentgate.formats.client_hints import hinted_browser
 from consentgate.formats.paths import has_click_id, kept_query, scrubbed_path
@@ -32,6 +32,8 @@ from consentgate.gates.site_information import (
 from consentgate.gates.visit import Visit
 from consentgate.log import RecordSink
 from consentgate.log.files import NoFile, SegmentFile
+from consentgate.log.standard_output import NAME as STANDARD_OUTPUT
+from consentgate.log.standard_output import StandardOutput
 from consentgate.log.ticking import TICKER
 from consentgate.log.visit_counts import Marginals, VisitCounts
 from consentgate.lookup.agents import Agents
@@ -67,7 +69,7 @@ class SiteLog:
         self._queries = frozenset(policy.log.query_fields)
         self._names = frozenset(policy.log.fields)
         self._agents = agents or Agents()
-        self.counts = VisitCounts(policy.log.directory, self._agents.browser)
+        self.counts = VisitCounts(policy.log.folder, self._agents.browser)
         """Sums of what no record may say: ``counts.add("event", name, now)``."""
         self.country_of = country_of
         self.is_on = not isinstance(sink, NoFile)
@@ -75,11 +77,7 @@ class SiteLog:
     @classmethod
     def open(cls, policy: Policy, *, country_of: CountryOf = no_country) -> SiteLog:
         """Open the folder that the policy names; without one nothing is written."""
-        directory = policy.log.directory
-        sink: RecordSink = (
-            SegmentFile(directory, durability=policy.log.durability) if directory else NoFile()
-        )
-        return cls(policy, sink, country_of=country_of)
+        return cls(policy, _sink_of(policy.log), country_of=country_of)
 
     def note(self, visit: Visit, duration_ns: int) -> None:
         """Write the record of a visit that has ended. Never raises."""
@@ -258,6 +256,14 @@ class SiteLog:
         """Write what waits and let go of the files."""
         self.counts.flush()
         self._sink.close()
+
+
+def _sink_of(settings: LogSettings) -> RecordSink:
+    if settings.directory == STANDARD_OUTPUT:
+        return StandardOutput()
+    if not settings.directory:
+        return NoFile()
+    return SegmentFile(settings.directory, durability=settings.durability)
 
 
 _WANTED = frozenset(

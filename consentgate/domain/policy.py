@@ -232,7 +232,7 @@ class LogSettings:
     """What the site log may remember."""
 
     directory: str = ""
-    """Where the site log is written; empty: standard output is not used, nothing is written."""
+    """Where the site log is written; ``-``: on standard output; empty: nothing is written."""
     fields: tuple[str, ...] = ()
     """Names of record.FIELDS to keep; empty keeps all of each tier."""
     signals_mode: str = "operational"
@@ -262,6 +262,11 @@ class LogSettings:
     security_public_key: str = ""
     """PEM file of the security officer's X25519 public key."""
     security_retention_days: int = 7
+
+    @property
+    def folder(self) -> str:
+        """The folder of the site log; empty where there is none."""
+        return "" if self.directory == "-" else self.directory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,7 +43,7 @@ def make() -> ConsentGate:
         SHOP,
         ledger=LedgerSettings(url=f"sqlite:{folder}/proof/ledger.sqlite3"),
         log=LogSettings(
-            directory=f"{folder}/log",
+            directory=os.environ.get("SITE_LOG", f"{folder}/log"),
             access_log=os.environ.get("SITE_ACCESS_LOG", "mute"),
         ),
     )

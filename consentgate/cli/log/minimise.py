@@ -13,6 +13,7 @@ from typing import BinaryIO
 from consentgate.asgi.policy_file import load_policy
 from consentgate.cli.log.minimising import Done, Plan, Worker, minimised
 from consentgate.cli.log.progress import Progress
+from consentgate.cli.log.standard_output import forget_standard_output
 from consentgate.domain.policy import LogSettings
 from consentgate.domain.record import Tier
 from consentgate.errors import LogError, SettingError
@@ -71,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
                     tally.add(name, done)
                     progress.tell(done.read_bytes, tally.lines)
     except BrokenPipeError:
-        _forget_stdout()
+        forget_standard_output()
         return 1
     except OSError as error:
         raise LogError(f"{options.output or 'standard output'}: {error.strerror}") from error
@@ -80,13 +81,6 @@ def run(options: argparse.Namespace) -> int:
     if not options.quiet:
         print(tally.summary(), file=sys.stderr)
     return 1 if tally.dropped else 0
-
-
-def _forget_stdout() -> None:
-    """Let the interpreter end without another attempt to write."""
-    import os
-
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @dataclass

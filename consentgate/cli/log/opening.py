@@ -40,6 +40,11 @@ def layout_in(policy: Policy, name: str) -> Layout:
     Raises:
         LogError: it keeps none.
     """
+    if policy.log.directory == "-":
+        raise LogError(
+            f'{name}: [log] directory = "-": the site log goes to standard output; whoever '
+            "collects it keeps, prunes and erases it"
+        )
     if not policy.log.directory:
         raise LogError(
             f'{name}: [log] directory = "": no site log is kept; name a folder such as "var/log"'
