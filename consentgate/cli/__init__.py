@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from consentgate.cli import check, init, log, regimes, schema
+from consentgate.cli import check, init, log, policy, regimes, schema
 
-VERBS = (check, init, log, regimes, schema)
+VERBS = (check, init, log, policy, regimes, schema)
 """Modules with ``NAME``, ``HELP``, ``arguments(parser)`` and ``run(options) -> int``."""
 
 

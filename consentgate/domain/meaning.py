@@ -72,9 +72,13 @@ def meaning_of(policy: Policy) -> Meaning:
 
 def fingerprint(subject: Purpose | Service) -> str:
     """Hash everything about a purpose or service but its texts, as 16 hexadecimal digits."""
-    facts = _purpose_facts(subject) if isinstance(subject, Purpose) else _service_facts(subject)
-    text = json.dumps(facts, sort_keys=True, separators=(",", ":"))
+    text = json.dumps(facts_of(subject), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def facts_of(subject: Purpose | Service) -> dict[str, object]:
+    """What a purpose or service means, fact by fact: all of it but its texts."""
+    return _purpose_facts(subject) if isinstance(subject, Purpose) else _service_facts(subject)
 
 
 def _purpose_facts(purpose: Purpose) -> dict[str, object]:
