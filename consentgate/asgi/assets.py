@@ -9,7 +9,9 @@ from importlib.resources import files
 from pathlib import Path
 
 MEDIA_TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8"}
-STYLE, SCRIPT, MODES, INTEREST = "banner.css", "banner.js", "modes.js", "interest.js"
+STYLE, PAGE_STYLE = "banner.css", "page.css"
+SCRIPT, MODES, INTEREST = "banner.js", "modes.js", "interest.js"
+ASSETS = (STYLE, PAGE_STYLE, SCRIPT, MODES, INTEREST)
 
 
 def static_file(name: str) -> bytes:
@@ -35,5 +37,5 @@ def assets() -> Mapping[str, tuple[str, bytes]]:
     """Last part of the address to media type and bytes, for every file we serve."""
     return {
         address_of(name): (MEDIA_TYPES[name.rpartition(".")[2]], static_file(name))
-        for name in (STYLE, SCRIPT, MODES, INTEREST)
+        for name in ASSETS
     }

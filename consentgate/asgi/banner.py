@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from consentgate.asgi.assets import INTEREST, MODES, SCRIPT, STYLE, address_of
+from consentgate.asgi.assets import INTEREST, MODES, PAGE_STYLE, SCRIPT, STYLE, address_of
 from consentgate.asgi.details import Details
 from consentgate.asgi.languages import direction, negotiate
 from consentgate.asgi.state import compact, modes_of, signal_names
@@ -272,6 +272,7 @@ class Pages:
             "t": self.texts[language],
             "root": view.root,
             "style": f"{view.root}/assets/{address_of(STYLE)}",
+            "page_style": f"{view.root}/assets/{address_of(PAGE_STYLE)}",
             "shape": view.shape,
             "position": "flow" if position == "none" else position,
             "is_opt_out": view.regime.has_opt_out_link,
