@@ -27,6 +27,7 @@ from consentgate.asgi.policy_file import load_policy
 from consentgate.asgi.rate import RateLimit
 from consentgate.asgi.routes import Routes
 from consentgate.asgi.same_origin import safe_next
+from consentgate.asgi.security_log import SecurityLog
 from consentgate.asgi.settings import signing_keys
 from consentgate.asgi.site_log import SiteLog
 from consentgate.asgi.state import compact, short_state_of, state_of
@@ -85,6 +86,7 @@ class House:
             self.plan.meaning,
         )
         self.site_log = SiteLog.open(policy, country_of=self._country_of)
+        self.security_log = SecurityLog.open(policy, self.site_log.agents, self.placing.client_of)
         self.signal_counts = SignalCounts(policy.log.folder)
         self.interests = Interests(self)
         self.routes = Routes(self)
@@ -169,9 +171,8 @@ class House:
         Raises:
             BodyProblem: 429 for too many in a minute.
         """
-        client = visit.scope.get("client")
         limit = self._grants if grants else self._refusals
-        if not limit.allows(client[0] if client else "", visit.now):
+        if not limit.allows(self.placing.client_of(visit.scope), visit.now):
             self.count("rate_limited")
             raise BodyProblem(429, "rate_limited", "too many choices; please wait a minute")
 
@@ -179,6 +180,8 @@ class House:
         """Write what is queued and close files."""
         self.ledger.close()
         self.site_log.close()
+        if self.security_log is not None:
+            self.security_log.close()
         self.signal_counts.flush()
         self.placing.close()
 
@@ -327,6 +330,8 @@ class House:
         """Write down what the site log may remember of a visit; warn of undeclared names."""
         try:
             self._count_signals(visit)
+            if self.security_log is not None and visit.status >= 400:
+                self.security_log.note(visit)
             if visit.scope.get("route") is UNNOTED:
                 return
             self.site_log.note(visit, duration_ns)

@@ -66,8 +66,7 @@ class Interests:
             raise BodyProblem(403, "cross_origin", "a report must come from a page of this site")
         if visit.is_bot or visit.signals.prefetch:
             raise BodyProblem(403, "not_a_visitor", "nobody has seen the page")
-        client = scope.get("client")
-        if not self._limit.allows(client[0] if client else "", visit.now):
+        if not self._limit.allows(self._house.placing.client_of(scope), visit.now):
             raise BodyProblem(429, "rate_limited", "too many reports")
         body = await read_body(scope, receive, most_bytes=MAX_BODY_BYTES)
         said: Mapping[str, object] = body.document or {

@@ -121,8 +121,14 @@ class Placing:
                 return place
         if self.lookup is None:
             return NOWHERE
-        address = client_address(peer, headers, self._client_header, self._trusted)
+        address = self.client_of(scope)
         return self.lookup.find(address) if address is not None else NOWHERE
+
+    def client_of(self, scope: Scope) -> bytes | None:
+        """The client's address by trusted proxies' word; None where it is not known."""
+        client = scope.get("client")
+        peer = client[0] if client else ""
+        return client_address(peer, scope["headers"], self._client_header, self._trusted)
 
     def _residence(self, scope: Scope) -> Place:
         said = self._residence_of(scope) if self._residence_of is not None else None

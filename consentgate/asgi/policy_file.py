@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from consentgate.domain.policy import Policy
-from consentgate.errors import Fault, PolicyError
+from consentgate.errors import Fault, PolicyError, SettingError
 
 
 def load_policy(path: str | Path) -> Policy:
@@ -33,6 +33,7 @@ def load_policy(path: str | Path) -> Policy:
         text, name=str(path), catalogue=load_catalogue(), regimes=load_regimes()["regime"]
     )
     _check_eff_policy(policy, str(path))
+    _check_officer(policy, str(path))
     return policy
 
 
@@ -54,6 +55,20 @@ def _check_eff_policy(policy: Policy, name: str) -> None:
     raise PolicyError(
         (Fault("CG128", f"{name}: [site]", f'eff_dnt_policy = "{place}": {problem}'),)
     )
+
+
+def _check_officer(policy: Policy, name: str) -> None:
+    """A security log that nobody could open is of no use: the officer's key must be there."""
+    place = policy.log.security_public_key
+    if not place:
+        return
+    from consentgate.log.sealing import read_public_key
+
+    try:
+        read_public_key(place)
+    except SettingError as error:
+        message = f'security_public_key = "{place}": {error}'
+        raise PolicyError((Fault("CG134", f"{name}: [log]", message),)) from error
 
 
 @lru_cache(maxsize=1)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import secrets
 
-from consentgate.formats.addresses import packed_address
-
 WINDOW_SECONDS = 60
 _MOST_CLIENTS = 50_000
 
@@ -24,12 +22,17 @@ class RateLimit:
         self._window = 0
         self._counts: dict[bytes, int] = {}
 
-    def allows(self, client: str, now: int) -> bool:
-        """Count one act and say whether it is still within the limit."""
+    def allows(self, client: bytes | None, now: int) -> bool:
+        """Count one act and say whether it is still within the limit.
+
+        Args:
+            client: address of 4 or 16 bytes; None shares one limit with all that are not known.
+            now: seconds since the epoch.
+        """
         window = now // WINDOW_SECONDS
         if window != self._window or len(self._counts) >= _MOST_CLIENTS:
             self._window, self._counts = window, {}
-        network = (packed_address(client) or b"")[:8]
+        network = (client or b"")[:8]
         name = hashlib.blake2b(network, digest_size=8, key=self._key).digest()
         count = self._counts.get(name, 0) + 1
         self._counts[name] = count

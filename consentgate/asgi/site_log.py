@@ -68,8 +68,8 @@ class SiteLog:
         self._templates = Templates(policy.log.routes)
         self._queries = frozenset(policy.log.query_fields)
         self._names = frozenset(policy.log.fields)
-        self._agents = agents or Agents()
-        self.counts = VisitCounts(policy.log.folder, self._agents.browser)
+        self.agents = agents or Agents()
+        self.counts = VisitCounts(policy.log.folder, self.agents.browser)
         """Sums of what no record may say: ``counts.add("event", name, now)``."""
         self.country_of = country_of
         self.is_on = not isinstance(sink, NoFile)
@@ -133,7 +133,7 @@ class SiteLog:
             return
         self._watch()
         headers = _first(visit.scope["headers"])
-        looks = self._agents.looks(headers.get(b"user-agent", "")[:512])
+        looks = self.agents.looks(headers.get(b"user-agent", "")[:512])
         if looks.bot is not None or looks.is_tool:
             return
         if not self._may_count(visit):
@@ -153,7 +153,7 @@ class SiteLog:
     def _record(self, visit: Visit, duration_us: int) -> Record:
         scope = visit.scope
         headers = _first(scope["headers"])
-        looks = self._agents.looks(headers.get(b"user-agent", "")[:512])
+        looks = self.agents.looks(headers.get(b"user-agent", "")[:512])
         host = referrer_host(headers.get(b"referer", ""))
         kind = referrer_class(host, visit.host)
         facts = Operational(
@@ -208,7 +208,7 @@ class SiteLog:
             referrer_host=host,
             country=self._country(visit),
             language=primary_language(headers.get(b"accept-language", "")),
-            browser=hinted or (self._agents.browser(agent) if agent else None),
+            browser=hinted or (self.agents.browser(agent) if agent else None),
         )
 
     def _marginals(self, visit: Visit, headers: Mapping[bytes, str], host: str) -> Marginals:

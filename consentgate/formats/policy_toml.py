@@ -16,7 +16,6 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from consentgate.domain.interests import Interest
 from consentgate.domain.policy import (
     Announcement,
     Controller,
@@ -24,7 +23,6 @@ from consentgate.domain.policy import (
     HostPattern,
     LedgerSettings,
     Lifetimes,
-    LogSettings,
     Match,
     Policy,
     RegimeSettings,
@@ -39,13 +37,13 @@ from consentgate.domain.purposes import NECESSARY, SHIPPED, Purpose, Wording
 from consentgate.domain.regime_table import ROW_KEYS, row_problem
 from consentgate.errors import Fault, PolicyError
 from consentgate.formats.forwarded import UNIX
+from consentgate.formats.policy_log import log_problems, log_settings
 from consentgate.formats.policy_shape import (
     COOKIE_NAME,
     COUNTRY,
     PROPERTY,
     SLUG,
     CookieTable,
-    EventTable,
     PolicyTable,
     PurposeTable,
     ServiceTable,
@@ -58,7 +56,6 @@ Catalogue = Mapping[str, Mapping[str, Any]]
 MAX_COOKIE_DAYS = 400
 EFF_LOG_DAYS = 10
 """The EFF's DNT policy, 2.a: longest that a log of a visitor with DNT is kept."""
-_RESERVED_PROPERTIES = ("seen",)
 _HIDDEN_WORDS = ("cookie", "gdpr", "consent", "banner", "tracking", "cmp")
 _UNITS = {
     "second": 1,
@@ -174,7 +171,8 @@ class _Reader:
         self._check_regimes(table)
         self._check_attestation(table)
         self._check_lifetimes(table)
-        self._check_events(table)
+        for fault_id, key, message, word in log_problems(table.log):
+            self.fault(fault_id, ("log", *key), message, word=word)
         return Policy(
             controller=Controller(**dict(table.controller)),
             version=table.version,
@@ -191,7 +189,7 @@ class _Reader:
             ),
             signals=SignalSettings(**dict(table.signals)),
             lifetimes=Lifetimes(**dict(table.lifetimes)),
-            log=_log_settings(table),
+            log=log_settings(table.log),
             ledger=LedgerSettings(**dict(table.ledger)),
             texts=MappingProxyType({tag: dict(texts) for tag, texts in table.texts.items()}),
             announces=Announcement(**dict(table.announce)) if table.announce else None,
@@ -447,28 +445,6 @@ class _Reader:
                 'model = "opt-in"',
             )
 
-    def _check_events(self, table: PolicyTable) -> None:
-        path: Path = ("log", "events")
-        seen: set[str] = set()
-        for event in map(_interest, table.log.events):
-            if event.name in seen:
-                self.fault(
-                    "CG130",
-                    path,
-                    f'events: "{event.name}" stands twice; leave it once',
-                    word=event.name,
-                )
-            seen.add(event.name)
-            for name in event.properties:
-                if name in _RESERVED_PROPERTIES:
-                    self.fault(
-                        "CG131",
-                        path,
-                        f'events: "{event.name}" has a property "{name}", which data-interest-'
-                        f"{name} already means otherwise; call it by another name",
-                        word=event.name,
-                    )
-
     def _check_lifetimes(self, table: PolicyTable) -> None:
         lifetimes = table.lifetimes
         if lifetimes.refusal_days < lifetimes.grant_days:
@@ -610,22 +586,3 @@ def _purpose(key: str, table: PurposeTable, base: Purpose) -> Purpose:
         data=tuple(table.data or base.data),
         retention_days=table.retention_days or base.retention_days,
     )
-
-
-def _interest(event: str | EventTable) -> Interest:
-    if isinstance(event, str):
-        return Interest(name=event)
-    values = {name: tuple(values) for name, values in event.properties.items()}
-    return Interest(name=event.name, properties=MappingProxyType(values))
-
-
-def _log_settings(table: PolicyTable) -> LogSettings:
-    values = dict(table.log)
-    values["is_longitudinal"] = values.pop("longitudinal")
-    query = values.pop("query_fields")
-    if query is not None:
-        values["query_fields"] = tuple(query)
-    for name in ("fields", "routes"):
-        values[name] = tuple(values[name])
-    values["events"] = tuple(map(_interest, values["events"]))
-    return LogSettings(**values)

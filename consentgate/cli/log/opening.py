@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from consentgate.asgi.policy_file import load_policy
 from consentgate.domain.policy import Policy
-from consentgate.errors import LogError
+from consentgate.errors import LogError, SettingError
 from consentgate.log.layout import Layout
 
 
@@ -50,3 +51,37 @@ def layout_in(policy: Policy, name: str) -> Layout:
             f'{name}: [log] directory = "": no site log is kept; name a folder such as "var/log"'
         )
     return Layout.of(policy.log.directory)
+
+
+def security_of(options: argparse.Namespace) -> Path:
+    """The folder of the security log that the policy names.
+
+    Raises:
+        PolicyError: the policy is wrong.
+        LogError: it keeps no security log.
+    """
+    folder = policy_of(options).log.security_directory
+    if not folder:
+        raise LogError(
+            f'{options.policy}: [log] security_directory = "": no security log is kept; name a '
+            'folder such as "var/security"'
+        )
+    return Path(folder)
+
+
+def passphrase_of(options: argparse.Namespace) -> bytes | None:
+    """The first line of the file that ``--passphrase-file`` names; None: there is none.
+
+    Raises:
+        SettingError: it cannot be read, or its first line is empty.
+    """
+    path: Path | None = options.passphrase_file
+    if path is None:
+        return None
+    try:
+        line = path.read_bytes().partition(b"\n")[0].rstrip(b"\r")
+    except OSError as error:
+        raise SettingError(f"{path}: cannot be read: {error.strerror}") from error
+    if not line:
+        raise SettingError(f"{path}: expected the passphrase in its first line")
+    return line

@@ -1,0 +1,31 @@
+"""``consentgate log keygen``: makes the key pair of the security officer."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from consentgate.cli.log.opening import passphrase_of
+from consentgate.log.sealing import write_key_pair
+
+NAME = "keygen"
+HELP = (
+    "Make the security officer's key pair, on the officer's own machine: the private key stays "
+    "there, the public one goes into [log] security_public_key."
+)
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's arguments."""
+    parser.add_argument("key", type=Path, help="where the private key goes, such as officer.pem")
+    parser.add_argument(
+        "--passphrase-file", type=Path, help="encrypt the private key under this file's first line"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write both files and say where they are."""
+    public = write_key_pair(options.key, passphrase_of(options))
+    print(f"private key: {options.key} (keep it off the server)")
+    print(f'public key: {public} ([log] security_public_key = "{public}")')
+    return 0
