@@ -141,8 +141,6 @@ AWAITED = {
     "log": {
         "count_retention_days",
         "event_retention_days",
-        "longitudinal",
-        "longitudinal_purpose",
     },
     "service": {"description", "texts"},
     "site": {"cache", "strip_click_ids"},

@@ -55,7 +55,7 @@ async def choose(house: House, visit: Visit, receive: Receive) -> Response:
     if act.is_once:
         choice = _added_once(choice, visit)
     await record(house, visit, act, choice)
-    house.site_log.count_choice(visit, act.kind)
+    follow_choice(house, visit, act, choice)
     is_json = body.is_json or "application/json" in visit.header(b"accept")
     return answer(house, visit, act, choice, is_json=is_json)
 
@@ -219,6 +219,17 @@ def event_of(house: House, visit: Visit, act: Act, choice: Choice) -> Event:
 
 def _names(signals: Signals) -> tuple[str, ...]:
     return tuple(name for name, is_set in (("gpc", signals.gpc), ("dnt", signals.dnt)) if is_set)
+
+
+def follow_choice(house: House, visit: Visit, act: Act, choice: Choice) -> None:
+    """Have the site log count the choice, and forget whom it may not recognise any more."""
+    house.site_log.count_choice(visit, act.kind)
+    known = house.site_log.recognition
+    try:
+        if known is not None and not act.is_once:
+            known.follow(visit.choice, choice)
+    except Exception:
+        house.failed("subject", "the key of a visitor who withdrew is not shredded")
 
 
 async def record(house: House, visit: Visit, act: Act, choice: Choice) -> None:

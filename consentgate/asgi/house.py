@@ -25,6 +25,7 @@ from consentgate.asgi.placeholders import Placeholders
 from consentgate.asgi.placing import AgeOf, Placing, ResidenceOf
 from consentgate.asgi.policy_file import load_policy
 from consentgate.asgi.rate import RateLimit
+from consentgate.asgi.recognition import Recognition
 from consentgate.asgi.routes import Routes
 from consentgate.asgi.same_origin import safe_next
 from consentgate.asgi.security_log import SecurityLog
@@ -85,7 +86,11 @@ class House:
             self.meanings,
             self.plan.meaning,
         )
-        self.site_log = SiteLog.open(policy, country_of=self._country_of)
+        self.site_log = SiteLog.open(
+            policy,
+            country_of=self._country_of,
+            recognition=Recognition(policy, self._address_of, self.subject_of),
+        )
         self.security_log = SecurityLog.open(policy, self.site_log.agents, self.placing.client_of)
         self.signal_counts = SignalCounts(policy.log.folder)
         self.interests = Interests(self)
@@ -158,6 +163,10 @@ class House:
         except Exception:
             self.failed("place", "the record names no country")
             return ""
+
+    def _address_of(self, visit: Visit) -> bytes | None:
+        """The client's address, for the visitor's name of a day alone."""
+        return self.placing.client_of(visit.scope)
 
     def subject_of(self, choice_id: str) -> str:
         """The keyed reference under which the ledger keeps a grant; empty for a refusal."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from consentgate.asgi.recognition import Recognition
+from consentgate.asgi.routes import OWN_ROUTE
 from consentgate.domain.policy import LogSettings, Policy
 from consentgate.domain.record import SCHEMA, Tier
 from consentgate.formats.client_hints import hinted_browser
@@ -41,8 +43,6 @@ from consentgate.lookup.agents import Agents
 PURPOSE = "statistics"
 CountryOf = Callable[[Visit], str]
 """Gives the country of a visit's place, ISO 3166-1; empty where it is not known."""
-SubjectOf = Callable[[Visit], str]
-"""Gives the keyed subject of a visitor who may be recognised across days."""
 
 
 def no_country(visit: Visit) -> str:
@@ -60,6 +60,7 @@ class SiteLog:
         *,
         country_of: CountryOf = no_country,
         agents: Agents | None = None,
+        recognition: Recognition | None = None,
     ) -> None:
         self._settings = policy.log
         self._version = policy.version
@@ -72,12 +73,20 @@ class SiteLog:
         self.counts = VisitCounts(policy.log.folder, self.agents.browser)
         """Sums of what no record may say: ``counts.add("event", name, now)``."""
         self.country_of = country_of
+        self.recognition = recognition
         self.is_on = not isinstance(sink, NoFile)
 
     @classmethod
-    def open(cls, policy: Policy, *, country_of: CountryOf = no_country) -> SiteLog:
+    def open(
+        cls,
+        policy: Policy,
+        *,
+        country_of: CountryOf = no_country,
+        recognition: Recognition | None = None,
+    ) -> SiteLog:
         """Open the folder that the policy names; without one nothing is written."""
-        return cls(policy, _sink_of(policy.log), country_of=country_of)
+        sink = _sink_of(policy.log)
+        return cls(policy, sink, country_of=country_of, recognition=recognition)
 
     def note(self, visit: Visit, duration_ns: int) -> None:
         """Write the record of a visit that has ended. Never raises."""
@@ -178,6 +187,8 @@ class SiteLog:
         )
         if looks.bot is not None:
             return self._of_machine(visit, facts, Machine("", "", host, "", looks.bot))
+        if scope.get("route") is OWN_ROUTE:
+            return operational_record(facts)  # who comes to choose is not told apart (LOG-11)
         if not self._may_count(visit):
             if facts.is_entry and not facts.is_suspect and not self._is_signalled(visit):
                 self.counts.add_visit(self._marginals(visit, headers, host), visit.now)
@@ -209,6 +220,7 @@ class SiteLog:
             country=self._country(visit),
             language=primary_language(headers.get(b"accept-language", "")),
             browser=hinted or (self.agents.browser(agent) if agent else None),
+            visitor=self.recognition.visitor(visit) if self.recognition else "",
         )
 
     def _marginals(self, visit: Visit, headers: Mapping[bytes, str], host: str) -> Marginals:
@@ -226,7 +238,10 @@ class SiteLog:
         return code if len(code) == 2 and code.isalpha() and code != "ZZ" else ""
 
     def _subject(self, visit: Visit) -> str:
-        return ""
+        known = self.recognition
+        if known is None or not known.purpose or not self._is_granted(visit, known.purpose):
+            return ""
+        return known.subject(visit)
 
     def _may_count(self, visit: Visit) -> bool:
         """T1 needs a *grant* of statistics, and no signal (LOG-15)."""

@@ -254,7 +254,13 @@ class LogSettings:
     events: tuple[Interest, ...] = ()
     """Declared signs of interest in features; no others are noted."""
     event_retention_days: int = 90
+    """Rows older than that are summed up and deleted."""
     count_retention_days: int = 760
+    """Sums older than that are deleted: 25 months."""
+    visitor_ttl_days: int = 2
+    """Rows older than that lose the day's visitor; they are counted first."""
+    ratchet_directory: str = ""
+    """Where the day's key lies, such as a folder in ``/run``; empty: with the site log."""
     is_longitudinal: bool = False
     """Tier T2: a subject key across days, with its own purpose."""
     longitudinal_purpose: str = "recognition"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import difflib
+from collections.abc import Collection, Iterator
 from types import MappingProxyType
 
 from consentgate.domain.interests import Interest
 from consentgate.domain.policy import LogSettings
+from consentgate.domain.record import NAMES
 from consentgate.formats.policy_shape import EventTable, LogTable
 
 Problem = tuple[str, tuple[str, ...], str, str]
@@ -14,10 +16,35 @@ Problem = tuple[str, tuple[str, ...], str, str]
 _RESERVED_PROPERTIES = ("seen",)
 
 
-def log_problems(table: LogTable) -> Iterator[Problem]:
-    """Everything that is wrong with ``[log]``, in the order of its keys."""
+def log_problems(table: LogTable, purposes: Collection[str]) -> Iterator[Problem]:
+    """Everything that is wrong with ``[log]``, in the order of its keys.
+
+    Args:
+        table: as it stands in the file.
+        purposes: keys of all purposes of the policy.
+    """
+    yield from _of_fields(table)
     yield from _of_events(table)
+    if table.longitudinal and table.longitudinal_purpose not in purposes:
+        key = table.longitudinal_purpose
+        message = (
+            f'longitudinal_purpose = "{key}": no such purpose; declare [purpose.{key}] with title '
+            "and description"
+        )
+        yield "CG140", ("longitudinal_purpose",), message, ""
     yield from _of_security(table)
+
+
+def _of_fields(table: LogTable) -> Iterator[Problem]:
+    for name in table.fields:
+        if name not in NAMES:
+            close = difflib.get_close_matches(name, NAMES, n=1, cutoff=0.6)
+            meant = f'; did you mean "{close[0]}"?' if close else ""
+            message = (
+                f'fields: "{name}" is no field of the site log; consentgate log fields prints '
+                f"them{meant}"
+            )
+            yield "CG141", ("fields",), message, name
 
 
 def _of_events(table: LogTable) -> Iterator[Problem]:

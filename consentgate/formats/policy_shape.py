@@ -131,8 +131,10 @@ class LogTable(_Table):
     query_fields: list[Line] | None = None
     routes: list[Annotated[str, Field(pattern=TEMPLATE)]] = []
     events: list[Slug | EventTable] = []
-    event_retention_days: Annotated[int, Field(ge=1, le=760)] = 90
+    event_retention_days: Annotated[int, Field(ge=1, le=396)] = 90
     count_retention_days: Annotated[int, Field(ge=1, le=760)] = 760
+    visitor_ttl_days: Annotated[int, Field(ge=1, le=30)] = 2
+    ratchet_directory: Line = ""
     longitudinal: bool = False
     longitudinal_purpose: Slug = "recognition"
     security_directory: Line = ""

@@ -171,7 +171,7 @@ class _Reader:
         self._check_regimes(table)
         self._check_attestation(table)
         self._check_lifetimes(table)
-        for fault_id, key, message, word in log_problems(table.log):
+        for fault_id, key, message, word in log_problems(table.log, known):
             self.fault(fault_id, ("log", *key), message, word=word)
         return Policy(
             controller=Controller(**dict(table.controller)),

@@ -197,6 +197,11 @@ def minute_of(at: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%MZ", time.gmtime(at))
 
 
+def month_of(at: int) -> str:
+    """``2026-11``: the month, UTC."""
+    return time.strftime("%Y-%m", time.gmtime(at))
+
+
 __all__ = [
     "Machine",
     "Operational",
@@ -209,6 +214,7 @@ __all__ = [
     "machine_record",
     "method_name",
     "minute_of",
+    "month_of",
     "operational_record",
     "primary_language",
     "referrer_class",

@@ -67,6 +67,11 @@ class Layout:
         return self.root / "counts"
 
     @property
+    def subjects(self) -> Path:
+        """Keys of visitors who agreed to be recognised across days."""
+        return self.state / "subjects"
+
+    @property
     def manifest(self) -> Path:
         """What each compaction made of what; never names a visitor."""
         return self.root / "manifest.jsonl"

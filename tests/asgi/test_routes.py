@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 from starlette.applications import Starlette
@@ -12,6 +13,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Mount, Route
 
 from consentgate import ConsentGate
+from tests import site_logs
 from tests.asgi import raw
 from tests.asgi.raw import PAGE, form, http, run
 from tests.policies import with_site
@@ -184,18 +186,16 @@ def test_a_gate_around_an_app_with_mounts_gates_them_all() -> None:
     assert any(b"Path=/shop/teapots" in line for line in seen.set_cookies)
 
 
-def test_our_own_pages_are_logged_without_the_visitor(tmp_path: object) -> None:
-    """Under one name, whatever the address."""
-    from pathlib import Path
-
-    folder = Path(str(tmp_path))
-    gate = raw.gated(raw.page(), log=folder)
-    run(gate, http("/privacy-choices/state", query=b"a=1"))
+@pytest.mark.requirement("LOG-11")
+@pytest.mark.parametrize("is_granted", [False, True])
+def test_our_own_pages_are_logged_without_the_visitor(is_granted: bool, tmp_path: Path) -> None:
+    """Under one name, whatever the address, also for who granted statistics."""
+    gate = raw.gated(raw.page(), log=tmp_path)
+    cookie = raw.chosen(gate, choice="accept") if is_granted else ""
+    run(gate, http("/privacy-choices/state", query=b"a=1", cookie=cookie))
+    run(gate, http("/", cookie=cookie))
     gate.close()
-    (line,) = [
-        json.loads(text)
-        for path in folder.rglob("*")
-        if path.is_file()
-        for text in path.read_text().splitlines()
-    ]
+    *_, line, page = site_logs.records(tmp_path)
+    assert ("visitor" in page) is is_granted
+    assert "visitor" not in line
     assert (line["route"], line["status"], line["tier"]) == ("(privacy choices)", 200, "T0")

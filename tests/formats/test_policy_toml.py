@@ -327,3 +327,19 @@ cookies = [{ name = "x", same_site = "none" }, "y"]
     assert "expected strict, lax, none" in fault
     (fault,) = faults(HEAD + "[announce]\nsummary = 'x'\n")
     assert "effective: is missing" in fault
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ('fields = ["rout"]', 'did you mean "route"? [CG141]'),
+        ("longitudinal = true", "declare [purpose.recognition] with title"),
+        ("event_retention_days = 397", "less than or equal to 396"),
+    ],
+)
+def test_the_log_keeps_to_its_fields_and_limits(line: str, found: str) -> None:
+    """A misspelt field, a purpose that nobody is asked for, rows for more than 13 months."""
+    with pytest.raises(PolicyError) as raised:
+        parse_policy(f"{HEAD}[log]\n{line}")
+    (fault,) = raised.value.faults
+    assert found in str(fault)

@@ -1,0 +1,93 @@
+"""Owns by what a visit may be recognised: the day's visitor (T1), the month's subject (T2).
+
+The address is read here for visitors who granted statistics, and goes no further than the keyed
+name. Nothing is read of anyone else.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+from consentgate.domain.choices import Choice
+from consentgate.domain.policy import Policy
+from consentgate.gates.site_information import month_of
+from consentgate.gates.visit import Visit
+from consentgate.log.layout import Layout
+from consentgate.log.ratchet import Ratchet
+from consentgate.log.subjects import Subjects
+from consentgate.log.visitors import visitor_name
+
+logger = logging.getLogger("consentgate")
+
+DAY_SECONDS = 86_400
+AddressOf = Callable[[Visit], bytes | None]
+"""Gives the client's address of a visit, 4 or 16 bytes; None where it cannot be known."""
+ReferenceOf = Callable[[str], str]
+"""Gives the ledger's subject of a choice's id."""
+
+
+class Recognition:
+    """Names visitors of one site for a day, and for a month where they agreed to it."""
+
+    def __init__(self, policy: Policy, address_of: AddressOf, reference_of: ReferenceOf) -> None:
+        """Remember where the keys lie; no file is touched before a visitor is named.
+
+        Without a folder, as on standard output, nobody is, unless ``ratchet_directory`` is set.
+
+        Args:
+            policy: its ``[log]`` says where.
+            address_of: called for visitors who granted statistics, and for no others.
+            reference_of: gives the reference under which a key is kept.
+        """
+        settings = policy.log
+        layout = Layout.of(settings.folder)
+        is_longitudinal = settings.is_longitudinal and bool(settings.folder)
+        self.purpose = settings.longitudinal_purpose if is_longitudinal else ""
+        """The purpose that T2 needs; empty: T2 is off."""
+        self.subjects = Subjects(layout.subjects)
+        keys = settings.ratchet_directory or (layout.state if settings.folder else "")
+        self._ratchet = Ratchet(Path(keys)) if keys else None
+        self._site = policy.controller.name
+        self._address_of = address_of
+        self._reference_of = reference_of
+        self._is_failing = False
+
+    def visitor(self, visit: Visit) -> str:
+        """The visitor's name for today; empty where the address or the key is not to be had."""
+        if self._ratchet is None:
+            return ""
+        key = self._ratchet.key(visit.now // DAY_SECONDS)
+        address = self._address_of(visit) if key is not None else None
+        if key is None or address is None:
+            return ""
+        agent = visit.header(b"user-agent")[:512]
+        return visitor_name(key, address, agent, self._site)
+
+    def subject(self, visit: Visit) -> str:
+        """The visitor's name for this month; empty where the key was shredded."""
+        choice = visit.choice
+        if choice is None or not choice.id:
+            return ""
+        try:
+            return self.subjects.token(self._reference_of(choice.id), month_of(visit.now))
+        except OSError as error:
+            if not self._is_failing:
+                self._is_failing = True
+                logger.error("consentgate: nobody is recognised across days: %s", error)
+            return ""
+
+    def follow(self, before: Choice | None, choice: Choice) -> None:
+        """Shred the key of a visitor who withdraws; keep it for one who grants anew.
+
+        Raises:
+            OSError: the key is still there.
+        """
+        if not self.purpose or before is None or not before.id or before.id == choice.id:
+            return
+        reference = self._reference_of(before.id)
+        if choice.id and choice.purposes.get(self.purpose, False):
+            self.subjects.move(reference, self._reference_of(choice.id))
+        elif self.subjects.key(reference) is not None:
+            self.subjects.shred(reference)
