@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from consentgate.formats.paths import scrubbed_path
 
@@ -17,9 +17,12 @@ ACCESS_LOGGERS = (
     "gunicorn.access",
     "granian.access",
 )
-ERROR_LOGGER = "uvicorn.error"
-"""uvicorn tells here of every WebSocket, with address and query, whatever its access log does."""
+ERROR_LOGGERS = ("uvicorn.error", "gunicorn.error")
+"""uvicorn tells here of every WebSocket, with address and query, whatever its access log does;
+gunicorn of every path at DEBUG, and of the address of whoever sends what it cannot read."""
 _UVICORN_ARGUMENTS = 5
+_ATOMS = (("m", "U", "H", "s"), ("method", "path", "protocol", "status"))
+"""Names of method, path, protocol and status: of hypercorn and gunicorn, and of granian."""
 
 
 class Mute(logging.Filter):
@@ -31,11 +34,16 @@ class Mute(logging.Filter):
 
 
 class Minimise(logging.Filter):
-    """Lets uvicorn's lines through without address and query; drops what it cannot read."""
+    """Lets the servers' lines through without address and query; drops what it cannot read."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Rewrite ``(address, method, path, version, status)`` in place; fail closed."""
+        """Rewrite uvicorn's ``(address, method, path, version, status)`` and the others' tables.
+
+        In place; fails closed.
+        """
         arguments = record.args
+        if isinstance(arguments, Mapping):
+            return _rewritten(record, arguments)
         if not isinstance(arguments, tuple) or len(arguments) != _UVICORN_ARGUMENTS:
             return False
         _, method, path, version, status = arguments
@@ -44,12 +52,26 @@ class Minimise(logging.Filter):
         return True
 
 
+def _rewritten(record: logging.LogRecord, atoms: Mapping[str, object]) -> bool:
+    """Put method, scrubbed path and status in place of whatever the format would show."""
+    for names in _ATOMS:
+        if all(name in atoms for name in names):
+            method, path, protocol, status = (str(atoms[name]) for name in names)
+            record.msg = '- - "%s %s %s" %s'
+            record.args = (method, scrubbed_path(path), protocol, status)
+            return True
+    return False
+
+
 class MuteSockets(logging.Filter):
     """Lets errors through, and nothing that tells of a connection."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Drop what is below INFO (it dumps connections) and the lines of WebSockets."""
-        return record.levelno >= logging.INFO and not _is_socket_line(record)
+        if record.levelno < logging.INFO or _is_socket_line(record):
+            return False
+        _forget_sender(record)
+        return True
 
 
 class MinimiseSockets(logging.Filter):
@@ -60,6 +82,7 @@ class MinimiseSockets(logging.Filter):
         if record.levelno < logging.INFO:
             return False
         if not _is_socket_line(record):
+            _forget_sender(record)
             return True
         arguments = record.args
         if not isinstance(arguments, tuple) or len(arguments) < 2:
@@ -73,6 +96,13 @@ def _is_socket_line(record: logging.LogRecord) -> bool:
     return bool(record.args) and "WebSocket" in str(record.msg)
 
 
+def _forget_sender(record: logging.LogRecord) -> None:
+    """``Invalid request from ip=…: …`` of gunicorn keeps its first two words."""
+    if str(record.msg).startswith(_INVALID):
+        record.msg, record.args = _INVALID, ()
+
+
+_INVALID = "Invalid request"
 _FILTERS = {"mute": (Mute, MuteSockets), "minimise": (Minimise, MinimiseSockets)}
 _OURS = (Mute, Minimise, MuteSockets, MinimiseSockets)
 
@@ -89,7 +119,8 @@ def take_over(mode: str) -> None:
     lines, sockets = filters
     for name in ACCESS_LOGGERS:
         _put(logging.getLogger(name), lines)
-    _put(logging.getLogger(ERROR_LOGGER), sockets)
+    for name in ERROR_LOGGERS:
+        _put(logging.getLogger(name), sockets)
 
 
 def _put(target: logging.Logger, wanted: type[logging.Filter]) -> None:
@@ -103,7 +134,7 @@ def _put(target: logging.Logger, wanted: type[logging.Filter]) -> None:
 
 def leaks() -> Iterator[str]:
     """Say which handlers would still print addresses: a sentence each."""
-    for name in (*ACCESS_LOGGERS, ERROR_LOGGER):
+    for name in (*ACCESS_LOGGERS, *ERROR_LOGGERS):
         target = logging.getLogger(name)
         if _prints(target) and not any(isinstance(found, _OURS) for found in target.filters):
             yield (

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +13,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from consentgate.log.servers import leaks, take_over
+from consentgate.log.servers import ACCESS_LOGGERS, ERROR_LOGGERS, leaks, take_over
 from tests.live import VISITOR, Live, free_port, serving
 
 PLANTED = (VISITOR, "planted-query", "planted-agent", "planted-cookie", "jane@example.com")
@@ -30,6 +32,14 @@ def command(server: str, port: int) -> list[str]:
             *("granian", "--interface", "asgi", "--factory", site),
             *("--port", str(port), "--access-log"),
         ],
+        "gunicorn": [
+            *("gunicorn", f"{site}()", "--worker-class", "asgi", "--bind", f"127.0.0.1:{port}"),
+            *("--access-logfile", "-", "--error-logfile", "-", "--log-level", "debug"),
+        ],
+        "gunicorn+uvicorn": [
+            *("gunicorn", f"{site}()", "--worker-class", "uvicorn.workers.UvicornWorker"),
+            *("--bind", f"127.0.0.1:{port}", "--access-logfile", "-", "--error-logfile", "-"),
+        ],
     }[server]
 
 
@@ -47,7 +57,7 @@ def visited(live: Live) -> None:
         connect(address.replace("/ws", "/nowhere"), source_address=(VISITOR, 0))
 
 
-@pytest.fixture(params=["uvicorn", "hypercorn", "granian"])
+@pytest.fixture(params=["uvicorn", "hypercorn", "granian", "gunicorn", "gunicorn+uvicorn"])
 def server(request: pytest.FixtureRequest) -> str:
     name: str = request.param
     return name
@@ -104,10 +114,33 @@ def test_a_minimised_line_keeps_what_operators_need(tmp_path: Path) -> None:
     assert '- - "WebSocket /nowhere" 403' in output
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["hypercorn", "granian", "gunicorn"])
+def test_the_other_servers_minimise_as_well(name: str, tmp_path: Path) -> None:
+    """The real server's line, whatever it calls its columns."""
+    for live in run(name, "minimise", tmp_path):
+        visited(live)
+    assert re.search(r'- - "GET /user/\{id\} \S+" 200', (tmp_path / "output").read_text())
+
+
+@pytest.mark.slow
+def test_records_may_go_to_standard_output(tmp_path: Path) -> None:
+    """`directory = "-"`: one JSON line a visit among what the server prints, and no folder."""
+    port = free_port()
+    environment = {"SITE_FOLDER": str(tmp_path), "SITE_LOG": "-"}
+    with serving(command("uvicorn", port), tmp_path / "output", environment, port=port) as live:
+        visited(live)
+        lines = live.output.splitlines()
+    records = [json.loads(line) for line in lines if line.startswith("{")]
+    assert {record["tier"] for record in records} == {"T0", "TB"}
+    assert len(records) >= 8
+    assert not (tmp_path / "log").exists()
+
+
 @pytest.fixture
 def loggers() -> Iterator[None]:
     """Puts the servers' loggers back as they were."""
-    names = ("uvicorn.access", "uvicorn.access.extra", "uvicorn.error", "hypercorn.access")
+    names = ("uvicorn.access.extra", *ACCESS_LOGGERS, *ERROR_LOGGERS)
     kept = {
         name: (logging.getLogger(name).handlers[:], logging.getLogger(name).filters[:])
         for name in names
@@ -179,6 +212,7 @@ def test_minimised_lines(handler: logging.Handler, lines: list[str]) -> None:
         ("uvicorn.error", ("%s WebSocket", "192.0.2.7")),
         ("uvicorn.error", ("%(a)s WebSocket", {"a": "192.0.2.7"})),
         ("hypercorn.access", ("%(h)s %(r)s", {"h": "192.0.2.7", "r": "GET /?q"})),
+        ("gunicorn.error", ("%s WebSocket", "192.0.2.7")),
     ],
 )
 def test_a_line_of_unknown_shape_is_dropped(
@@ -189,6 +223,42 @@ def test_a_line_of_unknown_shape_is_dropped(
     take_over(mode)
     tell(name, *line)
     assert lines == []
+
+
+@pytest.mark.usefixtures("loggers")
+@pytest.mark.parametrize(
+    ("name", "atoms"),
+    [
+        ("hypercorn.access", {"h": "192.0.2.7:1", "m": "GET", "U": "/a", "H": "1.1", "s": "200"}),
+        ("gunicorn.access", {"h": "192.0.2.7", "m": "GET", "U": "/a", "H": "1.1", "s": 200}),
+        (
+            "granian.access",
+            {"addr": "192.0.2.7", "method": "GET", "path": "/a", "protocol": "1.1", "status": 200},
+        ),
+    ],
+)
+def test_tables_are_minimised(
+    handler: logging.Handler, lines: list[str], name: str, atoms: dict[str, object]
+) -> None:
+    """Whatever the operator's format would show of a visitor."""
+    logging.getLogger(name).addHandler(handler)
+    take_over("minimise")
+    everything = " ".join(f"%({key})s" for key in atoms)
+    tell(name, everything, {**atoms, "q": "secret", "a": "agent"})
+    assert lines == ['- - "GET /a 1.1" 200']
+
+
+@pytest.mark.usefixtures("loggers")
+@pytest.mark.parametrize("mode", ["mute", "minimise"])
+def test_who_sent_nonsense_is_not_told(
+    handler: logging.Handler, lines: list[str], mode: str
+) -> None:
+    """gunicorn warns of requests that it cannot read, with the sender's address."""
+    logging.getLogger("gunicorn.error").addHandler(handler)
+    take_over(mode)
+    tell("gunicorn.error", "Invalid request from ip=192.0.2.7: Invalid HTTP header: 'secret'")
+    tell("gunicorn.error", "Worker exiting (pid: %s)", 7)
+    assert lines == ["Invalid request", "Worker exiting (pid: 7)"]
 
 
 @pytest.mark.usefixtures("loggers")
