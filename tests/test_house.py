@@ -142,7 +142,6 @@ AWAITED = {
         "count_retention_days",
         "event_retention_days",
     },
-    "service": {"description", "texts"},
     "site": {"cache", "strip_click_ids"},
 }
 """Keys of the policy whose part is being built; a key leaves this table when docs/policy.md tells

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from consentgate.asgi.languages import Facts
 from consentgate.domain.policy import CookiePattern, Match, Policy, Role, Service, StorageKind
-from consentgate.domain.purposes import Purpose
+from consentgate.domain.purposes import Purpose, Wording
 from consentgate.domain.regimes import Regime
 
 if TYPE_CHECKING:
@@ -37,13 +37,11 @@ class Details:
 
     def wording(self, language: str, purpose: Purpose) -> tuple[str, str]:
         """Title and description of a purpose."""
-        own = purpose.translations.get(language) or purpose.wording
-        if own is not None:
-            return own.title, own.description
+        own = purpose.translations.get(language) or purpose.wording or Wording("", "")
         texts = self._texts[language]
         return (
-            texts.get(f"purpose_{purpose.key}", purpose.key),
-            texts.get(f"purpose_{purpose.key}_text", ""),
+            own.title or texts.get(f"purpose_{purpose.key}", purpose.key),
+            own.description or texts.get(f"purpose_{purpose.key}_text", ""),
         )
 
     def asked(self, language: str, keys: tuple[str, ...]) -> list[str]:

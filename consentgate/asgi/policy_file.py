@@ -8,6 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from consentgate.asgi.languages import load_texts
 from consentgate.domain.policy import Policy
 from consentgate.errors import Fault, PolicyError, SettingError
 
@@ -30,7 +31,11 @@ def load_policy(path: str | Path) -> Policy:
         )
         raise PolicyError((fault,)) from error
     policy = parse_policy(
-        text, name=str(path), catalogue=load_catalogue(), regimes=load_regimes()["regime"]
+        text,
+        name=str(path),
+        catalogue=load_catalogue(),
+        regimes=load_regimes()["regime"],
+        texts=load_texts(),
     )
     _check_eff_policy(policy, str(path))
     _check_officer(policy, str(path))

@@ -12,7 +12,7 @@ NECESSARY = "necessary"
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """What a visitor reads about a purpose or a service, in one language."""
+    """What a visitor reads about a purpose or a service, in one language; empty: as shipped."""
 
     title: str
     description: str

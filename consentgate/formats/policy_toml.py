@@ -48,6 +48,7 @@ from consentgate.formats.policy_shape import (
     PurposeTable,
     ServiceTable,
 )
+from consentgate.formats.policy_texts import Texts, text_findings
 from consentgate.formats.toml_places import Places
 
 Path = tuple[str | int, ...]
@@ -75,6 +76,7 @@ def parse_policy(
     name: str = "consentgate.toml",
     catalogue: Catalogue | None = None,
     regimes: Collection[str] = (),
+    texts: Texts = MappingProxyType({}),
 ) -> Policy:
     """Read and check a policy.
 
@@ -83,6 +85,7 @@ def parse_policy(
         name: how faults call the file.
         catalogue: known services by key, in the shape of a ``[service.x]`` table, for ``use``.
         regimes: codes that the shipped table of regimes has a row for; empty: not checked.
+        texts: shipped texts by language, for the keys of ``[texts.x]``; empty: not checked.
 
     Raises:
         PolicyError: with every fault, each with its line, its id and how to mend it.
@@ -91,7 +94,7 @@ def parse_policy(
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise PolicyError((_syntax_fault(str(error), name),)) from error
-    reader = _Reader(text, name, catalogue or {}, regimes)
+    reader = _Reader(text, name, catalogue or {}, regimes, texts)
     table = reader.shaped(document)
     policy = reader.policy(table) if table is not None else None
     if policy is None or reader.faults:
@@ -115,13 +118,19 @@ class _Reader:
     """Turns checked tables into domain values and collects what is wrong."""
 
     def __init__(
-        self, text: str, name: str, catalogue: Catalogue, regimes: Collection[str] = ()
+        self,
+        text: str,
+        name: str,
+        catalogue: Catalogue,
+        regimes: Collection[str] = (),
+        texts: Texts = MappingProxyType({}),
     ) -> None:
         self.faults: list[Fault] = []
         self._places = Places(text)
         self._name = name
         self._catalogue = catalogue
         self._regimes = regimes
+        self._texts = texts
 
     def fault(self, fault_id: str, path: Path, message: str, *, word: str = "") -> None:
         """Note one fault at a key path; ``word`` finds the line inside an array."""
@@ -173,6 +182,8 @@ class _Reader:
         self._check_lifetimes(table)
         for fault_id, key, message, word in log_problems(table.log, known):
             self.fault(fault_id, ("log", *key), message, word=word)
+        for finding in text_findings(table, self._texts):
+            self.fault(*finding)
         return Policy(
             controller=Controller(**dict(table.controller)),
             version=table.version,
@@ -574,7 +585,8 @@ def _purpose(key: str, table: PurposeTable, base: Purpose) -> Purpose:
     def or_base(value: bool | None, fallback: bool) -> bool:
         return fallback if value is None else value
 
-    wording = Wording(table.title, table.description) if table.title else base.wording
+    has_words = table.title or table.description
+    wording = Wording(table.title, table.description) if has_words else base.wording
     return Purpose(
         key=key,
         wording=wording,

@@ -18,6 +18,7 @@ from consentgate import ConsentGate
 from consentgate.asgi.languages import Facts, direction, load_texts, negotiate
 from consentgate.asgi.policy_file import load_catalogue
 from consentgate.domain.policy import LedgerSettings
+from consentgate.domain.purposes import Wording
 from tests.policies import SHOP
 
 TEXTS = load_texts()
@@ -211,3 +212,49 @@ def test_a_strange_language_in_the_address_is_left_aside(query: str) -> None:
     """The header decides then; nothing raises."""
     answer = TestClient(SITE).get(f"/privacy-choices?{query}", headers={"accept-language": "de"})
     assert answer.headers["content-language"] == "de"
+
+
+def own_words(**changes: object) -> TestClient:
+    """The shop with words of its own."""
+    policy = replace(SHOP, ledger=LedgerSettings(url="memory:"), **changes)  # type: ignore[arg-type]
+    app = Starlette(routes=[Route("/{lang}", _page)])
+    return TestClient(ConsentGate(app, policy=policy, development=True))
+
+
+def test_a_site_has_words_and_a_language_of_its_own() -> None:
+    """Its own where it says any, shipped ones elsewhere, English in a language that ships not."""
+    client = own_words(texts={"de": {"reject": "Nein danke"}, "cy": {"reject": "Gwrthod popeth"}})
+    german, welsh = client.get("/lang=de").text, client.get("/lang=cy").text
+    assert "Nein danke" in german
+    assert TEXTS["de"]["accept"] in german
+    assert 'lang="cy"' in welsh
+    assert "Gwrthod popeth" in welsh
+    assert TEXTS["en"]["accept"] in welsh
+
+
+def test_a_purpose_and_a_service_are_described_in_the_words_of_the_site() -> None:
+    """What it leaves out is as shipped."""
+    purposes = tuple(
+        replace(one, wording=Wording("", "To count which teapots are looked at"))
+        if one.key == "statistics"
+        else one
+        for one in SHOP.purposes
+    )
+    services = tuple(
+        replace(
+            one,
+            description="Shows where we are",
+            translations={"de": Wording("Karten", "Zeigt, wo wir sind")},
+        )
+        if one.key == "maps"
+        else one
+        for one in SHOP.services
+    )
+    client = own_words(purposes=purposes, services=services)
+    english = client.get("/privacy-choices?lang=en").text
+    german = client.get("/privacy-choices?lang=de").text
+    assert TEXTS["en"]["purpose_statistics"] in english
+    assert "To count which teapots are looked at" in english
+    assert "Shows where we are" in english
+    assert "Zeigt, wo wir sind" in german
+    assert TEXTS["de"]["purpose_statistics"] in german

@@ -16,7 +16,7 @@ effective = 2026-11-01
 name = "Shop"
 [purpose.research]
 title = "Research"
-description = "To learn."
+description = "To learn which teapots are missed."
 [service.counter]
 purposes = ["statistics"]
 cookies = ["c"]
@@ -37,7 +37,9 @@ CASES: list[tuple[str, str, int, dict[str, str], dict[str, list[str]]]] = [
     ("nothing", OLD, 0, {}, {}),
     (
         "words",
-        OLD.replace("To learn.", "To learn more.").replace('"2026-11-01"', '"2"')
+        OLD.replace(
+            "To learn which teapots are missed.", "To learn which teapots are missed most."
+        ).replace('"2026-11-01"', '"2"')
         + '[service.adverts.texts.de]\ntitle = "Werbung"\ndescription = "x"\n[texts.en]\nreject = "No"\n',
         0,
         {"research": "same meaning", "adverts": "same meaning"},
@@ -60,7 +62,7 @@ CASES: list[tuple[str, str, int, dict[str, str], dict[str, list[str]]]] = [
     ("a new service", OLD + HEAT, 1, {"heat": "new"}, {WHO[0]: ["heat"], WHO[2]: ["heat"]}),
     (
         "a new purpose",
-        OLD + '[purpose.contact]\ntitle = "Contact"\ndescription = "x"\n',
+        OLD + '[purpose.contact]\ntitle = "Contact"\ndescription = "To answer what you ask us"\n',
         1,
         {"contact": "new"},
         {key: ["contact"] for key in WHO[:5]},
