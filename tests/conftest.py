@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.conformance import (  # the hooks of the conformance table
     pytest_addoption,
@@ -27,6 +28,9 @@ __all__ = [
     "pytest_sessionstart",
     "pytest_terminal_summary",
 ]
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")  # how long an example takes says more of the machine than of us
+
 BROWSER = Path(__file__).parent / "browser"
 
 

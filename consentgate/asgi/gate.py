@@ -6,18 +6,20 @@ import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from consentgate.asgi.consent import SCOPE_KEY, Consent
 from consentgate.asgi.house import House
-from consentgate.asgi.order import check_outermost, warn_about_order
+from consentgate.asgi.order import misplaced, warn_about_order
 from consentgate.asgi.placing import AgeOf, ResidenceOf
 from consentgate.asgi.refusal import explained, is_bare
 from consentgate.asgi.routes import OWN_ROUTE, Handler
+from consentgate.asgi.starting import Refusal, is_serving, misspelt
 from consentgate.domain.policy import Policy
 from consentgate.domain.regimes import UNKNOWN
+from consentgate.errors import ConsentGateError
 from consentgate.gates.crawlers import is_crawler
 from consentgate.gates.visit import FILE_MESSAGES, Visit
 from consentgate.log.servers import warn_of_leaks
@@ -36,6 +38,17 @@ class ConsentGate:
     or wrap any ASGI app: ``app = ConsentGate(app, policy="consentgate.toml")``.
     """
 
+    if not TYPE_CHECKING:  # type checkers know the options from __init__
+
+        def __new__(cls, *_, **options):
+            """Reject misspelt options in the way that servers obey."""
+            fault = misspelt(options, cls.__init__)
+            if fault is None:
+                return super().__new__(cls)
+            if not is_serving():
+                raise fault
+            return Refusal(fault)
+
     def __init__(
         self,
         app: ASGIApp,
@@ -49,6 +62,8 @@ class ConsentGate:
         clock: Callable[[], float] = time.time,
     ) -> None:
         """Read the policy, the secret and the texts; everything wrong is said here.
+
+        Made by a framework while its server starts, it ends that start instead of raising.
 
         Args:
             app: the application behind the gate.
@@ -67,26 +82,31 @@ class ConsentGate:
             SettingError: another option is wrong.
         """
         self.app = app
-        self.house = House.open(
-            policy,
-            development=development,
-            templates=Path(templates) if templates is not None else None,
-            clock=clock,
-            places=places,
-            age_of=age_of,
-            residence_of=residence_of,
-        )
         self._clock = clock
         self._is_order_checked = False
+        self._refusal: Refusal | None = None
+        try:
+            self.house = House.open(
+                policy,
+                development=development,
+                templates=Path(templates) if templates is not None else None,
+                clock=clock,
+                places=places,
+                age_of=age_of,
+                residence_of=residence_of,
+            )
+        except ConsentGateError as fault:
+            if not is_serving():
+                raise
+            self._refusal = Refusal(fault)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
         """Serve one connection."""
         kind = scope["type"]
-        if kind == "lifespan":
-            self._is_order_checked = True
-            check_outermost(scope, type(self))
-            warn_of_leaks()
-            return await self.app(scope, receive, send)
+        if kind == "lifespan" and self._refusal is None:
+            self._check_order(scope)
+        if self._refusal is not None:
+            return await self._refusal(scope, receive, send)
         if (kind != "http" and kind != "websocket") or SCOPE_KEY in scope:
             return await self.app(scope, receive, send)
         if not self._is_order_checked:
@@ -99,6 +119,14 @@ class ConsentGate:
             if handler is not None:
                 return await self._answer(handler, visit, receive, send)
         return await self._serve(visit, receive, send)
+
+    def _check_order(self, scope: Scope) -> None:
+        """Refuse where another middleware would pass the gate by; warn of what else is odd."""
+        self._is_order_checked = True
+        fault = misplaced(scope, type(self))
+        if fault is not None:
+            self._refusal = Refusal(fault)
+        warn_of_leaks()
 
     @property
     def undeclared(self) -> frozenset[str]:

@@ -35,16 +35,16 @@ def outside(scope: Scope, gate: type) -> Iterator[str]:
             yield name
 
 
-def check_outermost(scope: Scope, gate: type) -> None:
-    """Refuse to start where a session middleware stands outside the gate.
+def misplaced(scope: Scope, gate: type) -> SettingError | None:
+    """Say why a site with this order must not start; None: it may, and was warned of the rest.
 
-    Raises:
-        SettingError: its cookies would leave without passing the gate.
+    A session middleware outside the gate sets cookies that no gate sees.
     """
     for name in outside(scope, gate):
         if name == "SessionMiddleware":
-            raise SettingError(_advice(name))
+            return SettingError(_advice(name))
     warn_about_order(scope, gate)
+    return None
 
 
 def warn_about_order(scope: Scope, gate: type) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 
@@ -25,7 +26,8 @@ def chromium() -> Iterator[Browser]:
     """One browser for all tests; every test opens contexts of its own."""
     path = shutil.which("chromium")
     if path is None:
-        pytest.skip("Chromium is not installed")
+        missing = "Chromium is not installed: apt-get install chromium"
+        pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield browser
