@@ -41,7 +41,7 @@ def frozen_agent(record: Mapping[str, Any]) -> str:
         return _machine(str(record["bot"]))
     return _browser(
         str(record.get("browser", "")),
-        str(record.get("bmaj", "")),
+        _plain(str(record.get("bmaj", "")))[:4],
         str(record.get("os", "")),
         str(record.get("device", "")),
     )
