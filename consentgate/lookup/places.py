@@ -12,6 +12,7 @@ import logging
 import os
 import secrets
 import shutil
+import stat
 import tempfile
 import threading
 import time
@@ -159,6 +160,8 @@ def _state_of(path: Path) -> State:
         found = path.stat()
     except OSError as error:
         raise LookupFailed(f"cannot be read: {error.strerror}") from error
+    if not stat.S_ISREG(found.st_mode):
+        raise LookupFailed("cannot be read: it is no regular file")
     return found.st_size, found.st_mtime_ns, found.st_ino
 
 
@@ -168,8 +171,6 @@ def _open_copy(path: Path, state: State) -> Reader:
     Raises:
         LookupFailed: unreadable, changing, cut or corrupt.
     """
-    import maxminddb
-
     name = ""
     try:
         handle, name = tempfile.mkstemp(prefix="consentgate-", suffix=".mmdb")
@@ -177,27 +178,31 @@ def _open_copy(path: Path, state: State) -> Reader:
             shutil.copyfileobj(original, copy, 1 << 20)
         if _state_of(path) != state:
             raise LookupFailed("is being written; looking again later")
-        reader = maxminddb.open_database(name)
-        _try_out(reader)
+        return _tried(name)
     except OSError as error:
         raise LookupFailed(f"cannot be copied and opened: {error.strerror}") from error
-    except (ValueError, maxminddb.InvalidDatabaseError) as error:
-        raise _Corrupt(f"is no usable database: {error}".replace(name, str(path))) from error
     finally:
         with contextlib.suppress(OSError):
             os.unlink(name)
-    return reader
 
 
-def _try_out(reader: Reader) -> None:
-    """Ask for a few addresses; what a cut or mixed-up file does with them is an error here.
+def _tried(name: str) -> Reader:
+    """Open the copy and ask for a few addresses.
 
     Raises:
-        LookupFailed: it cannot answer.
+        LookupFailed: it cannot answer; a corrupt file raises whatever its bytes lead to.
     """
+    import maxminddb
+
     try:
+        # The extension's reader ends the process on some corrupt records; this one raises.
+        reader = maxminddb.open_database(name, maxminddb.MODE_MMAP)
         probes = _PROBES + (_PROBES_6 if reader.metadata().ip_version == 6 else ())
         for probe in probes:
             reader.get(ip_address(probe))
-    except Exception as error:  # whatever a corrupt file leads to
-        raise _Corrupt(f"does not answer: {error}") from error
+    except OSError:
+        raise
+    except Exception as error:
+        told = ascii(str(error).replace(name, "the copy"))[1:200]
+        raise _Corrupt(f"is no usable database: {told}") from error
+    return reader

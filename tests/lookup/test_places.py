@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import random
 import threading
 from ipaddress import ip_address
 from pathlib import Path
@@ -169,6 +170,31 @@ def test_unusable_files_are_nowhere_and_said_once(
     assert not database.is_usable
     assert len(caplog.records) == 1
     assert "the strictest rules for everyone" in caplog.text
+
+
+@pytest.mark.requirement("JUR-03")
+def test_no_corrupt_file_raises_or_ends_the_process(tmp_path: Path) -> None:
+    """Twenty bytes of the file are others: a place or nowhere, whatever they lead the reader to."""
+    path = write_database(tmp_path / "places.mmdb")
+    whole, chance = path.read_bytes(), random.Random(7)
+    usable = 0
+    for _ in range(150):
+        content = bytearray(whole)
+        for _ in range(20):
+            content[chance.randrange(len(content))] = chance.randrange(256)
+        path.write_bytes(content)
+        database = PlaceDatabase(path)
+        usable += database.is_usable
+        for address in ("5.83.1.1", "214.78.120.1", "2001:218::1", "24.150.0.1"):
+            assert isinstance(database.find(packed(address)), Place)
+    assert 0 < usable < 150
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+    """A pipe would hold up the start for ever."""
+    os.mkfifo(tmp_path / "pipe.mmdb")
+    assert not PlaceDatabase(tmp_path / "pipe.mmdb").is_usable
+    assert not PlaceDatabase(tmp_path).is_usable
 
 
 def test_a_new_file_is_taken_up(path: Path) -> None:
