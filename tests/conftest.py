@@ -28,7 +28,7 @@ __all__ = [
     "pytest_sessionstart",
     "pytest_terminal_summary",
 ]
-settings.register_profile("untimed", deadline=None)
+settings.register_profile("untimed", settings(), deadline=None)
 settings.load_profile("untimed")  # how long an example takes says more of the machine than of us
 
 BROWSER = Path(__file__).parent / "browser"

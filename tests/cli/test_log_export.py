@@ -22,6 +22,7 @@ from consentgate.log.parts import JsonLines, Parquet
 from consentgate.log.rows import rows_of_log
 from consentgate.log.standard_output import StandardOutput
 from tests.formats.test_access_line import GRANTED, MACHINE, PERSON, RECORDS
+from tests.programs import needed
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -148,7 +149,7 @@ def test_goaccess_reads_every_line(source: str, tmp_path: Path) -> None:
         assert main(["log", "minimise", *arguments]) == 0
     subprocess.run(
         [
-            *("goaccess", str(log), "--log-format=COMBINED", "--no-global-config"),
+            *(needed("goaccess"), str(log), "--log-format=COMBINED", "--no-global-config"),
             *("--no-progress", "-o", str(report)),
         ],
         check=True,

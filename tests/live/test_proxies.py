@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ import pytest
 
 from consentgate.cli import main
 from tests.live import VISITOR, Live, answers, free_port, serving
+from tests.programs import needed
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PLANTED = ("jane@example.com", "jane%40example", "planted", VISITOR, "10.99.88.77", "s3cr3t")
@@ -35,9 +35,8 @@ def nginx(folder: Path, port: int, app: int) -> list[str]:
         "listen 80;", f"listen 127.0.0.1:{port};"
     )
     (folder / "nginx.conf").write_text(f"daemon off; pid {folder}/pid;\n{text}", encoding="utf-8")
-    binary = shutil.which("nginx") or "/usr/sbin/nginx"
     first = str(folder / "error.log")
-    return [binary, "-p", str(folder), "-c", str(folder / "nginx.conf"), "-e", first]
+    return [needed("nginx"), "-p", str(folder), "-c", str(folder / "nginx.conf"), "-e", first]
 
 
 def caddy(folder: Path, port: int, app: int) -> list[str]:
@@ -46,7 +45,7 @@ def caddy(folder: Path, port: int, app: int) -> list[str]:
     text = text.replace("http://shop.example", f"http://127.0.0.1:{port}")
     text = text.replace("{\n\tlog {", "{\n\tadmin off\n\tlog {", 1)
     (folder / "Caddyfile").write_text(text, encoding="utf-8")
-    return ["caddy", "run", "--config", str(folder / "Caddyfile"), "--adapter", "caddyfile"]
+    return [needed("caddy"), "run", "--config", str(folder / "Caddyfile"), "--adapter", "caddyfile"]
 
 
 @contextmanager
