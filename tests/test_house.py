@@ -138,10 +138,6 @@ EXPORTED = {
 
 AWAITED = {
     "ledger": {"records_refusals"},
-    "log": {
-        "count_retention_days",
-        "event_retention_days",
-    },
     "site": {"cache", "strip_click_ids"},
 }
 """Keys of the policy whose part is being built; a key leaves this table when docs/policy.md tells

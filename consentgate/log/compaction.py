@@ -12,6 +12,7 @@ import fcntl
 import hashlib
 import json
 import os
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -207,6 +208,7 @@ class Compaction:
     def _note(self, mark: str, sources: int, found: Found) -> None:
         """Add a line to the manifest, for people and for ``log verify``."""
         line = {
+            "at": time.strftime("%Y-%m-%d", time.gmtime()),
             "part": mark,
             "sources": sources,
             "rows": found.rows,

@@ -191,6 +191,7 @@ def rewrite(path: Path, keep: Keep) -> tuple[int, int]:
         lines.append(encode(kept))
     if not dropped and not changed:
         return 0, 0
+    lines.sort()
     if lines:
         write_part(path.parent, path.name.removesuffix(form.suffix), lines, form).replace(path)
     else:

@@ -6,13 +6,33 @@ import argparse
 import sys
 from types import ModuleType
 
-from consentgate.cli.log import compact, export, fields, keygen, minimise, reveal, reveals
+from consentgate.cli.log import (
+    compact,
+    export,
+    fields,
+    keygen,
+    minimise,
+    prune,
+    reveal,
+    reveals,
+    verify,
+)
 from consentgate.errors import LogError, PolicyError, SettingError
 
 NAME = "log"
 HELP = "Keep the site log: see what it may hold, compact, prune, verify and erase it."
 
-VERBS: tuple[ModuleType, ...] = (compact, export, fields, keygen, minimise, reveal, reveals)
+VERBS: tuple[ModuleType, ...] = (
+    compact,
+    export,
+    fields,
+    keygen,
+    minimise,
+    prune,
+    reveal,
+    reveals,
+    verify,
+)
 """Modules with ``NAME``, ``HELP``, ``arguments(parser)`` and ``run(options) -> int``, by name."""
 
 

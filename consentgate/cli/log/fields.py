@@ -1,23 +1,34 @@
-"""``consentgate log fields``: the inventory of what the site log may hold, and why."""
+"""``consentgate log fields``: the inventory of what the log may hold, where, why and how long."""
 
 from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import asdict
 
+from consentgate.cli.log.opening import policy_of
 from consentgate.domain.record import FIELDS, NEVER, SCHEMA, Tier
+from consentgate.log.sinks import sinks
 
 NAME = "fields"
-HELP = "Print every field the site log may hold: in which tier, why, and how it is minimised."
+HELP = (
+    "Print every field the site log may hold: in which tier, why, and how it is minimised; with "
+    "--policy also where everything is kept, for how long, and who may read it."
+)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
+    parser.add_argument("--policy", help="path of a policy file: print its sinks too")
     parser.add_argument("--json", action="store_true", help="report as JSON")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the table."""
+    """Print the tables."""
+    policy = policy_of(options) if options.policy else None
+    kept = (
+        frozenset(policy.log.fields) | {"ts", "tier", "v"} if policy and policy.log.fields else ()
+    )
     rows = [
         {
             "field": field.name,
@@ -26,11 +37,18 @@ def run(options: argparse.Namespace) -> int:
             "minimiser": field.minimiser,
         }
         for field in FIELDS
+        if not kept or field.name in kept
     ]
+    places = [asdict(sink) for sink in sinks(policy)] if policy else []
     if options.json:
-        print(json.dumps({"schema": SCHEMA, "fields": rows, "never": NEVER}, indent=2))
+        told = {"schema": SCHEMA, "fields": rows, "never": NEVER, "sinks": places}
+        print(json.dumps(told, indent=2))
         return 0
     for row in rows:
         print(f"{row['field']:9} {' '.join(row['tiers']):12} {row['purpose']}: {row['minimiser']}")
     print(f"never, in any tier: {', '.join(NEVER)}")
+    for place in places:
+        print(f"\n{place['name']}: {place['place']}")
+        if place["holds"]:
+            print(f"  holds {place['holds']}; kept {place['kept']}; {place['access']}")
     return 0

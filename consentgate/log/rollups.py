@@ -1,0 +1,105 @@
+"""Owns what is kept of a day's rows when they go: sums of one dimension at a time, by tier.
+
+Values that few rows have are folded into ``(other)`` before they are kept for two years.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from consentgate.log.layout import write_durably
+from consentgate.log.lines import Row
+from consentgate.log.parts import format_of
+from consentgate.log.visit_counts import OTHER
+
+SMALL_CELL = 10
+"""A value of fewer rows than that is counted as ``(other)``."""
+WHOLE = ("status", "method", "entry", "suspect", "paid", "bot", "bot_kind", "event", "sig", "err")
+"""Kept as they are: the server's own facts, declared names and machines."""
+FOLDED = ("route", "path", "ref", "country", "lang", "browser", "os", "device")
+"""What visitors bring: small values are folded."""
+
+Key = tuple[str, str, str]
+"""Tier, dimension, value."""
+
+
+def mark_of(paths: Iterable[Path]) -> str:
+    """A name for what was made of these files: the same files, the same name."""
+    names = "\n".join(sorted(path.name for path in paths))
+    return hashlib.sha256(names.encode()).hexdigest()[:16]
+
+
+def roll_up(day: str, parts: Sequence[Path], folder: Path) -> Path:
+    """Write the sums of a day's rows, durably; made again they are the same.
+
+    Returns:
+        ``rows-<mark>.jsonl``: lines ``{day, tier, dim, val, n}``.
+
+    Raises:
+        LogError: a part cannot be read.
+        OSError: the sums cannot be written.
+    """
+    sums: Counter[Key] = Counter()
+    for path in parts:
+        for row in format_of(path).read(path):
+            add_row(sums, row)
+    target = folder / f"rows-{mark_of(parts)}.jsonl"
+    lines = (
+        json.dumps({"day": day, "tier": tier, "dim": dim, "val": val, "n": n})
+        for (tier, dim, val), n in sorted(folded(sums).items())
+    )
+    write_durably(target, "".join(f"{line}\n" for line in lines).encode())
+    return target
+
+
+def add_row(sums: Counter[Key], row: Row) -> None:
+    """Count one row in every dimension that it has."""
+    tier = row["tier"]
+    sums[tier, "hits", ""] += 1
+    sums[tier, "bytes", ""] += row.get("bytes", 0)
+    sums[tier, "hour", row["ts"][11:13]] += 1
+    for dim in (*WHOLE, *FOLDED):
+        if dim in row:
+            value = row[dim]
+            for one in value if isinstance(value, list) else (value,):
+                sums[tier, dim, _text(one)] += 1
+    for name, value in row.get("q", {}).items():
+        sums[tier, f"q.{name}", value] += 1
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def folded(sums: Counter[Key]) -> Counter[Key]:
+    """The same sums, with the small values of what visitors bring as one."""
+    kept: Counter[Key] = Counter()
+    for (tier, dim, val), n in sums.items():
+        is_small = n < SMALL_CELL and (dim in FOLDED or dim.startswith("q."))
+        kept[tier, dim, OTHER if is_small else val] += n
+    return kept
+
+
+def count_visitors(day: str, parts: Sequence[Path], folder: Path) -> int:
+    """Write how many visitors a day had, before their names go; made again nothing changes.
+
+    Returns:
+        The number, exact over these parts.
+
+    Raises:
+        LogError: a part cannot be read.
+        OSError: the number cannot be written.
+    """
+    target = folder / f"visitors-{mark_of(parts)}.jsonl"
+    if target.exists():
+        return int(json.loads(target.read_bytes())["visitors"])
+    visitors: set[str] = set()
+    for path in parts:
+        visitors.update(row["visitor"] for row in format_of(path).read(path) if "visitor" in row)
+    line = json.dumps({"day": day, "visitors": len(visitors)})
+    write_durably(target, f"{line}\n".encode())
+    return len(visitors)
