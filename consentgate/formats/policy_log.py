@@ -31,7 +31,7 @@ def log_problems(table: LogTable, purposes: Collection[str]) -> Iterator[Problem
             f'longitudinal_purpose = "{key}": no such purpose; declare [purpose.{key}] with title '
             "and description"
         )
-        yield "CG140", ("longitudinal_purpose",), message, ""
+        yield "CG135", ("longitudinal_purpose",), message, ""
     yield from _of_security(table)
 
 
@@ -44,7 +44,7 @@ def _of_fields(table: LogTable) -> Iterator[Problem]:
                 f'fields: "{name}" is no field of the site log; consentgate log fields prints '
                 f"them{meant}"
             )
-            yield "CG141", ("fields",), message, name
+            yield "CG136", ("fields",), message, name
 
 
 def _of_events(table: LogTable) -> Iterator[Problem]:

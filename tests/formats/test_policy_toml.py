@@ -332,7 +332,7 @@ cookies = [{ name = "x", same_site = "none" }, "y"]
 @pytest.mark.parametrize(
     ("line", "found"),
     [
-        ('fields = ["rout"]', 'did you mean "route"? [CG141]'),
+        ('fields = ["rout"]', 'did you mean "route"? [CG136]'),
         ("longitudinal = true", "declare [purpose.recognition] with title"),
         ("event_retention_days = 397", "less than or equal to 396"),
     ],

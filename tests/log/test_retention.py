@@ -338,7 +338,7 @@ def policy_file(tmp_path: Path) -> Path:
     path.write_text(
         'version = "1"\neffective = 2026-11-01\n[controller]\nname = "Shop"\n'
         f'[log]\ndirectory = "{tmp_path}/log"\nlongitudinal = true\n'
-        '[purpose.recognition]\ntitle = "R"\ndescription = "r"\n',
+        '[purpose.recognition]\ntitle = "Recognition"\ndescription = "To know how many of our readers return within a month."\n',
         encoding="utf-8",
     )
     return path
