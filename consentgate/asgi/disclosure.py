@@ -60,6 +60,7 @@ class Disclosure:
             "disclosure.html",
             view,
             purposes=purposes,
+            service_level=3,
             answers=self._statements(language),
             same_party=self._same_party(language),
             opt_outs=self._opt_outs(),

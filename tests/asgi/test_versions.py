@@ -106,6 +106,14 @@ def test_nobody_else_can_dismiss_it_and_crawlers_get_none() -> None:
     assert STRIP not in run(at(ANNOUNCED), http(headers=[bot])).body
 
 
+def test_a_page_for_everyone_cannot_be_closed() -> None:
+    """Where caches share pages nobody can be told from another: the line stays, without a button."""
+    shared = replace(ANNOUNCED, site=replace(SHOP.site, cache="shared"))
+    text = run(at(shared), http()).text
+    assert "This will change on 2026-10-01" in text
+    assert "/announcement" not in text
+
+
 @pytest.mark.requirement("SIG-29")
 def test_the_tracking_status_announces_it_and_nothing_changes_yet() -> None:
     """Until the day, the status says what is to come; what is done is what was done before."""
