@@ -6,6 +6,7 @@ name. Nothing is read of anyone else.
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -14,9 +15,11 @@ from consentgate.domain.choices import Choice
 from consentgate.domain.policy import Policy
 from consentgate.gates.site_information import month_of
 from consentgate.gates.visit import Visit
+from consentgate.log.erasure import Names, erase, months_back, rows_with
 from consentgate.log.layout import Layout
+from consentgate.log.lines import Row
 from consentgate.log.ratchet import Ratchet
-from consentgate.log.subjects import Subjects
+from consentgate.log.subjects import Subjects, is_reference
 from consentgate.log.visitors import visitor_name
 
 logger = logging.getLogger("consentgate")
@@ -49,6 +52,8 @@ class Recognition:
         self.subjects = Subjects(layout.subjects)
         keys = settings.ratchet_directory or (layout.state if settings.folder else "")
         self._ratchet = Ratchet(Path(keys)) if keys else None
+        self._layout, self._has_folder = layout, bool(settings.folder)
+        self._days = settings.event_retention_days
         self._site = policy.controller.name
         self._address_of = address_of
         self._reference_of = reference_of
@@ -78,6 +83,47 @@ class Recognition:
                 logger.error("consentgate: nobody is recognised across days: %s", error)
             return ""
 
+    def rows(self, visit: Visit) -> list[Row]:
+        """What the site log keeps of who makes this request, as far as anyone can tell.
+
+        Today's rows under the visitor's name (the names of earlier days cannot be made any more),
+        and those of a subject. Reads files: call it in a thread.
+
+        Raises:
+            LogError: a file cannot be read.
+        """
+        return list(rows_with(self._layout, self._names(visit))) if self._has_folder else []
+
+    def erase(self, visit: Visit) -> int:
+        """Erase those rows for good, and shred the subject's key; how many there were.
+
+        Works on files: call it in a thread.
+
+        Raises:
+            LogError: a file cannot be read or written; called again it goes on.
+        """
+        if not self._has_folder:
+            return 0
+        reference = self._reference(visit)
+        names, today = self._names(visit), _date_of(visit)
+        return erase(self._layout, names, today, reference=reference).rows
+
+    def _names(self, visit: Visit) -> Names:
+        visitor, reference = self.visitor(visit), self._reference(visit)
+        months = months_back(_date_of(visit), self._days)
+        return {
+            "visitor": [visitor] if visitor else [],
+            "subject": self.subjects.tokens(reference, months) if reference else [],
+        }
+
+    def _reference(self, visit: Visit) -> str:
+        """The reference of a visitor who may have a key."""
+        choice = visit.choice
+        if not self.purpose or choice is None or not choice.id:
+            return ""
+        reference = self._reference_of(choice.id)
+        return reference if is_reference(reference) else ""
+
     def follow(self, before: Choice | None, choice: Choice) -> None:
         """Shred the key of a visitor who withdraws; keep it for one who grants anew.
 
@@ -91,3 +137,7 @@ class Recognition:
             self.subjects.move(reference, self._reference_of(choice.id))
         elif self.subjects.key(reference) is not None:
             self.subjects.shred(reference)
+
+
+def _date_of(visit: Visit) -> dt.date:
+    return dt.datetime.fromtimestamp(visit.now, dt.UTC).date()

@@ -126,12 +126,12 @@ class Tombstones:
         return erased
 
     def _is_erased(self, line: bytes) -> bool:
-        if not any(value.encode() in line for values in self.values.values() for value in values):
+        if not any(b'"%s"' % column.encode() in line for column in COLUMNS):
             return False
         try:
             row = json.loads(line)
         except ValueError:
-            return True  # a torn line with an erased name in it
+            return True  # a torn line, of which nothing else would be made
         return isinstance(row, dict) and self.drops(row)
 
 

@@ -8,7 +8,9 @@ from types import ModuleType
 
 from consentgate.cli.log import (
     compact,
+    erase,
     export,
+    export_subject,
     fields,
     keygen,
     minimise,
@@ -24,7 +26,9 @@ HELP = "Keep the site log: see what it may hold, compact, prune, verify and eras
 
 VERBS: tuple[ModuleType, ...] = (
     compact,
+    erase,
     export,
+    export_subject,
     fields,
     keygen,
     minimise,
