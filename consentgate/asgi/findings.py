@@ -10,6 +10,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterable
 
+from consentgate.gates.beacons import verdicts_of
 from consentgate.gates.visit import Visit
 
 logger = logging.getLogger("consentgate")
@@ -33,6 +34,7 @@ class Findings:
         self.sent_by_browsers: set[str] = set()
         """Undeclared names in requests: set by scripts, an earlier site, or made up."""
         self._repeated: set[str] = set()
+        self._told: set[str] = set()
         self._counts = counts
         self._verb = "blocked" if blocks else "let through"
 
@@ -49,6 +51,21 @@ class Findings:
                     'consentgate: the app sets the cookie "%s" more than once in one response; '
                     "browsers differ in which of them they keep (RFC 6265bis 4.1.1)",
                     shown(name),
+                )
+
+        if visit.plan.policy.site.personal_urls == "block":
+            self._tell_hosts(verdicts_of(visit.page_outcome).told)
+
+    def _tell_hosts(self, hosts: Iterable[str]) -> None:
+        """Say to whom a page would have told who a visitor is: the host, never the address."""
+        for host in hosts:
+            if is_new(host.encode(), self._told):
+                self._counts["personal_url"] += 1
+                logger.warning(
+                    "consentgate: a page has an address of %s that names the visitor (an e-mail "
+                    "address, a phone number, an account); it loads nothing. Take it out of the "
+                    "page, or send what the third party needs under a contract",
+                    shown(host.encode()),
                 )
 
     def _undeclared(self, names: Iterable[bytes], known: set[str], who: str) -> None:

@@ -174,6 +174,8 @@ class SiteSettings:
     """Position: ``flow``, ``bottom``, ``dialog``; ``none`` where the site places it itself."""
     consent_mode: bool = False
     """Tell Google's and Microsoft's tags what is granted, before any tag (INT-01)."""
+    personal_urls: str = "pass"
+    """Addresses of third parties in pages that name the visitor: ``pass`` or ``block`` (TPD-04)."""
     strip_click_ids: bool = False
     """Remove gclid, fbclid … from what the app sees where marketing is denied (STO-11)."""
     eff_dnt_policy: str = ""

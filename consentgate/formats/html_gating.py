@@ -39,8 +39,11 @@ UNKNOWN = "unknown"
 class Judge(Suspicion, Protocol):
     """Says whose an address is and whether that is denied to this visitor."""
 
-    def denied(self, address: Address) -> str | None:
-        """The denied service the address belongs to; None: nobody's, or granted."""
+    def denied(self, address: Address, url: str) -> str | None:
+        """The denied service the address belongs to; None: nobody's, or granted.
+
+        UNKNOWN where nobody's grant can help: the address as it stands, ``url``, names a person.
+        """
 
     def denied_marks(self, services: str, purposes: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """What is denied of the keys in ``data-service`` and ``data-purpose``."""
@@ -234,7 +237,7 @@ class Element:
     def _denied_url(self, url: str) -> Iterator[str]:
         address = urls.address_of(url, self._base)
         if address is not None:
-            key = self._judge.denied(address)
+            key = self._judge.denied(address, url)
             if key is not None:
                 yield key
         elif urls.scheme_of(url) == "javascript:":
@@ -254,7 +257,7 @@ def denied_in_text(text: str, judge: Judge) -> Iterator[str]:
     """The denied services that a text names an absolute address of."""
     for url in urls.in_text(text):
         address = urls.address_of(url)
-        key = judge.denied(address) if address is not None else None
+        key = judge.denied(address, url) if address is not None else None
         if key is not None:
             yield key
 
@@ -287,7 +290,7 @@ def css_edits(
     edits: list[Edit] = []
     for place, url in urls.in_css(sheet):
         address = urls.address_of(url, base)
-        key = judge.denied(address) if address is not None else None
+        key = judge.denied(address, url) if address is not None else None
         if key is not None:
             keys.append(key)
             edits.append((start + place, CSS_MARK % key.encode()))

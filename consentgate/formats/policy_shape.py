@@ -71,6 +71,7 @@ class SiteTable(_Table):
     csp: Literal["enforce", "report-only", "off"] = "enforce"
     banner: Literal["flow", "bottom", "dialog", "none"] = "flow"
     consent_mode: bool = False
+    personal_urls: Literal["pass", "block"] = "pass"
     strip_click_ids: bool = False
     eff_dnt_policy: Line = ""
 

@@ -15,6 +15,7 @@ from consentgate.domain.decision import Verdict
 from consentgate.formats.html import Rewriter
 from consentgate.formats.html_gating import UNKNOWN, Held
 from consentgate.formats.html_openings import Opening, Openings, language_in
+from consentgate.formats.persons import tells_who
 from consentgate.formats.urls import Address, canonical_host
 from consentgate.gates.hosts import HostTable
 from consentgate.gates.plan import Outcome
@@ -63,7 +64,15 @@ class Verdicts:
         self._decision = outcome.decision
         self._denied = outcome.denied_services
         self._table = table
-        self.hosts = _Hosts(table, self._denied)
+        policy = outcome.plan.policy
+        self._guarded = frozenset(
+            service.key
+            for service in policy.services
+            if service.is_third_party and policy.site.personal_urls == "block"
+        )
+        self.told: set[str] = set()
+        """Hosts of third parties that a page's address would have told who a visitor is."""
+        self.hosts = _Hosts(table, self._denied | self._guarded)
         """Whether a host may be denied, by its bytes as they stand in a page."""
         self._snippets = [
             (snippet.encode(), service.key)
@@ -77,7 +86,7 @@ class Verdicts:
     @cached_property
     def is_idle(self) -> bool:
         """Whether nothing that a page can name is denied."""
-        return not self._denied and all(
+        return not self._denied | self._guarded and all(
             verdict.is_granted for verdict in self._decision.purposes.values()
         )
 
@@ -86,9 +95,18 @@ class Verdicts:
         """Whether any denied service gives its inline scripts away."""
         return bool(self._snippets)
 
-    def denied(self, address: Address) -> str | None:
-        """The denied service the address belongs to; None: nobody's, or granted."""
-        return next((key for key in self._table.find(address) if key in self._denied), None)
+    def denied(self, address: Address, url: str) -> str | None:
+        """The denied service the address belongs to; None: nobody's, or granted.
+
+        UNKNOWN where the address tells a third party who the visitor is (TPD-04).
+        """
+        keys = self._table.find(address)
+        found = next((key for key in keys if key in self._denied), None)
+        if found is not None or self._guarded.isdisjoint(keys) or not tells_who(url):
+            return found
+        if len(self.told) < _MOST_HOSTS:
+            self.told.add(address.host)
+        return UNKNOWN
 
     def knows(self, script: bytes) -> tuple[str, ...]:
         """The denied services whose signature an inline script bears, in policy order."""
