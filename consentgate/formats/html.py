@@ -11,6 +11,7 @@ import re
 from typing import Final
 
 from consentgate.formats.html_gating import (
+    SERVICE,
     UNKNOWN,
     Element,
     Held,
@@ -21,6 +22,7 @@ from consentgate.formats.html_gating import (
     denied_in_text,
 )
 from consentgate.formats.html_scanning import (
+    BOGUS,
     CUT,
     ENDS,
     MAX_CARRY_BYTES,
@@ -29,7 +31,7 @@ from consentgate.formats.html_scanning import (
     Scanner,
     script_end,
 )
-from consentgate.formats.html_suspects import MAX_SNIPPET_BYTES, suspects
+from consentgate.formats.html_suspects import MAX_SNIPPET_BYTES, suspects, unmarked
 from consentgate.formats.html_tags import ADDRESSING, closes_itself
 from consentgate.formats.urls import Address, address_of
 
@@ -39,6 +41,7 @@ MAX_DEPTH = 3
 _STYLE_TAIL_BYTES = 4_300
 """No address in a style sheet is looked at further than this."""
 _STYLE_OPENER = re.compile(rb"[\"'(]")
+_TEXT: Final = RAW | {PLAINTEXT}
 _ROOTS: Final = frozenset((b"svg", b"math"))
 _FRAMES: Final = frozenset((b"iframe", b"embed", b"object"))
 _NO_BORDER: Final = frozenset(("0", "no"))
@@ -104,10 +107,15 @@ class Rewriter(Scanner):
         return end
 
     def _start_tag(self, found: re.Match[bytes], name: bytes) -> int:
-        return self._foreign_tag(found, name) if self._foreign else self._html_tag(found, name)
+        is_foreign = self._foreign and not self._is_doubtful
+        return self._foreign_tag(found, name) if is_foreign else self._html_tag(found, name)
 
     def _end_tag(self, name: bytes) -> None:
         self._foreign.ends(name)
+        if self._foreign.is_doubtful:
+            self._doubt()
+        elif name == b"select":
+            self._is_doubtful = False
         if name == b"noscript":
             self._in_noscript = False
         elif name == b"form":
@@ -116,14 +124,25 @@ class Rewriter(Scanner):
             self._has_body = True
 
     def _html_tag(self, found: re.Match[bytes], name: bytes) -> int:
+        if name in _TEXT and self._is_doubtful and self._differs(name):
+            return self._undone(found)
+        if self._foreign.is_point and name not in _ROOTS:
+            self._foreign.starts_html(name)
         if name == b"script":
             return self._script(found)
         if self._is_suspect(found.start(), found.end()):
             self._gate(found, name)
         self._note(found, name)
-        if name in RAW or name == PLAINTEXT:
-            return self._enter(name, found.end())
-        return found.end()
+        return self._enter(name, found.end()) if name in _TEXT else found.end()
+
+    def _differs(self, name: bytes) -> bool:
+        """Whether browsers differ on what the content is; in a ``select`` they agree on two."""
+        return self._foreign.is_doubtful or name not in (b"script", b"textarea")
+
+    def _undone(self, found: re.Match[bytes]) -> int:
+        """Make a comment of a tag whose content is text to one browser and markup to another."""
+        self._edits.append((found.start() + 1, b"!"))
+        return self._enter(BOGUS, found.start() + 1)
 
     def _note(self, found: re.Match[bytes], name: bytes) -> None:
         """Remember what an HTML start tag means for those after it."""
@@ -133,8 +152,23 @@ class Rewriter(Scanner):
             self._in_form = True
         elif name == b"body":
             self._has_body = True
-        elif name in _ROOTS:
-            self._foreign.starts(name, "", closes_itself=closes_itself(found[3]))
+        elif name == b"select":
+            self._is_doubtful = True
+        elif name == b"frameset":
+            self._doubt()
+        if name in _ROOTS:
+            self._start_foreign(found, name, "")
+
+    def _doubt(self) -> None:
+        """From here on nobody can tell what is text."""
+        self._is_doubtful = self._foreign.is_doubtful = True
+
+    def _start_foreign(self, found: re.Match[bytes], name: bytes, encoding: str) -> None:
+        if self._is_doubtful:
+            if name in _ROOTS:
+                self._doubt()  # older browsers know no SVG in a select
+            return
+        self._foreign.starts(name, encoding, closes_itself=closes_itself(found[3]))
 
     def _foreign_tag(self, found: re.Match[bytes], name: bytes) -> int:
         element = self._element(found, name)
@@ -148,13 +182,24 @@ class Rewriter(Scanner):
                 return CUT
             stop = end.start() if end else len(self._data)
             if name == b"script":
-                content = self._judge.knows(self._data[found.end() : stop])
-            elif self._is_suspect(found.end(), stop):
-                self._style(found.end(), stop, is_ended=True)
+                content = self._judge.knows(unmarked(self._data[found.end() : stop]))
+            elif SERVICE not in element.first and self._is_suspect(found.end(), stop):
+                content = self._foreign_style(found.end(), stop)
         if content or self._is_suspect(found.start(), found.end()):
             self._gate(found, name, content)
-        self._foreign.starts(name, element.text(b"encoding"), closes_itself=closes_itself(found[3]))
+        self._start_foreign(found, name, element.text(b"encoding"))
         return found.end()
+
+    def _foreign_style(self, start: int, stop: int) -> tuple[str, ...]:
+        """Take denied addresses out of SVG's style sheet; gives what marks inside it hide."""
+        self._style(start, stop, is_ended=True)
+        sheet = self._data[start:stop]
+        shown = unmarked(sheet)
+        if shown == sheet:
+            return ()
+        open_keys, _ = css_edits(sheet, 0, self._judge, self._base)
+        keys, _ = css_edits(shown, 0, self._judge, self._base)
+        return tuple(keys) if len(keys) > len(open_keys) else ()
 
     def _may_wait(self, start: int) -> bool:
         return len(self._data) - start <= MAX_CARRY_BYTES

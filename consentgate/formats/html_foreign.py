@@ -1,12 +1,14 @@
 """Owns where a page is inside SVG or MathML, and where inside them it is HTML again.
 
 There ``script``, ``style`` and ``title`` are ordinary tags, and tags may close themselves
-(WHATWG HTML, 13.2.6.5).
+(WHATWG HTML, 13.2.6.5). Where end tags cross an integration point, parsers differ: then it says so.
 """
 
 from __future__ import annotations
 
+import enum
 import re
+from collections.abc import Callable
 
 from consentgate.formats.html_skipping import BREAKOUTS
 
@@ -18,32 +20,96 @@ _POINTS = {
 _BREAKOUT = re.compile(BREAKOUTS.encode())
 _FONT = frozenset((b"color", b"face", b"size"))
 _MARKUP = frozenset(("text/html", "application/xhtml+xml"))
+_VOID = frozenset(
+    b"area base br col embed hr img input link meta param source track wbr image keygen".split()
+)
+_IMPLIED = frozenset(b"p li dd dt option optgroup rb rp rt rtc td th tr tbody thead tfoot".split())
+"""Elements that end with their parent."""
+
+
+class _Kind(enum.Enum):
+    """What an open element makes of the tags inside it."""
+
+    FOREIGN = enum.auto()
+    """They are SVG's or MathML's."""
+    POINT = enum.auto()
+    """They are HTML's, in an element of SVG's or MathML's."""
+    HTML = enum.auto()
 
 
 class Foreign:
-    """The open elements that decide whether tags are HTML's."""
+    """The open elements that decide whether tags are HTML's; empty outside SVG and MathML."""
 
-    __slots__ = ("_open",)
+    __slots__ = ("_kinds", "_names", "is_doubtful")
 
     def __init__(self) -> None:
-        self._open: list[bytes] = []
+        self._names: list[bytes] = []
+        self._kinds: list[_Kind] = []
+        self.is_doubtful = False
+        """Whether it can no longer be told what is HTML's: end tags crossed."""
 
     def __bool__(self) -> bool:
         """Whether the next tag is read as SVG's or MathML's."""
-        return bool(self._open) and self._open[-1] in _ROOTS
+        return bool(self._kinds) and self._kinds[-1] is _Kind.FOREIGN
+
+    @property
+    def is_point(self) -> bool:
+        """Whether this is HTML inside SVG or MathML."""
+        return bool(self._kinds) and self._kinds[-1] is not _Kind.FOREIGN
+
+    @property
+    def takes_all(self) -> bool:
+        """Whether every tag has to be taken: where HTML is inside, any may end what is around."""
+        return self.is_point or _Kind.HTML in self._kinds
 
     def ends(self, name: bytes) -> None:
         """Take an end tag."""
-        if name in (b"p", b"br"):
+        if not self._kinds:
+            return
+        if self and name in (b"p", b"br"):
             self.leave()
-        elif name in self._open:
-            while self._open.pop() != name:
-                pass
+        elif self._kinds[-1] is _Kind.HTML:
+            self._ends_html(name)
+        else:
+            self._ends_foreign(name)
+
+    def _ends_foreign(self, name: bytes) -> None:
+        """The nearest of that name ends, with all in it; HTML around it is not looked at."""
+        is_point = self.is_point
+        at = self._find(name, lambda kind: kind is not _Kind.HTML)
+        if at >= 0:
+            self._cut(at)
+        elif is_point and name not in (b"p", b"br"):
+            self.is_doubtful = True  # a nameless element of SVG's may have ended, or none
+        elif not is_point and name in self._names:
+            self.is_doubtful = True
+
+    def _ends_html(self, name: bytes) -> None:
+        """HTML does not end beyond its integration point; crossed tags are for the browser."""
+        at = self._find(name, lambda kind: kind is _Kind.HTML)
+        if at < 0:
+            return
+        if all(inner in _IMPLIED for inner in self._names[at + 1 :]):
+            self._cut(at)
+        else:
+            self.is_doubtful = True
+
+    def _find(self, name: bytes, is_passed: Callable[[_Kind], bool]) -> int:
+        """Where the nearest open element of a name is, among those on top; -1: nowhere."""
+        for at in range(len(self._names) - 1, -1, -1):
+            if not is_passed(self._kinds[at]):
+                return -1
+            if self._names[at] == name:
+                return at
+        return -1
+
+    def _cut(self, at: int) -> None:
+        del self._names[at:], self._kinds[at:]
 
     def leave(self) -> None:
         """Go back to HTML: to the nearest integration point, or out."""
         while self:
-            self._open.pop()
+            self._cut(len(self._names) - 1)
 
     def is_left_by(self, name: bytes, attributes: frozenset[bytes]) -> bool:
         """Whether a start tag belongs to HTML and ends what is foreign."""
@@ -51,12 +117,40 @@ class Foreign:
             return bool(attributes & _FONT)
         return _BREAKOUT.fullmatch(name) is not None
 
+    def starts_html(self, name: bytes) -> None:
+        """Take a start tag of HTML's inside an integration point."""
+        if name not in _VOID:
+            self._push(name, _Kind.HTML)
+
     def starts(self, name: bytes, encoding: str, *, closes_itself: bool) -> None:
-        """Take a start tag; ``encoding`` is that attribute of an ``annotation-xml``."""
+        """Take a start tag of SVG's or MathML's, or one that begins them.
+
+        Args:
+            name: lower-case.
+            encoding: that attribute of an ``annotation-xml``.
+            closes_itself: whether the tag ends in ``/>``.
+        """
         if closes_itself:
             return
-        points = _POINTS.get(self._open[-1], frozenset()) if self._open else frozenset()
-        if name == b"annotation-xml" and encoding.lower() not in _MARKUP:
+        if not self:
+            self._push(name, _Kind.FOREIGN)
             return
-        if name in _ROOTS or name in points:
-            self._open.append(name)
+        is_point = name in _POINTS[self._root]
+        if name == b"annotation-xml" and encoding.lower() not in _MARKUP:
+            is_point = False
+        if is_point:
+            self._push(name, _Kind.POINT)
+        elif name in _ROOTS:
+            self._push(name, _Kind.FOREIGN)
+
+    @property
+    def _root(self) -> bytes:
+        """What the innermost foreign elements belong to: the lowest one on top of HTML."""
+        at = len(self._kinds) - 1
+        while at > 0 and self._kinds[at - 1] is _Kind.FOREIGN:
+            at -= 1
+        return self._names[at]
+
+    def _push(self, name: bytes, kind: _Kind) -> None:
+        self._names.append(name)
+        self._kinds.append(kind)

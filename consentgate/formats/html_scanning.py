@@ -11,7 +11,7 @@ from bisect import bisect_left
 from typing import Final
 
 from consentgate.formats.html_foreign import Foreign
-from consentgate.formats.html_skipping import FOREIGN, HTML, RAW_TEXT
+from consentgate.formats.html_skipping import DOUBTFUL, FOREIGN, HTML, RAW_TEXT
 from consentgate.formats.html_tags import TAG
 
 MAX_CARRY_BYTES = 65_536
@@ -29,7 +29,9 @@ Edit = tuple[int, bytes]
 _SCRIPT_TURNS = re.compile(rb"<!--|-->|</?script(?=[\t\n\f\r />])", re.IGNORECASE)
 _SCRIPT_TAIL_BYTES = 9
 _COMMENT_END = re.compile(rb"--!?>")
-_COMMENT, _BOGUS, _CDATA = b"<!--", b"<!", b"<![CDATA["
+BOGUS: Final = b"<!"
+"""Inside what is no declaration and becomes a comment up to the next ``>``."""
+_COMMENT, _CDATA = b"<!--", b"<![CDATA["
 
 
 class Scanner:
@@ -41,6 +43,7 @@ class Scanner:
         "_edits",
         "_foreign",
         "_inside",
+        "_is_doubtful",
         "_is_last",
         "_looks_at_all",
         "_suspects",
@@ -57,6 +60,7 @@ class Scanner:
         self._edits: list[Edit] = []
         self._suspects: list[int] = []
         self._is_last = False
+        self._is_doubtful = False
         self._inside = b""
         self._turn = 0
         self._foreign = Foreign()
@@ -101,7 +105,11 @@ class Scanner:
         self._data = whole
         end = self._scan()
         self._carry = whole[end:]
-        edits, self._edits, self._data = self._edits, [], b""
+        edits, self._data = self._edits, b""
+        # a style sheet inside SVG may have been decided beyond a tag in it that is still cut
+        self._edits = [(place - end, inserted) for place, inserted in edits if place >= end]
+        if self._edits:
+            edits = [edit for edit in edits if edit[0] < end]
         if not edits:
             return whole[:end] if end < len(whole) else whole
         return spliced(whole, end, edits)
@@ -128,10 +136,10 @@ class Scanner:
     def _skip(self, position: int) -> int:
         """Pass what needs no look; gives the place of a ``<``, or the end."""
         data, length = self._data, len(self._data)
-        if self._looks_at_all:
+        if self._looks_at_all or self._foreign.takes_all:
             found = data.find(b"<", position)
             return found if found >= 0 else length
-        pattern = FOREIGN if self._foreign else HTML
+        pattern = DOUBTFUL if self._is_doubtful else FOREIGN if self._foreign else HTML
         at = bisect_left(self._suspects, position)
         while True:
             limit = self._suspects[at] if at < len(self._suspects) else length
@@ -154,11 +162,11 @@ class Scanner:
         if second == b"/":
             second = self._data[at + 2 : at + 3]
             if second and not second.isalpha():
-                return self._enter(_BOGUS, at + 2)
+                return self._enter(BOGUS, at + 2)
         elif second == b"!":
             return self._declaration(at)
         elif second == b"?":
-            return self._enter(_BOGUS, at + 2)
+            return self._enter(BOGUS, at + 2)
         elif second and not second.isalpha():
             return at + 1
         if not second:
@@ -172,10 +180,15 @@ class Scanner:
 
     def _declaration(self, at: int) -> int:
         head = self._data[at : at + 9]
+        if self._is_doubtful and _CDATA.startswith(head):
+            if head != _CDATA:
+                return CUT
+            self._edits.append((at + 2, b" "))
+            return self._enter(BOGUS, at + 2)
         if self._foreign and _CDATA.startswith(head):
             return self._enter(_CDATA, at + 9) if head == _CDATA else CUT
         if not head.startswith(_COMMENT):
-            return CUT if _COMMENT.startswith(head) else self._enter(_BOGUS, at + 2)
+            return CUT if _COMMENT.startswith(head) else self._enter(BOGUS, at + 2)
         short = self._data[at + 4 : at + 6]
         if short[:1] == b">":
             return at + 5
@@ -189,8 +202,8 @@ class Scanner:
         if inside == _COMMENT:
             found = _COMMENT_END.search(data, position)
             return self._leave(found.end()) if found else max(position, length - 3)
-        if inside in (_BOGUS, _CDATA):
-            mark = b">" if inside == _BOGUS else b"]]>"
+        if inside in (BOGUS, _CDATA):
+            mark = b">" if inside == BOGUS else b"]]>"
             end = data.find(mark, position)
             if end >= 0:
                 return self._leave(end + len(mark))
@@ -231,7 +244,7 @@ class Scanner:
             return CUT
         self.overlong += 1
         self._edits.append((at + 1, b"!"))
-        return self._enter(_BOGUS, at + 1)
+        return self._enter(BOGUS, at + 1)
 
 
 def script_end(data: bytes, position: int, turn: int) -> tuple[int, int, int]:
@@ -273,5 +286,6 @@ def spliced(data: bytes, end: int, edits: list[Edit]) -> bytes:
     return b"".join(pieces)
 
 
-def _place(edit: Edit) -> int:
-    return edit[0]
+def _place(edit: Edit) -> tuple[int, bool]:
+    """Where an edit goes; what is put before an address stays right before it."""
+    return edit[0], edit[1].endswith(b":")

@@ -50,26 +50,24 @@ BREAKOUTS = (
 )
 """Start tags that end SVG and MathML (13.2.6.5)."""
 
-_STOPS = _names("svg", "math", "noscript", "form", "plaintext", "script", "base", "body", *RAW_TEXT)
-_END_STOPS = _names("svg", "math", "noscript", "form", "head", *_POINTS)
+_STOPS = _names(
+    *("svg", "math", "noscript", "form", "plaintext", "script", "base", "body", "select"),
+    *("frameset", *RAW_TEXT),
+)
+_END_STOPS = _names("noscript", "form", "head", "select")
 _FOREIGN_STOPS = _names("svg", "math", "script", "style", *_POINTS, BREAKOUTS)
 _FOREIGN_END_STOPS = _names("svg", "math", "p", "br", *_POINTS)
 
-HTML = re.compile(
-    rb"(?>(?:" + _TEXT + rb"|"
+_MARKUP = (
+    _TEXT + rb"|"
     rb"<(?!" + _STOPS + rb")[A-Za-z]" + _REST + rb"|"
-    rb"</(?!"
-    + _END_STOPS
-    + rb")[A-Za-z]"
-    + _REST
-    + rb"|"
-    + _SCRIPT
-    + rb"|"
-    + b"|".join(_raw(name.encode()) for name in RAW_TEXT)
-    + rb"|"
-    + _COMMENT
-    + rb")*)"
+    rb"</(?!" + _END_STOPS + rb")[A-Za-z]" + _REST + rb"|" + _COMMENT
 )
+HTML = re.compile(
+    b"(?>(?:" + b"|".join((_MARKUP, _SCRIPT, *(_raw(name.encode()) for name in RAW_TEXT))) + b")*)"
+)
+DOUBTFUL = re.compile(b"(?>(?:" + _MARKUP + b")*)")
+"""Where it cannot be told whether what is text in HTML is text here."""
 FOREIGN = re.compile(
     rb"(?>(?:" + _TEXT + rb"|"
     rb"<(?!" + _FOREIGN_STOPS + rb")[A-Za-z]" + _REST + rb"|"

@@ -15,8 +15,10 @@ from typing import Protocol
 MAX_SNIPPET_BYTES = 32_768
 """Longer inline scripts are a site's own program, not a vendor's snippet."""
 
-_HOST = rb"[/\\\t\n\r]*+([^/\\?#\"'<>() @,;{}=]{0,300}+)"
+_HOST = rb"[/\\\t\n\r]*+([^/\\?#\"'<>() \f@,;{}=]{0,300}+)"
 _SLASHES = re.compile(rb"//" + _HOST)
+_CUTS = (b"<!", b"</")
+"""Inside SVG they may cut a host in two without ending it."""
 _USER = re.compile(rb"@" + _HOST)
 _BACKSLASH = re.compile(rb"\\(?<=[=:/\"'(,\t\n\f\r ;]\\)" + _HOST)
 _BROKEN_SLASHES = re.compile(rb"/[\t\n\r]++[/\\]" + _HOST)
@@ -51,7 +53,11 @@ class Suspicion(Protocol):
 def suspects(data: bytes, told: Suspicion) -> list[int]:
     """Places that may belong to something denied, in order; none: there is nothing to gate."""
     hosts = told.hosts
-    found = [match.start() for match in _SLASHES.finditer(data) if hosts[match[1]]]
+    found = [
+        match.start()
+        for match in _SLASHES.finditer(data)
+        if hosts[match[1]] or data[match.end() : match.end() + 2] in _CUTS
+    ]
     if b"@" in data:
         found += [match.start() for match in _USER.finditer(data) if hosts[match[1]]]
     found += [match.start() for match in _SCHEME.finditer(data) if hosts[match[1]]]
@@ -75,6 +81,13 @@ def _places(pattern: re.Pattern[bytes], data: bytes) -> list[int]:
     return [match.start() for match in pattern.finditer(data)]
 
 
+def _is_in_tag(data: bytes, start: int, stop: int) -> bool:
+    """Whether what ends a script may stand in an attribute of the script's own start tag."""
+    end = data.find(b">", start, stop)
+    return end < 0 or data.count(b'"', start, end) % 2 != 0 or data.count(b"'", start, end) % 2 != 0
+
+
+_MARKS = re.compile(rb"</[A-Za-z][^<>]*+>|<!\[CDATA\[|\]\]>|<!--(?>(?:(?!-->).)*)-->", re.DOTALL)
 _SLASHES_BEFORE = re.compile(rb"[/@][A-Za-z0-9.-]*$")
 
 
@@ -95,8 +108,13 @@ def _scripts(data: bytes, told: Suspicion) -> list[int]:
         limit = start + MAX_SNIPPET_BYTES
         end = _SCRIPT_END.search(data, start, limit + 16)
         stop = end.start() if end is not None else len(data)
-        if b"<!--" in data[start:stop]:
+        if b"<!--" in data[start:stop] or _is_in_tag(data, start, stop):
             stop = min(limit, len(data))
-        if stop - start <= MAX_SNIPPET_BYTES and told.knows(data[start:stop]):
+        if stop - start <= MAX_SNIPPET_BYTES and told.knows(unmarked(data[start:stop])):
             found.append(match.start())
     return found
+
+
+def unmarked(text: bytes) -> bytes:
+    """A script or style sheet as SVG takes it: comments, CDATA marks and end tags left out."""
+    return _MARKS.sub(b"", text) if b"</" in text or b"<!" in text else text

@@ -29,6 +29,7 @@ _START_BYTES: Final = 4_096
 """How far into a page its language is looked for."""
 Hold = Callable[[Held, bytes], bytes]
 """Draws the placeholder of a held frame, told the page's language."""
+_BREAK = re.compile(r"[\t\n\r]")
 _REMOVED = str.maketrans("", "", "\t\n\r")
 
 
@@ -47,13 +48,17 @@ class _Hosts(dict[bytes, bool]):
             text = raw.decode()
         except UnicodeDecodeError:
             text = raw.decode("latin-1")
-        host = canonical_host(text.translate(_REMOVED).partition(":")[0])
-        answer = bool(host) and not self._denied.isdisjoint(self._table.on(host))
+        # a line break inside quotes is left out of an address, without them it ends it
+        answer = any(map(self._is_denied, {text.translate(_REMOVED), _BREAK.split(text, 1)[0]}))
         if len(raw) <= _MOST_HOST_BYTES:
             if len(self) >= _MOST_HOSTS:
                 self.clear()
             self[raw] = answer
         return answer
+
+    def _is_denied(self, authority: str) -> bool:
+        host = canonical_host(authority.partition(":")[0])
+        return bool(host) and not self._denied.isdisjoint(self._table.on(host))
 
 
 class Verdicts:

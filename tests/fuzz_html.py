@@ -1,0 +1,127 @@
+"""Throws mutated markup at the rewriter: ``python -m tests.fuzz_html --inputs 1000000``.
+
+Each input is gated whole and cut at random; what went in must come out again, nothing denied may be
+live by another parser's tree, and gating twice must be gating once. Inputs come in slices of one seed
+each, so that a slice runs alone: ``--seed 7 --inputs 10000``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import re
+import sys
+import time
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+
+from consentgate.formats.html import Rewriter
+from tests.formats.judges import silent
+from tests.formats.live import by_html5lib, by_lexbor, denied
+from tests.formats.pages import Maker
+
+SLICE = 10_000
+HTML5LIB_EVERY = 20
+"""It takes a hundred times as long as the others."""
+_PUT_IN = re.compile(
+    rb' type="text/plain"(?= data-privacy-(?:service|purpose)="[a-z _-]+"[\s/>a-z])|'
+    rb' data-privacy-(?:service|purpose)="[a-z _-]+"|data-privacy-(?=[A-Za-z])|data-privacy:[a-z]+:'
+)
+_OUTDATED = re.compile(rb"</(?:p|br)\b|<template|<select", re.IGNORECASE)
+"""What html5lib reads by the rules of 2020."""
+JUDGE = silent()
+
+
+def faults(page: bytes, chance: random.Random, *, is_slow: bool) -> list[str]:
+    """What is wrong with how one page is gated; empty: nothing."""
+    gated = Rewriter(JUDGE).close(page)
+    found = []
+    pieces = cut(page, chance)
+    if pieces != gated and not (gated == page and told(pieces) == told(page)):
+        found.append("cut")
+    if Rewriter(JUDGE).close(gated) != gated:
+        found.append("twice")
+    if told(taken_out(gated)) != told(page):
+        found.append("bytes")
+    text = gated.decode("utf-8", "replace")
+    if denied(text, by_lexbor):
+        found.append("escape")
+    if is_slow and not _OUTDATED.search(page) and denied(text, by_html5lib):
+        found.append("escape by html5lib")
+    return found
+
+
+def cut(page: bytes, chance: random.Random) -> bytes:
+    """The page gated in pieces."""
+    rewriter, pieces, at = Rewriter(JUDGE), [], 0
+    while at < len(page):
+        end = at + chance.choice((1, 1, 2, 3, 7, 20, 80))
+        pieces.append(rewriter.feed(page[at:end]))
+        at = end
+    return b"".join(pieces) + rewriter.close()
+
+
+def taken_out(gated: bytes) -> bytes:
+    """What is left when everything that was put in is taken out."""
+    return _PUT_IN.sub(b"", gated)
+
+
+_COMMENTED = re.compile(
+    rb"<!(?=(?:script|style|title|textarea|xmp|iframe|noembed|noframes|plaintext)[\t\n\f\r />])|"
+    rb"<! (?=\[CDATA\[)",
+    re.IGNORECASE,
+)
+
+
+def told(page: bytes) -> bytes:
+    """The page with tags back that became comments, as they do where browsers disagree on them.
+
+    A whole page with nothing denied is not even looked at, so it keeps them.
+    """
+    return _COMMENTED.sub(lambda found: found[0][: 1 + found[0].endswith(b" ")], page)
+
+
+def slice_of(seed: int, count: int) -> tuple[int, Counter[str], list[tuple[str, bytes]]]:
+    """Run one slice: how many inputs, how often which fault, and the shortest inputs of each."""
+    chance = random.Random(seed)
+    counts: Counter[str] = Counter()
+    shown: dict[str, bytes] = {}
+    for number, page in enumerate(Maker(seed).pages(count)):
+        try:
+            wrong = faults(page, chance, is_slow=number % HTML5LIB_EVERY == 0)
+        except Exception as error:
+            wrong = [f"raised {type(error).__name__}"]
+        for kind in wrong:
+            counts[kind] += 1
+            if kind not in shown or len(page) < len(shown[kind]):
+                shown[kind] = page
+        counts["changed"] += Rewriter(JUDGE).close(page) != page
+    return count, counts, list(shown.items())
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run every slice on all processors; 1 where anything is wrong."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--inputs", type=int, default=1_000_000)
+    parser.add_argument("--seed", type=int, default=0, help="seed of the first slice")
+    parser.add_argument("--processes", type=int, default=2)
+    chosen = parser.parse_args(arguments)
+    started = time.monotonic()
+    total, counts, shown = 0, Counter[str](), list[tuple[str, bytes]]()
+    sizes = [min(SLICE, chosen.inputs - at) for at in range(0, chosen.inputs, SLICE)]
+    with ProcessPoolExecutor(chosen.processes) as pool:
+        seeds = range(chosen.seed, chosen.seed + len(sizes))
+        for number, some, examples in pool.map(slice_of, seeds, sizes):
+            total += number
+            counts += some
+            shown += examples
+    changed = counts.pop("changed", 0)
+    print(f"{total} inputs, {changed} of them changed, in {time.monotonic() - started:.0f} s")
+    print("faults:", dict(counts) or "none")
+    for kind, page in sorted(shown, key=lambda item: len(item[1]))[:20]:
+        print(f"  {kind}: {page!r}")
+    return 1 if counts else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
