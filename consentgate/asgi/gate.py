@@ -195,8 +195,15 @@ class ConsentGate:
         started = time.perf_counter_ns()
 
         async def guarded(message: Message) -> None:
-            for passing in self._outgoing(visit, message):
-                await send(passing)
+            try:
+                passing = (
+                    self._explained(visit, message) if visit.refused else visit.outgoing(message)
+                )
+            except Exception:
+                self.house.failed("gate", "no cookie is set, the rest passes as the app sent it")
+                passing = visit.give_up(message)
+            for one in passing:
+                await send(one)
 
         try:
             return await self.app(visit.scope, receive, guarded)
@@ -207,20 +214,11 @@ class ConsentGate:
         finally:
             self.house.note(visit, time.perf_counter_ns() - started)
 
-    def _outgoing(self, visit: Visit, message: Message) -> tuple[Message, ...]:
-        try:
-            if visit.refused and visit.scope["type"] == "http":
-                return self._explained(visit, message)
-            return visit.outgoing(message)
-        except Exception:
-            self.house.failed("gate", "no cookie is set, the rest passes as the app sent it")
-            return visit.give_up(message)
-
     def _explained(self, visit: Visit, message: Message) -> tuple[Message, ...]:
         """Put the explanation in the place of a bare refusal; what else the app sends passes."""
         if visit.is_explained:
             return ()
-        if is_bare(message):
+        if is_bare(message) and visit.scope["type"] == "http":
             visit.is_explained = True
             return explained(self.house, visit, message)
         return visit.outgoing(message)
@@ -234,7 +232,10 @@ def _unread(scope: Scope) -> Scope:
 
 def _is_crawler(scope: Scope) -> bool:
     """COL-27: a crawler never grants anything, so the strictest rules hold for it."""
-    return any(name == b"user-agent" and is_crawler(value) for name, value in scope["headers"])
+    for name, value in scope["headers"]:
+        if name == b"user-agent":
+            return is_crawler(value)
+    return False
 
 
 def _without_file_sending(extensions: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import sys
 import traceback
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,14 +32,13 @@ from consentgate.asgi.same_origin import safe_next
 from consentgate.asgi.security_log import SecurityLog
 from consentgate.asgi.settings import signing_keys
 from consentgate.asgi.site_log import SiteLog
-from consentgate.asgi.state import compact, short_state_of, state_of
+from consentgate.asgi.state import compact, short_state_of, state_of, would_signal_count
 from consentgate.asgi.well_known import UNNOTED
 from consentgate.domain.choices import Choice
 from consentgate.domain.decision import Reason
 from consentgate.domain.meaning import Meaning
 from consentgate.domain.policy import Policy
 from consentgate.domain.regimes import Regime
-from consentgate.domain.signals import Signals
 from consentgate.errors import LedgerUnavailable
 from consentgate.formats.html_gating import Held
 from consentgate.formats.html_openings import Opening
@@ -233,8 +233,7 @@ class House:
 
     def _way_back(self, address: str) -> str:
         """Where a choice leads back to: this page, without its query where that is too long."""
-        path = address.partition("?")[0]
-        return safe_next(address, safe_next(path, self.prefix))
+        return safe_next(address, "") or safe_next(address.partition("?")[0], self.prefix)
 
     def _short_state(self, visit: Visit) -> str:
         """The state that a page carries for the script, made once for each outcome."""
@@ -246,23 +245,10 @@ class House:
                     self.policy,
                     visit.outcome.decision,
                     visit.choice,
-                    signal_counts=self._would_signal_count(visit),
+                    signal_counts=would_signal_count(visit),
                 )
             )
         return text
-
-    def _would_signal_count(self, visit: Visit) -> bool:
-        """Whether Global Privacy Control, stated to scripts alone, would deny more (SIG-16)."""
-        if visit.outcome.decision.signals.gpc:
-            return False
-        signalled = self.plan.outcome(
-            visit.outcome.regime,
-            Signals(gpc=True, dnt=visit.signals.dnt),
-            visit.choice,
-            visit.now,
-            is_minor=visit.is_minor,
-        )
-        return signalled.denied_purposes != visit.outcome.denied_purposes
 
     def on_page(self, visit: Visit) -> tuple[bytes, Opening, Hold | None]:
         """The markup that a page gets: for its head, right after ``<body>``, before held frames."""
@@ -270,13 +256,15 @@ class House:
         def opening(language: bytes) -> bytes:
             if visit.is_opening_placed or self.policy.site.banner == "none":
                 return b""
-            return self.opening(visit, language.decode("ascii"))
+            return self.opening(visit, language.decode("ascii"), view)
 
         def hold(held: Held, language: bytes) -> bytes:
             return self._placeholder(visit, held, language.decode("ascii"))
 
+        view = None
         try:
-            return self.pages.head(self.view(visit)), opening, hold
+            view = self.view(visit)
+            return self.pages.head(view), opening, hold
         except Exception:
             return self._markup_failed(), b"", None
 
@@ -288,10 +276,21 @@ class House:
             self.failed("placeholder", "a held frame is left out without a word")
             return b""
 
-    def opening(self, visit: Visit, page_language: str = "") -> bytes:
-        """The first layer, or the way back, of one visit; never raises."""
+    def opening(self, visit: Visit, page_language: str = "", seen: View | None = None) -> bytes:
+        """The first layer, or the way back, of one visit; never raises.
+
+        Args:
+            visit: whom it is for.
+            page_language: the page's own, which wins (COL-14).
+            seen: the visit's view for its page's head, if that was made.
+        """
         try:
-            return self.pages.opening(self.view(visit, page_language=page_language))
+            view = seen or self.view(visit)
+            asked = visit.header(b"accept-language")
+            language = self.pages.negotiate(asked, page_language)
+            if language != view.language:
+                view = replace(view, language=language)
+            return self.pages.opening(view)
         except Exception:
             return self._markup_failed()
 
@@ -332,7 +331,7 @@ class House:
             outcome.decision,
             choice,
             notice=self.pages.notice(language, outcome.regime)[0],
-            signal_counts=outcome is visit.outcome and self._would_signal_count(visit),
+            signal_counts=outcome is visit.outcome and would_signal_count(visit),
         )
 
     def note(self, visit: Visit, duration_ns: int) -> None:

@@ -77,7 +77,9 @@ class Placing:
         self._country_header = settings.country_header.lower().encode("latin-1")
         self._region_header = settings.region_header.lower().encode("latin-1")
         self._needs_place = not settings.fixed
+        self._is_alike = not self._needs_place and residence_of is None
         self._day = (-1, dt.date.min)
+        self._today = (-1, UNKNOWN)
 
     def regime_of(self, scope: Scope, now: int) -> Regime:
         """The rules of the visitor's place; UNKNOWN where anything fails. Never raises.
@@ -86,12 +88,17 @@ class Placing:
             scope: of any connection with headers.
             now: whole seconds since the epoch.
         """
+        if self._is_alike and self._today[0] == now // DAY_SECONDS:
+            return self._today[1]
         try:
             place = self.place_of(scope) if self._needs_place else NOWHERE
-            return self.table.regime(place, self._day_of(now), self._residence(scope))
+            regime = self.table.regime(place, self._day_of(now), self._residence(scope))
         except Exception:
             self.report("place", "the strictest rules hold")
             return UNKNOWN
+        if self._is_alike:
+            self._today = (now // DAY_SECONDS, regime)
+        return regime
 
     def is_minor(self, scope: Scope, regime: Regime) -> bool:
         """Whether the app knows the visitor to be below the regime's age. Never raises.

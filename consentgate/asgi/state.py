@@ -10,6 +10,8 @@ from consentgate.domain.choices import Choice
 from consentgate.domain.decision import Decision
 from consentgate.domain.policy import Policy
 from consentgate.domain.regimes import Regime
+from consentgate.domain.signals import Signals
+from consentgate.gates.visit import Visit
 
 GOOGLE_MODES: Mapping[str, str] = {
     "ad_storage": "marketing",
@@ -29,6 +31,20 @@ def signal_names(decision: Decision) -> list[str]:
     """The signals that count on this visit, by name."""
     pairs = (("gpc", decision.signals.gpc), ("dnt", decision.signals.dnt))
     return [name for name, is_set in pairs if is_set]
+
+
+def would_signal_count(visit: Visit) -> bool:
+    """Whether Global Privacy Control, stated to scripts alone, would deny more (SIG-16)."""
+    if visit.outcome.decision.signals.gpc:
+        return False
+    signalled = visit.plan.outcome(
+        visit.outcome.regime,
+        Signals(gpc=True, dnt=visit.signals.dnt),
+        visit.choice,
+        visit.now,
+        is_minor=visit.is_minor,
+    )
+    return signalled.denied_purposes != visit.outcome.denied_purposes
 
 
 def modes_of(decision: Decision) -> dict[str, dict[str, str]]:

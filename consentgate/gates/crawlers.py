@@ -7,6 +7,7 @@ machine is another, wider question.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 MAX_CHARS = 512
 _CRAWLER = re.compile(
@@ -24,4 +25,9 @@ def is_crawler(user_agent: bytes) -> bool:
     Args:
         user_agent: anything at all; only its first 512 bytes are read.
     """
-    return _CRAWLER.search(user_agent[:MAX_CHARS].decode("latin-1").lower()) is not None
+    return _declares(user_agent[:MAX_CHARS])
+
+
+@lru_cache(maxsize=1_024)
+def _declares(user_agent: bytes) -> bool:
+    return _CRAWLER.search(user_agent.decode("latin-1").lower()) is not None

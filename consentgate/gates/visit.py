@@ -322,19 +322,16 @@ class Visit:
         Args:
             headers: the app's pairs; returned as they are where nothing changes.
         """
-        lines = [
-            (position, pair[1])
-            for position, pair in enumerate(headers)
-            if len(pair[0]) == 10 and pair[0].lower() == b"set-cookie"
-        ]
+        lines: list[bytes] = []
+        blocked: list[int] = []
+        for position, pair in enumerate(headers):
+            if len(pair[0]) == 10 and pair[0].lower() == b"set-cookie":
+                lines.append(pair[1])
+                if not may_set(pair[1], self.outcome, self.now, self.undeclared_set):
+                    blocked.append(position)
         if len(lines) > 1:
-            self.repeated += repeated_names(line for _, line in lines)
-        blocked = [
-            position
-            for position, line in lines
-            if not may_set(line, self.outcome, self.now, self.undeclared_set)
-        ]
-        added = self._added_lines()
+            self.repeated += repeated_names(lines)
+        added = () if self._expired else self._added_lines()
         if not blocked and not added:
             return headers
         kept = [pair for position, pair in enumerate(headers) if position not in blocked]
@@ -344,15 +341,14 @@ class Visit:
         return kept
 
     def _added_lines(self) -> list[bytes]:
-        if self._expired:
-            return []
         self._expired = True
         lines: list[bytes] = []
         if self._denied:
             lines = self.expiries(self.outcome)
-        remembered = remembering_token(self)
-        if remembered is not None:
-            lines.append(self.token_line(remembered))
+        if self.signals.is_set:
+            remembered = remembering_token(self)
+            if remembered is not None:
+                lines.append(self.token_line(remembered))
         return lines
 
     def expiries(self, outcome: Outcome) -> list[bytes]:
