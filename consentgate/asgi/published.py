@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 Answer = Callable[[Visit, Receive], Awaitable[Response]]
 
+LIST_SECONDS = 60
 IMMUTABLE = "public, max-age=31536000, immutable"
 _READ_ONLY = (
     "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; "
@@ -61,7 +62,10 @@ def listed(name: str, start: bytes) -> Listed:
         name: its SHA-256.
         start: its first bytes.
     """
-    told = {key.decode(): html.unescape(text.decode()) for key, text in _META.findall(start)}
+    told = {
+        key.decode(): html.unescape(text.decode("utf-8", "replace"))
+        for key, text in _META.findall(start)
+    }
     language = _LANGUAGE.search(start)
     return Listed(
         hash=name,
@@ -78,6 +82,8 @@ class Published:
     def __init__(self, house: House) -> None:
         self._house = house
         self._disclosure = Disclosure(house.policy, house.pages)
+        self._listed: list[Listed] = []
+        self._list_again_at = 0
 
     def methods(self, rest: str) -> dict[str, Answer]:
         """Methods to answers of an address below the prefix; empty where it is none of these."""
@@ -120,7 +126,7 @@ class Published:
         """Every version with its date and its notices, the newest first (VER-08)."""
         language = self._language(visit)
         root = visit.root_path + self._house.prefix
-        notices = await run_in_threadpool(self._all)
+        notices = await self._all(visit.now)
         if _wants_json(visit):
             rows = [{**asdict(one), "url": f"{root}/notices/{one.hash}"} for one in notices]
             return _json({"notices": rows}, language)
@@ -135,7 +141,14 @@ class Published:
         versions = list(_versions(notices, language))
         return _page(self._house.pages.render("notices.html", view, versions=versions), language)
 
-    def _all(self) -> list[Listed]:
+    async def _all(self, now: int) -> list[Listed]:
+        """Every notice there is, read again after a minute at most."""
+        if not self._list_again_at - LIST_SECONDS <= now < self._list_again_at:
+            self._listed = await run_in_threadpool(self._read_all)
+            self._list_again_at = now + LIST_SECONDS
+        return self._listed
+
+    def _read_all(self) -> list[Listed]:
         found = dict(self._house.pages.notices())
         try:
             found.update(self._house.ledger.notices())
