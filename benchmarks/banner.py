@@ -312,7 +312,7 @@ def look_at(browser: Browser, banner: Banner, address: str, result: Result) -> N
         page.goto(address + "?strict")
         result.strict = "works" if seen(page, 4) else "nothing"
         broken = page.evaluate("broken")
-        result.strict += f", {broken} violations" if broken else ""
+        result.strict += f" ({broken} blocked)" if broken else ""
 
 
 def _keep(got: Any, bodies: dict[str, bytes]) -> None:
