@@ -7,16 +7,25 @@ address is read for T1 alone, and goes no further than the keyed visitor.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from consentgate.asgi.recognition import Recognition
 from consentgate.asgi.routes import OWN_ROUTE
+from consentgate.domain.agents import Browser, Looks
 from consentgate.domain.policy import LogSettings, Policy
 from consentgate.domain.record import SCHEMA, Tier
 from consentgate.formats.client_hints import hinted_browser
 from consentgate.formats.paths import has_click_id, kept_query, scrubbed_path
 from consentgate.formats.templates import UNMATCHED, Templates
-from consentgate.gates.origins import is_entry, primary_language, referrer_class, referrer_host
+from consentgate.gates.origins import (
+    is_entry,
+    origin_of,
+    primary_language,
+    referrer_class,
+    without_path,
+)
 from consentgate.gates.site_information import (
     Machine,
     Operational,
@@ -41,6 +50,8 @@ from consentgate.log.visit_counts import Marginals, VisitCounts
 from consentgate.lookup.agents import Agents
 
 PURPOSE = "statistics"
+MAX_CHARS = 512
+"""Of any header: what follows costs time and says nothing."""
 CountryOf = Callable[[Visit], str]
 """Gives the country of a visit's place, ISO 3166-1; empty where it is not known."""
 
@@ -48,6 +59,20 @@ CountryOf = Callable[[Visit], str]
 def no_country(visit: Visit) -> str:
     """No place is looked up."""
     return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the headers of a visit show, in classes."""
+
+    looks: Looks
+    host: str
+    """Where it came from; empty: not known."""
+    kind: str
+    is_entry: bool
+    is_suspect: bool
+    """A browser's name comes with headers that no browser sends: each states its languages, and
+    over HTTPS each in use since 2023 its ``Sec-Fetch-*`` headers."""
 
 
 class SiteLog:
@@ -66,10 +91,12 @@ class SiteLog:
         self._version = policy.version
         self._sink = sink
         self._is_fresh = True
+        self._drops_signals = policy.log.signals_mode == "drop"
         self._templates = Templates(policy.log.routes)
         self._queries = frozenset(policy.log.query_fields)
         self._names = frozenset(policy.log.fields)
         self.agents = agents or Agents()
+        self._seen = lru_cache(8_192)(self._seen_of)
         self.counts = VisitCounts(policy.log.folder, self.agents.browser)
         """Sums of what no record may say: ``counts.add("event", name, now)``."""
         self.country_of = country_of
@@ -92,8 +119,9 @@ class SiteLog:
         """Write the record of a visit that has ended. Never raises."""
         if not self.is_on:
             return
-        self._watch()
-        if visit.outcome.decision.signals.is_set and self._settings.signals_mode == "drop":
+        if self._is_fresh:
+            self._watch()
+        if self._drops_signals and visit.outcome.decision.signals.is_set:
             return
         try:
             record = self._record(visit, duration_ns // 1000)
@@ -109,9 +137,8 @@ class SiteLog:
 
     def _watch(self) -> None:
         """Have the sums flushed, from the first visit on: a process that only forks needs none."""
-        if self._is_fresh:
-            self._is_fresh = False
-            TICKER.watch(self.counts)
+        self._is_fresh = False
+        TICKER.watch(self.counts)
 
     def _write(self, record: Record) -> None:
         if self._names:
@@ -140,9 +167,10 @@ class SiteLog:
         """
         if not self.is_on or not self.may_tell(visit):
             return
-        self._watch()
+        if self._is_fresh:
+            self._watch()
         headers = _first(visit.scope["headers"])
-        looks = self.agents.looks(headers.get(b"user-agent", "")[:512])
+        looks = self.agents.looks(_text(headers, b"user-agent"))
         if looks.bot is not None or looks.is_tool:
             return
         if not self._may_count(visit):
@@ -153,7 +181,7 @@ class SiteLog:
         more.event, more.properties = event, properties
         found = self._templates.find(path) if is_page else route_of(visit.scope, self._templates)
         route = "" if found == UNMATCHED else found
-        record = interest_record(self._version, route, looks.device.value, more)
+        record = interest_record(self._version, route, looks.device, more)
         subject = self._subject(visit)
         if subject:
             record.update(tier=Tier.LONGITUDINAL.value, subject=subject)
@@ -162,9 +190,17 @@ class SiteLog:
     def _record(self, visit: Visit, duration_us: int) -> Record:
         scope = visit.scope
         headers = _first(scope["headers"])
-        looks = self.agents.looks(headers.get(b"user-agent", "")[:512])
-        host = referrer_host(headers.get(b"referer", ""))
-        kind = referrer_class(host, visit.host)
+        seen = self._seen(
+            headers.get(b"user-agent", b"")[:MAX_CHARS],
+            without_path(headers.get(b"referer", b"")),
+            visit.host,
+            headers.get(b"sec-fetch-site", b""),
+            headers.get(b"sec-fetch-dest", b""),
+            b"text/html" in headers.get(b"accept", b""),
+            b"accept-language" in headers,
+            visit.is_https,
+        )
+        looks, host = seen.looks, seen.host
         facts = Operational(
             hour_of(visit.now // 3_600 * 3_600),
             "WS" if scope["type"] == "websocket" else method_name(scope["method"]),
@@ -172,16 +208,10 @@ class SiteLog:
             visit.status,
             visit.bytes_out,
             duration_us,
-            kind,
-            looks.device.value,
-            not visit.signals.prefetch
-            and is_entry(
-                headers.get(b"sec-fetch-site", ""),
-                headers.get(b"sec-fetch-dest", ""),
-                kind,
-                headers.get(b"accept", ""),
-            ),
-            looks.is_tool or is_suspect(headers, is_https=visit.is_https),
+            seen.kind,
+            looks.device,
+            seen.is_entry and not visit.signals.prefetch,
+            seen.is_suspect,
             _signals(visit),
             self._version,
         )
@@ -199,18 +229,40 @@ class SiteLog:
             return longitudinal_record(facts, more, subject)
         return statistics_record(facts, more)
 
+    def _seen_of(
+        self,
+        agent: bytes,
+        origin: bytes,
+        own_host: str,
+        site: bytes,
+        destination: bytes,
+        wants_page: bool,
+        has_language: bool,
+        is_https: bool,
+    ) -> Seen:
+        """What a visit looks like from its headers; the same browser asks many times."""
+        looks = self.agents.looks(agent.decode("latin-1"))
+        host, kind = origin_of(origin, own_host)
+        accept = "text/html" if wants_page else ""
+        is_whole = has_language and (not is_https or bool(site))
+        return Seen(
+            looks,
+            host,
+            kind,
+            is_entry(site.decode("latin-1"), destination.decode("latin-1"), kind, accept),
+            looks.is_tool or (agent.startswith(b"Mozilla/5.0") and not is_whole),
+        )
+
     def _of_machine(self, visit: Visit, facts: Operational, more: Machine) -> Record:
         more.minute = minute_of(visit.now // 60 * 60)
         more.path = scrubbed_path(visit.scope["path"])
         more.country = self._country(visit)
         return machine_record(facts, more)
 
-    def _statistics(self, visit: Visit, headers: Mapping[bytes, str], host: str) -> Statistics:
+    def _statistics(self, visit: Visit, headers: Mapping[bytes, bytes], host: str) -> Statistics:
         query = visit.scope.get("query_string", b"")
-        agent = headers.get(b"user-agent", "")[:512]
-        hinted = hinted_browser(
-            headers.get(b"sec-ch-ua", ""), headers.get(b"sec-ch-ua-platform", "")
-        )
+        agent = _text(headers, b"user-agent")
+        hinted = _hinted(headers)
         return Statistics(
             minute=minute_of(visit.now // 60 * 60),
             path=scrubbed_path(visit.scope["path"]),
@@ -218,18 +270,18 @@ class SiteLog:
             is_paid=bool(query) and has_click_id(query),
             referrer_host=host,
             country=self._country(visit),
-            language=primary_language(headers.get(b"accept-language", "")),
+            language=primary_language(_text(headers, b"accept-language")),
             browser=hinted or (self.agents.browser(agent) if agent else None),
             visitor=self.recognition.visitor(visit) if self.recognition else "",
         )
 
-    def _marginals(self, visit: Visit, headers: Mapping[bytes, str], host: str) -> Marginals:
+    def _marginals(self, visit: Visit, headers: Mapping[bytes, bytes], host: str) -> Marginals:
         """What is counted of a visit that begins without consent, each dimension by itself."""
         return Marginals(
-            headers.get(b"user-agent", "")[:512],
-            hinted_browser(headers.get(b"sec-ch-ua", ""), headers.get(b"sec-ch-ua-platform", "")),
+            _text(headers, b"user-agent"),
+            _hinted(headers),
             self._country(visit),
-            primary_language(headers.get(b"accept-language", "")),
+            primary_language(_text(headers, b"accept-language")),
             host if referrer_class(host, visit.host) != "internal" else "",
         )
 
@@ -295,19 +347,19 @@ _WANTED = frozenset(
 )
 
 
-def _first(headers: list[tuple[bytes, bytes]]) -> dict[bytes, str]:
-    return {name: value.decode("latin-1") for name, value in reversed(headers) if name in _WANTED}
+def _first(headers: list[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """The first of each header that is wanted, as it came: few of them are ever read."""
+    return {pair[0]: pair[1] for pair in reversed(headers) if pair[0] in _WANTED}
 
 
-def is_suspect(headers: Mapping[bytes, str], *, is_https: bool) -> bool:
-    """Whether a browser's name comes with headers that no browser sends.
+def _text(headers: Mapping[bytes, bytes], name: bytes) -> str:
+    return headers.get(name, b"")[:MAX_CHARS].decode("latin-1")
 
-    Every browser states its languages, and over HTTPS each in use since 2023 its
-    ``Sec-Fetch-*`` headers.
-    """
-    if not headers.get(b"user-agent", "").startswith("Mozilla/5.0"):
-        return False
-    return b"accept-language" not in headers or (is_https and b"sec-fetch-site" not in headers)
+
+def _hinted(headers: Mapping[bytes, bytes]) -> Browser | None:
+    if b"sec-ch-ua" not in headers:
+        return None
+    return hinted_browser(_text(headers, b"sec-ch-ua"), _text(headers, b"sec-ch-ua-platform"))
 
 
 def _signals(visit: Visit) -> tuple[str, ...]:

@@ -28,6 +28,24 @@ _COUNTRY_END = re.compile(r"(?:^|\.)([a-z]+)\.(?:[a-z]{2,3}|co\.[a-z]{2}|com\.[a
 """``google.co.uk``, ``search.yahoo.com``: a brand under any country's ending."""
 
 
+@lru_cache(4_096)
+def origin_of(referrer: bytes, own_host: str) -> tuple[str, str]:
+    """The host a visit came from, empty where there is none, and its class.
+
+    Args:
+        referrer: up to its path, see ``without_path``: what is remembered here names no page.
+        own_host: as the request names it.
+    """
+    host = referrer_host(referrer.decode("latin-1"))
+    return host, referrer_class(host, own_host)
+
+
+def without_path(referrer: bytes) -> bytes:
+    """A referrer up to its path, which is not needed and not kept."""
+    end = referrer.find(b"/", 8)
+    return referrer if end < 0 else referrer[:end]
+
+
 @lru_cache(2_048)
 def referrer_host(referrer: str) -> str:
     """The host a visit came from, never path or query; empty where there is none."""

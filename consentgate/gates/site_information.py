@@ -174,15 +174,14 @@ def method_name(method: str) -> str:
     return method if method in _METHODS else "_OTHER"
 
 
+_UNITS = tuple(int("1" + "0" * power) for power in range(1, 64))
+
+
 def two_digits(number: int) -> int:
     """Keep two significant digits: enough for every percentile, too few for a fingerprint."""
     if number < 100:
         return number if number > 0 else 0
-    unit = 1
-    while number >= 100:
-        number //= 10
-        unit *= 10
-    return number * unit
+    return number - number % _UNITS[len(str(number)) - 3]
 
 
 @lru_cache(512)

@@ -85,7 +85,9 @@ class VisitCounts:
     def add_visit(self, facts: Marginals, now: int) -> None:
         """Count a visit whose visitor neither granted statistics nor sent a signal."""
         with self._lock:
-            day = self._days.setdefault(now // DAY_SECONDS, _Day())
+            day = self._days.get(now // DAY_SECONDS)
+            if day is None:
+                day = self._days[now // DAY_SECONDS] = _Day()
             day.visits += 1
             sums = day.sums
             if facts.country:
