@@ -404,3 +404,17 @@ def test_a_grant_from_within_a_frame_is_refused(gate: ConsentGate, destination: 
         run(gate, *form("/privacy-choices", {**sent, "choice": "reject"}, headers=framed)).status
         == 303
     )
+
+
+@pytest.mark.requirement("COL-17")
+@pytest.mark.parametrize(
+    "purpose", [b"prefetch", b"prefetch;prerender", b"prefetch;anonymous-client-ip"]
+)
+@pytest.mark.parametrize("path", ["/", "/privacy-choices", "/privacy-choices?choice=accept"])
+def test_a_page_fetched_ahead_leaves_nothing(gate: ConsentGate, path: str, purpose: bytes) -> None:
+    """Nobody has looked yet: no event, no cookie, though the browser sends a signal too."""
+    headers = [(b"sec-purpose", purpose), (b"sec-gpc", b"1")]
+    path, _, query = path.partition("?")
+    seen = run(gate, http(path, query=query.encode(), headers=headers))
+    assert (seen.status, seen.set_cookies) == (200, [])
+    assert events(gate) == []

@@ -139,7 +139,7 @@ def answer(page: Page, demo: Demo, choice: str) -> None:
     raise AssertionError(f"no event of {choice}")
 
 
-@pytest.mark.requirement("CKE-01", "WDR-03")
+@pytest.mark.requirement("CKE-01", "COL-01", "WDR-03")
 def test_a_first_visit_leaves_what_is_necessary(visitor: Page, demo: Demo) -> None:
     """One cookie, no third party asked, a line that identifies nobody, no event."""
     open_page(visitor, demo.base + "/?email=jane%40example.com")

@@ -206,6 +206,7 @@ def test_esc_means_not_now(chromium: Browser, positioned: tuple[str, str]) -> No
     context.close()
 
 
+@pytest.mark.requirement("A11-03", "A11-08")
 def test_a_choice_is_announced_and_keeps_focus(chromium: Browser) -> None:
     """Focus goes to a status line that says so and holds the way back."""
     with serving(Site(pages=PAGES).app()) as base:

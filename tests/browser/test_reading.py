@@ -162,3 +162,66 @@ def test_scripts_can_wait_for_nothing_else(chromium: Browser) -> None:
         page.wait_for_selector("[data-privacy-choice=accept]")
         assert page.query_selector("input:checked") is None
         page.close()
+
+
+SPEED = [("de", "ltr"), ("ar", "rtl")]
+
+
+@pytest.mark.parametrize(("language", "way"), SPEED, ids=["German", "Arabic"])
+@pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
+@pytest.mark.requirement("A11-01", "A11-10", "COL-15", "COL-20")
+def test_a_phone_and_a_keyboard_are_enough(
+    chromium: Browser, language: str, way: str, script: bool
+) -> None:
+    """Refuse with three keys; later permit one purpose, and take it back, by keys alone."""
+    texts = load_texts()[language]
+    with serving(Site(pages=PAGES, headers={}).app()) as address:
+        context = chromium.new_context(
+            viewport={"width": 390, "height": 780}, is_mobile=True, java_script_enabled=script
+        )
+        page = context.new_page()
+        page.goto(f"{address}/{language}")
+        note = page.query_selector("[data-privacy-note]")
+        assert note is not None
+        assert (note.get_attribute("lang"), note.get_attribute("dir")) == (language, way)
+        for key in ("Tab", "Tab", "Enter"):
+            page.keyboard.press(key)
+        page.wait_for_selector("[data-privacy-note]", state="detached")
+        page.goto(f"{address}/privacy-choices?lang={language}")
+        assert texts["state_refused"] in page.inner_text("[data-privacy-now]")
+        page.focus("[name=p][value=functional]")
+        page.keyboard.press("Space")
+        page.keyboard.press("Enter")  # in a box: the form's first button, which refuses
+        page.wait_for_load_state()
+        assert texts["state_refused"] in page.inner_text("[data-privacy-now]")
+        page.focus("[name=p][value=functional]")
+        page.keyboard.press("Space")
+        page.focus("[data-privacy-choice=save]")
+        with page.expect_navigation():
+            page.keyboard.press("Enter")
+        assert texts["purpose_functional"] in page.inner_text("[data-privacy-now]")
+        page.focus("[data-privacy-choice=withdraw]")
+        with page.expect_navigation():
+            page.keyboard.press("Enter")
+        assert texts["state_refused"] in page.inner_text("[data-privacy-now]")
+        context.close()
+
+
+@pytest.mark.requirement("A11-11")
+def test_focus_and_ticking_send_nothing(chromium: Browser) -> None:
+    """Every control of the choices page takes focus, every box is ticked: no request, same page."""
+    with serving(Site(pages=PAGES, headers={}).app()) as address:
+        page = chromium.new_page()
+        page.goto(address + "/privacy-choices?lang=en")
+        until(page, "window.privacyChoices")
+        page.eval_on_selector_all("details", "all => all.forEach((one) => { one.open = true; })")
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        for control in page.query_selector_all("button, input[type=checkbox], summary, a"):
+            control.focus()
+        for box in page.query_selector_all("input[type=checkbox]"):
+            box.check()
+        page.wait_for_timeout(100)
+        assert asked == []
+        assert page.url == address + "/privacy-choices?lang=en"
+        page.close()
