@@ -115,7 +115,8 @@ def _lines(
     yield "asked again where the place asks (opt-in):"
     for who, keys in asked.items():
         yield f"  {who}: {', '.join(keys) or 'nothing'}"
-    yield "  elsewhere (opt-out, notice): nobody; refusals stand, what is new runs until refused"
+    yield "  elsewhere nobody, save about sale where that waits for a grant (CH);"
+    yield "  refusals stand, and what is new runs until it is refused"
     if changes.are_material:
         yield (
             f"announced by the old policy for {old.announces.effective}"
