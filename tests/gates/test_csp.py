@@ -70,6 +70,7 @@ def test_a_host_pattern_becomes_host_sources(pattern: HostPattern, sources: byte
     assert blocking_csp(outcome(policy=with_hosts(pattern))) == START + b" " + sources
 
 
+@pytest.mark.requirement("TPD-05")
 def test_hosts_of_the_same_party_are_never_blocked() -> None:
     """What belongs to the controller is listed; what is not a host is left out."""
     policy = with_site(same_party=("CDN.shop.example.", "*.img.example", "x; script-src *", ""))
