@@ -199,3 +199,20 @@ def test_our_own_pages_are_logged_without_the_visitor(is_granted: bool, tmp_path
     assert ("visitor" in page) is is_granted
     assert "visitor" not in line
     assert (line["route"], line["status"], line["tier"]) == ("(privacy choices)", 200, "T0")
+
+
+@pytest.mark.requirement("SEC-12")
+def test_no_address_carries_the_visitor() -> None:
+    """Neither the token nor the choice's id stands in any link, form, redirect or state."""
+    gate = raw.gated(raw.page())
+    cookie = raw.chosen(gate, choice="accept")
+    token = cookie.partition("=")[2]
+    subject = next(iter(gate.house.ledger.events())).subject
+    marks = [token.encode(), token[1:20].encode(), subject.encode()]
+    for path in ("/", "/teapots", "/privacy-choices", "/privacy-choices/state"):
+        seen = run(gate, http(path, cookie=cookie, query=b"a=1"))
+        assert seen.status == 200
+        found = seen.body + b"".join(seen.all(b"location") + seen.all(b"link"))
+        assert not [mark for mark in marks if mark in found], path
+    withdrawn = run(gate, *raw.form("/privacy-choices", {"choice": "withdraw"}, cookie=cookie))
+    assert not [mark for mark in marks if mark in (withdrawn.one(b"location") or b"")]

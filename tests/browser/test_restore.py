@@ -96,6 +96,7 @@ def test_scripts_run_in_document_order(chromium: Browser) -> None:
         assert "async" in page.evaluate("ran")
 
 
+@pytest.mark.requirement("SEC-04")
 @pytest.mark.parametrize("policy", [STRICT, NONCE], ids=["self", "nonce and strict-dynamic"])
 def test_a_strict_policy_sees_no_violation(chromium: Browser, policy: str) -> None:
     """Scripts, styles, frames and pixels come alive under CSP and Trusted Types, none reported."""
