@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from consentgate import ConsentGate
 from consentgate.asgi.policy_file import load_catalogue
 from consentgate.domain.policy import CookiePattern, Match, Service
 from consentgate.formats.policy_toml import parse_policy
@@ -212,3 +214,52 @@ def test_every_status_is_gated(status: int, method: str) -> None:
         b"SET-COOKIE",
     ]
     assert any(line.startswith(b"_fbp=; Max-Age=0") for line in seen.set_cookies)
+
+
+def granted_by(gate: ConsentGate, *fields: str, scheme: str = "http") -> set[str]:
+    """What holds when a browser sends these ``Cookie`` fields."""
+    headers = [(b"cookie", field.encode("latin-1")) for field in fields]
+    scope = http("/privacy-choices/state", scheme=scheme, headers=headers)
+    purposes = json.loads(run(gate, scope).body)["purposes"]
+    return {key for key, is_granted in purposes.items() if is_granted} - {"necessary"}
+
+
+SOME, ALL_PURPOSES = {"functional"}, {"functional", "statistics", "marketing"}
+
+
+@pytest.mark.requirement("REC-13", "SEC-01")
+def test_several_tokens_grant_what_all_of_them_grant() -> None:
+    """In any order, in one field or several; what is forged beside them is nothing."""
+    gate = raw.gated(ALL)
+    accept = raw.chosen(gate, choice="accept")
+    some = raw.chosen(gate, choice="save", p=["functional"])
+    reject = raw.chosen(gate, choice="reject")
+    forged = accept[:-3] + "AAA"
+    table: list[tuple[tuple[str, ...], set[str]]] = [
+        ((accept,), ALL_PURPOSES),
+        ((f"{accept}; {accept}",), ALL_PURPOSES),
+        ((f"{accept}; {some}",), SOME),
+        ((some, accept), SOME),
+        ((f"{reject}; {accept}",), set()),
+        ((accept, f"cart=1; {reject}"), set()),
+        ((f"{forged}; {some}",), SOME),
+        ((f"choices=; {some}; choices",), SOME),
+        ((forged,), set()),
+        (("; ".join([accept] * 5),), set()),  # nobody sends five: something is wrong
+        ((f'cart="{accept}"',), set()),  # within the value of another cookie
+        ((f"x{accept}",), set()),
+    ]
+    for fields, expected in table:
+        assert granted_by(gate, *fields) == expected, fields
+
+
+@pytest.mark.requirement("CKE-09", "SEC-01")
+def test_over_https_only_the_host_bound_token_counts() -> None:
+    """A sibling host or plain HTTP cannot plant a ``__Host-`` cookie, but any other name."""
+    gate = raw.gated(ALL)
+    bound = raw.chosen(gate, scheme="https", choice="accept")
+    assert bound.startswith("__Host-choices=")
+    plain = bound.removeprefix("__Host-")
+    assert granted_by(gate, bound, scheme="https") == ALL_PURPOSES
+    assert granted_by(gate, plain, scheme="https") == set()
+    assert granted_by(gate, f"{plain}; {bound}", scheme="https") == ALL_PURPOSES
