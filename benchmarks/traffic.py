@@ -193,11 +193,11 @@ class Traffic:
         for visitor in self.used:
             address = ipaddress.ip_address(visitor.address)
             found |= {visitor.address.encode(), address.exploded.encode(), visitor.cookie.encode()}
-            found |= {address.packed.hex().encode(), address.packed.hex().upper().encode()}
             if len(visitor.agent) > MOST_COMMON_CHARS:
                 found.add(visitor.agent.encode())
-            if address.version == 6:
-                found.add(address.packed)  # four bytes stand anywhere by chance, sixteen do not
+            if address.version == 6:  # four bytes stand anywhere by chance, sixteen do not
+                packed = address.packed
+                found |= {packed, packed.hex().encode(), packed.hex().upper().encode()}
         return found
 
 

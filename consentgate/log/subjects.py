@@ -112,7 +112,7 @@ class Subjects:
     def _make(self, reference: str) -> bytes | None:
         """Make a key, once, whoever of several processes is first."""
         path = self._path(reference)
-        path.parent.mkdir(mode=SECRET_FOLDER_MODE, parents=True, exist_ok=True)
+        self._prepare(path.parent)
         temporary = self._write(path, secrets.token_bytes(_KEY_BYTES))
         try:
             os.link(temporary, path)
@@ -124,12 +124,17 @@ class Subjects:
         return self.key(reference)
 
     def _replace(self, path: Path, content: bytes) -> None:
-        path.parent.mkdir(mode=SECRET_FOLDER_MODE, parents=True, exist_ok=True)
+        self._prepare(path.parent)
         temporary = self._write(path, content)
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
         settle(path.parent)
+
+    def _prepare(self, folder: Path) -> None:
+        """Make a folder of keys; ``parents=True`` would open those above it to others."""
+        for one in (self.folder.parent, self.folder, folder):
+            one.mkdir(mode=SECRET_FOLDER_MODE, parents=True, exist_ok=True)
 
     @staticmethod
     def _write(path: Path, content: bytes) -> Path:
