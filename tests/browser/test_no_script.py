@@ -126,7 +126,7 @@ def test_opting_out_takes_a_link_and_a_button(visitor: Page) -> None:
         assert "marketing" in granted(visitor)
         visitor.click("text=Opt out of sale and sharing")
         assert granted(visitor) == []
-        assert "You have opted out" in visitor.inner_text("[data-privacy-now]")
+        assert "You have opted out" in visitor.inner_text("[role=status][data-privacy-now]")
         visitor.goto(base + "/")
         assert visitor.query_selector("text=Your Privacy Choices") is not None
 
@@ -142,7 +142,7 @@ def test_a_notice_is_read_or_objected_to(visitor: Page, choice: str, allowed: bo
         assert ("marketing" in granted(visitor)) is allowed
 
 
-@pytest.mark.requirement("SIG-09", "SIG-10")
+@pytest.mark.requirement("A11-08", "SIG-09", "SIG-10")
 @pytest.mark.parametrize("regime", [OPT_OUT, NOTICE], ids=["opt-out", "notice"])
 def test_a_signal_is_answered_by_a_line_of_text(chromium: Browser, regime: Any) -> None:
     """Shown as honoured on every page and the choices page; nothing pops up."""
@@ -151,6 +151,7 @@ def test_a_signal_is_answered_by_a_line_of_text(chromium: Browser, regime: Any) 
     with serving(site(regime=regime).app()) as base:
         for path in ("/", "/privacy-choices"):
             page.goto(base + path)
-            assert "Opt-Out Request Honored" in page.inner_text("[data-privacy-signal=honored]")
+            said = page.inner_text("[role=status][data-privacy-signal=honored]")
+            assert "Opt-Out Request Honored" in said
             assert page.query_selector("dialog, [data-privacy-note]") is None
     context.close()

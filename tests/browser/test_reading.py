@@ -225,3 +225,33 @@ def test_focus_and_ticking_send_nothing(chromium: Browser) -> None:
         assert asked == []
         assert page.url == address + "/privacy-choices?lang=en"
         page.close()
+
+
+RING = """() => { const el = document.activeElement, s = getComputedStyle(el);
+  if (!el.closest('.pc-note, .pc-back, .pc-page')) return true;  // the site's own
+  return s.outlineStyle !== 'none' && parseFloat(s.outlineWidth) >= 2; }"""
+
+TOP = "scrollY + document.activeElement.getBoundingClientRect().top"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.requirement("A11-03")
+def test_focus_is_seen_and_goes_from_top_to_bottom(chromium: Browser, scheme: Any) -> None:
+    """Every control of ours has a ring, and Tab never goes back up the page."""
+    with serving(Site(pages=PAGES, headers={}).app()) as address:
+        page = chromium.new_page(color_scheme=scheme, viewport={"width": 320, "height": 700})
+        for path, fewest in (("/en", 40), ("/privacy-choices?lang=en", 12)):
+            page.goto(address + path)
+            until(page, "window.privacyChoices")
+            page.eval_on_selector_all(
+                "details", "all => all.forEach((one) => { one.open = true; })"
+            )
+            page.keyboard.press("Tab")
+            tops = []
+            while not page.evaluate("document.activeElement === document.body"):
+                assert page.evaluate(RING), page.evaluate("document.activeElement.outerHTML")
+                tops.append(page.evaluate(TOP))
+                page.keyboard.press("Tab")
+            assert len(tops) >= fewest
+            assert tops == sorted(tops), path
+        page.close()

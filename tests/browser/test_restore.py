@@ -96,8 +96,13 @@ def test_scripts_run_in_document_order(chromium: Browser) -> None:
         assert "async" in page.evaluate("ran")
 
 
+NAMED = STRICT + "; trusted-types privacychoices"
+
+
+@pytest.mark.parametrize(
+    "policy", [STRICT, NAMED, NONCE], ids=["self", "named types", "nonce and strict-dynamic"]
+)
 @pytest.mark.requirement("SEC-04")
-@pytest.mark.parametrize("policy", [STRICT, NONCE], ids=["self", "nonce and strict-dynamic"])
 def test_a_strict_policy_sees_no_violation(chromium: Browser, policy: str) -> None:
     """Scripts, styles, frames and pixels come alive under CSP and Trusted Types, none reported."""
     nonce = 'nonce="abc"'
