@@ -31,6 +31,8 @@ def misspelt(names: Iterable[str], options: Callable[..., object]) -> TypeError 
         options: takes the options there are by keyword.
     """
     parameters = inspect.signature(options).parameters
+    if any(value.kind is value.VAR_KEYWORD for value in parameters.values()):
+        return None  # a subclass that takes what it likes
     known = [key for key, value in parameters.items() if value.kind is value.KEYWORD_ONLY]
     for name in names:
         if name not in parameters:

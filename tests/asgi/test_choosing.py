@@ -142,6 +142,35 @@ def test_https_prefixes_the_token(gate: ConsentGate) -> None:
         assert json.loads(answer.body)["decided"] is is_heard
 
 
+WALKS: list[tuple[tuple[str, ...], State]] = [
+    (("accept",), State.GIVEN),
+    (("accept", "accept"), State.RENEWED),
+    (("reject", "accept"), State.GIVEN),
+    (("reject",), State.REFUSED),
+    (("reject", "reject"), State.REFUSED),
+    (("dismiss",), State.REFUSED),
+    (("accept", "withdraw"), State.WITHDRAWN),
+    (("accept", "reject"), State.WITHDRAWN),
+    (("accept", "withdraw", "reject"), State.REFUSED),
+    (("accept", "withdraw", "accept"), State.GIVEN),
+]
+PERMITTING = {State.GIVEN, State.RENEWED}
+
+
+@pytest.mark.requirement("REC-04", "REC-05")
+@pytest.mark.parametrize(("walk", "state"), WALKS, ids=[" ".join(walk) for walk, _ in WALKS])
+def test_only_what_is_given_or_renewed_permits(
+    gate: ConsentGate, walk: tuple[str, ...], state: State
+) -> None:
+    """The last event's state and what the very next request may do say the same."""
+    cookie = ""
+    for choice in walk:
+        seen = by_form(gate, cookie=cookie, choice=choice)
+        cookie = f"choices={seen.cookies['choices']}"
+    assert events(gate)[-1].state is state
+    assert bool(granted(state_of(gate, seen))) is (state in PERMITTING)
+
+
 @pytest.mark.requirement("COL-26")
 def test_a_refusal_carries_no_identifier(gate: ConsentGate) -> None:
     """Two visitors who refuse in the same second hold the same token."""

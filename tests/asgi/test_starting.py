@@ -102,6 +102,19 @@ def test_a_gate_made_by_hand_raises(options: dict[str, Any], kind: type[Exceptio
         ConsentGate(raw.page(), **options)
 
 
+class Own(ConsentGate):
+    """A site's own gate, with options of its own."""
+
+    def __init__(self, app: Any, **options: Any) -> None:
+        self.colour = options.pop("colour")
+        super().__init__(app, policy=raw.in_memory(), development=True)
+
+
+def test_a_subclass_may_have_options_of_its_own() -> None:
+    """Only the gate's own options are known here."""
+    assert Own(raw.page(), colour="red").colour == "red"
+
+
 @pytest.mark.parametrize(
     ("middleware", "starts", "warns"),
     [
