@@ -79,7 +79,7 @@ def _candidates(layout: Layout, names: Names) -> Iterator[Row]:
     """Rows of every file that may hold one."""
     for _, path in layout.parts():
         form = format_of(path)
-        if any(values and form.holds(path, column, values) for column, values in names.items()):
+        if not all(form.distinct(path, name).isdisjoint(among) for name, among in names.items()):
             yield from form.read(path)
     for folder in (layout.closed, layout.live):
         for path in sorted(folder.glob(SEGMENT_PATTERN)):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,8 +20,8 @@ from consentgate.log.layout import FILE_MODE, settle
 from consentgate.log.lines import Row, decoder
 
 ROWS_AT_ONCE = 65_536
-Keep = Callable[[Row], Row | None]
-"""Gives a row as it is to be kept, or None to drop it."""
+Keep = Callable[[Row], bool]
+"""Says whether a row is to be kept."""
 
 
 class Format(Protocol):
@@ -37,8 +37,20 @@ class Format(Protocol):
         """Give every row, without empty fields."""
         ...
 
-    def holds(self, path: Path, column: str, values: Collection[str]) -> bool:
-        """Whether a row has one of the values in a column; all of them: any value at all."""
+    def count(self, path: Path) -> int:
+        """How many rows there are."""
+        ...
+
+    def distinct(self, path: Path, column: str) -> set[str]:
+        """Every value that a column of text has."""
+        ...
+
+    def drop(self, path: Path, target: Path, values: Mapping[str, Collection[str]]) -> int:
+        """Copy the rows that have none of the values in these columns; how many there are."""
+        ...
+
+    def strip(self, path: Path, target: Path, column: str) -> int:
+        """Copy the rows without a column; how many there are."""
         ...
 
 
@@ -60,11 +72,34 @@ class JsonLines:
             for line in file:
                 yield decode(line)
 
-    def holds(self, path: Path, column: str, values: Collection[str]) -> bool:
+    def count(self, path: Path) -> int:
+        """Count the lines."""
+        with gzip.open(path, "rb") as file:
+            return sum(1 for _ in file)
+
+    def distinct(self, path: Path, column: str) -> set[str]:
         """Look through the lines."""
-        return any(
-            column in row and (not values or row[column] in values) for row in self.read(path)
-        )
+        return {row[column] for row in self.read(path) if column in row}
+
+    def drop(self, path: Path, target: Path, values: Mapping[str, Collection[str]]) -> int:
+        """Copy line by line."""
+        encode = encoder()
+        lines = [
+            encode(row)
+            for row in self.read(path)
+            if not any(row.get(column) in among for column, among in values.items())
+        ]
+        self.write(target, lines)
+        return len(lines)
+
+    def strip(self, path: Path, target: Path, column: str) -> int:
+        """Copy line by line."""
+        encode = encoder()
+        rows = list(self.read(path))
+        for row in rows:
+            row.pop(column, None)
+        self.write(target, sorted(map(encode, rows)))
+        return len(rows)
 
 
 class Parquet:
@@ -121,16 +156,42 @@ class Parquet:
                             kept[name] = dict(kept[name])
                     yield kept
 
-    def holds(self, path: Path, column: str, values: Collection[str]) -> bool:
-        """Read that column alone."""
-        import pyarrow.compute as compute
+    def count(self, path: Path) -> int:
+        """Read the footer alone."""
+        with self._parquet.ParquetFile(path) as file:
+            return int(file.metadata.num_rows)
 
+    def distinct(self, path: Path, column: str) -> set[str]:
+        """Read that column alone."""
         with self._parquet.ParquetFile(path) as file:
             found = file.read(columns=[column]).column(column)
-        if not values:
-            return bool(found.null_count < len(found))
-        wanted = self._arrow.array(list(values), type=self._arrow.string())
-        return bool(compute.any(compute.is_in(found, value_set=wanted)).as_py())
+        return set(found.unique().to_pylist()) - {None}
+
+    def drop(self, path: Path, target: Path, values: Mapping[str, Collection[str]]) -> int:
+        """Filter whole columns."""
+        import pyarrow.compute as compute
+
+        table = self._whole(path)
+        for column, among in values.items():
+            wanted = self._arrow.array(list(among), type=self._arrow.string())
+            table = table.filter(compute.invert(compute.is_in(table[column], value_set=wanted)))
+        return self._save(table, target)
+
+    def strip(self, path: Path, target: Path, column: str) -> int:
+        """Replace the column by nothing."""
+        table = self._whole(path)
+        place = self._schema.get_field_index(column)
+        empty = self._arrow.nulls(len(table), type=self._schema.field(place).type)
+        return self._save(table.set_column(place, self._schema.field(place), empty), target)
+
+    def _whole(self, path: Path) -> Any:
+        with self._parquet.ParquetFile(path) as file:
+            return file.read()
+
+    def _save(self, table: Any, target: Path) -> int:
+        with self._parquet.ParquetWriter(target, self._schema, compression="zstd") as file:
+            file.write_table(table, row_group_size=ROWS_AT_ONCE)
+        return len(table)
 
 
 def best_format() -> Format:
@@ -165,39 +226,69 @@ def write_part(folder: Path, stem: str, lines: Iterable[bytes], form: Format) ->
     Raises:
         OSError: the disk is full, or may not be written.
     """
-    temporary = folder / f"{stem}{form.suffix}.tmp"
-    os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, FILE_MODE))
+    temporary = _new(folder / f"{stem}{form.suffix}.tmp")
     form.write(temporary, lines)
-    with temporary.open("rb") as file:
-        os.fsync(file.fileno())
+    _settle_file(temporary)
     return temporary
 
 
-def rewrite(path: Path, keep: Keep) -> tuple[int, int]:
-    """Make a part anew without the rows or fields that are not kept; without rows it goes.
+def _new(path: Path) -> Path:
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, FILE_MODE))
+    return path
+
+
+def _settle_file(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def drop_rows(path: Path, values: Mapping[str, Collection[str]]) -> int:
+    """Make a part anew without the rows that have one of the values in these columns.
 
     Returns:
-        How many rows were dropped, and how many changed.
+        How many rows went; without rows the part goes too.
     """
+    form = format_of(path)
+    if all(form.distinct(path, column).isdisjoint(among) for column, among in values.items()):
+        return 0
+    before = form.count(path)
+    temporary = _new(path.with_name(f"{path.name}.tmp"))
+    left = form.drop(path, temporary, values)
+    _settle_file(temporary)
+    temporary.replace(path)
+    if not left:
+        path.unlink()
+    settle(path.parent)
+    return before - left
+
+
+def strip_column(path: Path, column: str) -> None:
+    """Make a part anew without a field."""
+    form = format_of(path)
+    temporary = _new(path.with_name(f"{path.name}.tmp"))
+    form.strip(path, temporary, column)
+    _settle_file(temporary)
+    temporary.replace(path)
+    settle(path.parent)
+
+
+def keep_rows(path: Path, keeps: Keep) -> int:
+    """Make a part anew with the rows that are to be kept; how many went."""
     form, encode = format_of(path), encoder()
-    dropped = changed = 0
-    lines: list[bytes] = []
+    dropped, lines = 0, []
     for row in form.read(path):
-        kept = keep(dict(row))
-        if kept is None:
+        if keeps(row):
+            lines.append(encode(row))
+        else:
             dropped += 1
-            continue
-        changed += kept != row
-        lines.append(encode(kept))
-    if not dropped and not changed:
-        return 0, 0
-    lines.sort()
+    if not dropped:
+        return 0
     if lines:
         write_part(path.parent, path.name.removesuffix(form.suffix), lines, form).replace(path)
     else:
         path.unlink()
     settle(path.parent)
-    return dropped, changed
+    return dropped
 
 
 def plain(row: Row) -> str:

@@ -19,7 +19,7 @@ from consentgate.log.compaction import Compaction
 from consentgate.log.layout import FOLDER_MODE, Layout, held, settle, write_durably
 from consentgate.log.lines import Row
 from consentgate.log.merging import finish_merge, merge_day
-from consentgate.log.parts import best_format, format_of, rewrite
+from consentgate.log.parts import best_format, format_of, keep_rows, strip_column
 from consentgate.log.rollups import count_visitors, roll_up
 from consentgate.log.subjects import Subjects
 
@@ -134,7 +134,7 @@ class Pruning:
             count = count_visitors(day, parts, self._sums_of(day))
             if day >= self._limits.rows:
                 for path in parts:
-                    rewrite(path, without_visitor)
+                    strip_column(path, "visitor")
             yield f"events/day={day}: {count} visitors counted, then left out ({words['visitors']})"
         if day < self._limits.rows:
             roll_up(day, parts, self._sums_of(day))
@@ -145,7 +145,7 @@ class Pruning:
             yield f"events/day={day}: {len(parts)} parts summed up and deleted ({words['rows']})"
         elif count := self._dnt_in(day, folder):
             for path in parts:
-                rewrite(path, without_dnt)
+                keep_rows(path, is_without_dnt)
             yield f"events/day={day}: {count} rows with DNT deleted ({words['dnt']})"
 
     def _dnt_in(self, day: str, folder: Path) -> int:
@@ -187,20 +187,14 @@ def parts_in(folder: Path) -> list[Path]:
 
 def has_visitors(folder: Path) -> bool:
     """Whether a row of a day still names its visitor."""
-    return any(format_of(path).holds(path, "visitor", ()) for path in parts_in(folder))
+    return any(format_of(path).distinct(path, "visitor") for path in parts_in(folder))
 
 
-def without_visitor(row: Row) -> Row:
-    """The row, naming nobody."""
-    row.pop("visitor", None)
-    return row
-
-
-def without_dnt(row: Row) -> Row | None:
-    """The row, or None where its visitor sent DNT."""
-    return None if "dnt" in row.get("sig", ()) else row
+def is_without_dnt(row: Row) -> bool:
+    """Whether its visitor did not send DNT."""
+    return "dnt" not in row.get("sig", ())
 
 
 def count_dnt(path: Path) -> int:
     """How many rows of a part come from visitors with DNT."""
-    return sum(1 for row in format_of(path).read(path) if without_dnt(row) is None)
+    return sum(1 for row in format_of(path).read(path) if not is_without_dnt(row))

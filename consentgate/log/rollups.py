@@ -99,7 +99,7 @@ def count_visitors(day: str, parts: Sequence[Path], folder: Path) -> int:
         return int(json.loads(target.read_bytes())["visitors"])
     visitors: set[str] = set()
     for path in parts:
-        visitors.update(row["visitor"] for row in format_of(path).read(path) if "visitor" in row)
+        visitors |= format_of(path).distinct(path, "visitor")
     line = json.dumps({"day": day, "visitors": len(visitors)})
     write_durably(target, f"{line}\n".encode())
     return len(visitors)

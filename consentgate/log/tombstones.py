@@ -12,7 +12,7 @@ from pathlib import Path
 
 from consentgate.log.layout import SECRET_FILE_MODE, Layout, write_durably
 from consentgate.log.lines import Row
-from consentgate.log.parts import format_of, rewrite
+from consentgate.log.parts import drop_rows
 
 COLUMNS = ("subject", "visitor")
 """Fields by which rows can be erased."""
@@ -84,16 +84,12 @@ class Tombstones:
         known, now, dropped = self._checked(), {}, 0
         for _, path in self._layout.parts():
             name = str(path.relative_to(self._layout.root))
-            if known.get(name) != self._state_of(path) and self._concerns(path):
-                dropped += rewrite(path, lambda row: None if self.drops(row) else row)[0]
+            if known.get(name) != self._state_of(path):
+                dropped += drop_rows(path, self.values)
             if path.exists():
                 now[name] = self._state_of(path)
         write_durably(self._checked_path, json.dumps(now).encode(), SECRET_FILE_MODE)
         return dropped
-
-    def _concerns(self, path: Path) -> bool:
-        form = format_of(path)
-        return any(form.holds(path, name, values) for name, values in self.values.items() if values)
 
     def _state_of(self, path: Path) -> list[int]:
         """What changes when a part is replaced, or a tombstone added."""

@@ -15,7 +15,7 @@ from consentgate.log.deltas import date_of
 from consentgate.log.layout import Layout, mode_of, started_at
 from consentgate.log.lines import Found, check_schema, day_of, is_record, rows_of
 from consentgate.log.parts import format_of
-from consentgate.log.retention import GONE, Limits, without_dnt
+from consentgate.log.retention import GONE, Limits, is_without_dnt
 
 _DAY_SECONDS = 86_400
 _OTHERS = 0o007
@@ -110,7 +110,7 @@ def _parts(layout: Layout, limits: Limits) -> Iterator[str]:
             for row in format_of(path).read(path):
                 wrong += not is_record(row) or day_of(row["ts"]) != day
                 visitors += "visitor" in row
-                signals += without_dnt(row) is None
+                signals += not is_without_dnt(row)
         except LogError as error:
             yield str(error)
             continue

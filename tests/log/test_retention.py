@@ -179,7 +179,7 @@ class Crash(BaseException):
     """The machine stops here."""
 
 
-@pytest.mark.parametrize("name", ["roll_up", "count_visitors", "rewrite", "settle", "rmtree"])
+@pytest.mark.parametrize("name", ["roll_up", "count_visitors", "strip_column", "settle", "rmtree"])
 def test_a_run_may_stop_anywhere(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
