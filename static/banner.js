@@ -109,7 +109,7 @@ clean(next.remove);
 if (next.decided && !next.asks.length) note()?.remove();
 if (facts(before) === facts(next)) return;
 doc.dispatchEvent(new CustomEvent('privacychoices:change', { detail: state }));
-if (before && Object.keys(before.services).some((key) => before.services[key] && !next.services[key])) {
+if (before && Object.keys(before.services).some((key) => before.services[key] !== next.services[key] && (before.services[key] || 'privacyBound' in own.dataset))) {
 if (reloads) location.reload();
 } else {
 restore();

@@ -138,7 +138,6 @@ EXPORTED = {
 
 AWAITED = {
     "ledger": {"records_refusals"},
-    "site": {"cache", "strip_click_ids"},
 }
 """Keys of the policy whose part is being built; a key leaves this table when docs/policy.md tells
 what it does."""

@@ -29,12 +29,14 @@ def day_of(now: int) -> dt.date:
     return dt.date(1970, 1, 1) + dt.timedelta(days=now // DAY_SECONDS)
 
 
-def news_for(house: House, visit: Visit) -> Announcement | None:
+def news_for(house: House, visit: Visit, *, is_shared: bool = False) -> Announcement | None:
     """The change to come, for a person who has not said that they have read of it.
 
-    A signal neither brings it up nor hides it (SIG-10).
+    A signal neither brings it up nor hides it (SIG-10). Pages that caches share say it to all.
     """
     change = house.policy.announces
+    if is_shared:
+        return house.policy.announced(day_of(visit.now))
     if change is None or visit.is_bot or change.mark.encode() in visit.news:
         return None
     return house.policy.announced(day_of(visit.now))

@@ -12,6 +12,8 @@ from starlette.types import Receive, Scope
 
 MAX_BODY_BYTES = 16_384
 MAX_FIELDS = 512
+_FORM = b"application/x-www-form-urlencoded"
+_JSON = b"application/json"
 
 
 @dataclass(frozen=True)
@@ -42,18 +44,32 @@ async def read_body(scope: Scope, receive: Receive, *, most_bytes: int = MAX_BOD
     Raises:
         BodyProblem: too large (413), another media type (415), or malformed (400).
     """
-    headers = dict(scope["headers"])
-    media_type = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
-    if media_type not in (b"application/json", b"application/x-www-form-urlencoded"):
-        raise BodyProblem(
-            415,
-            "unsupported_media_type",
-            "expected application/x-www-form-urlencoded or application/json",
-        )
-    raw = await _read(headers.get(b"content-length", b""), receive, most_bytes)
-    if media_type == b"application/json":
+    raw = await read_bytes(scope, receive, (_FORM, _JSON), most_bytes)
+    if _media_type(dict(scope["headers"])) == _JSON:
         return Body({}, _document(raw))
     return Body(_form(raw))
+
+
+async def read_bytes(
+    scope: Scope,
+    receive: Receive,
+    media_types: tuple[bytes, ...],
+    most_bytes: int = MAX_BODY_BYTES,
+) -> bytes:
+    """Read a bounded body of one of the media types.
+
+    Raises:
+        BodyProblem: too large (413), another media type (415), or cut off (400).
+    """
+    headers = dict(scope["headers"])
+    if _media_type(headers) not in media_types:
+        expected = b" or ".join(media_types).decode()
+        raise BodyProblem(415, "unsupported_media_type", f"expected {expected}")
+    return await _read(headers.get(b"content-length", b""), receive, most_bytes)
+
+
+def _media_type(headers: Mapping[bytes, bytes]) -> bytes:
+    return headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
 
 
 async def _read(declared: bytes, receive: Receive, most_bytes: int) -> bytes:

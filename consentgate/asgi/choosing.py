@@ -23,6 +23,7 @@ from consentgate.domain.policy import Policy
 from consentgate.domain.regimes import Model
 from consentgate.domain.signals import Signals
 from consentgate.formats import cookies
+from consentgate.gates.cookie_lines import farewells
 from consentgate.gates.tokens import ONCE_SECONDS
 from consentgate.gates.visit import Visit
 
@@ -274,7 +275,7 @@ def answer(house: House, visit: Visit, act: Act, choice: Choice, *, is_json: boo
     else:
         target = safe_next(act.next, root + house.prefix)
         response = RedirectResponse(target, status_code=303)
-    lines += visit.farewells(outcome)
+    lines += farewells(visit, outcome)
     response.raw_headers += [(b"set-cookie", line) for line in lines]
     response.headers["cache-control"] = "private, no-store"
     response.headers["tk"] = "U"

@@ -1,4 +1,5 @@
-"""Owns what the operator is told of cookies that do not fit the policy, each once.
+"""Owns what the operator is told, each once: cookies that do not fit the policy, pages that
+cannot be gated in their bytes.
 
 Names come from strangers too: they are shown as letters and signs that no log can be broken with,
 and only so many of them.
@@ -11,12 +12,24 @@ from collections import Counter
 from collections.abc import Iterable
 
 from consentgate.gates.beacons import verdicts_of
+from consentgate.gates.guarding import COMPRESSED, OVERLONG, UNREADABLE
 from consentgate.gates.visit import Visit
 
 logger = logging.getLogger("consentgate")
 
 _MOST_NAMES = 256
 _MOST_CHARS = 64
+_REMEDIES = {
+    COMPRESSED: "something inside the gate compressed a page, so it went out ungated but under the "
+    "blocking policy, without the first layer; compress outside: "
+    "call app.add_middleware(GZipMiddleware) after app.add_middleware(ConsentGate, ...). "
+    "From now on the app is asked for uncompressed pages",
+    UNREADABLE: "a page in bytes that cannot be read (part of a document, UTF-16, an unknown "
+    "charset, XHTML) went out under the blocking policy, without the first layer; "
+    "send text/html in UTF-8",
+    OVERLONG: "a tag of more than 64 KB came in pieces and became a comment",
+}
+"""What is counted to what is said of it the first time."""
 
 
 class Findings:
@@ -33,6 +46,8 @@ class Findings:
         """Undeclared names that the app set: the policy lacks them (CKE-15)."""
         self.sent_by_browsers: set[str] = set()
         """Undeclared names in requests: set by scripts, an earlier site, or made up."""
+        self.asks_identity = False
+        """Whether something inside the gate compresses pages, which hides them from it."""
         self._repeated: set[str] = set()
         self._told: set[str] = set()
         self._counts = counts
@@ -44,6 +59,8 @@ class Findings:
             self._undeclared(visit.undeclared, self.sent_by_browsers, "a browser sent")
         if visit.undeclared_set:
             self._undeclared(visit.undeclared_set, self.set_by_app, "the app sets")
+        for what in visit.noticed:
+            self._noticed(what)
         for name in visit.repeated:
             self._counts["repeated_name"] += 1
             if is_new(name, self._repeated):
@@ -67,6 +84,14 @@ class Findings:
                     "page, or send what the third party needs under a contract",
                     shown(host.encode()),
                 )
+
+    def _noticed(self, what: str) -> None:
+        """Count what could not be gated in its bytes; say once how to mend it (STO-14)."""
+        self._counts[what] += 1
+        if self._counts[what] > 1:
+            return
+        self.asks_identity = self.asks_identity or what == COMPRESSED
+        logger.warning("consentgate: %s", _REMEDIES[what])
 
     def _undeclared(self, names: Iterable[bytes], known: set[str], who: str) -> None:
         for name in names:

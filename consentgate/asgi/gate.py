@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from consentgate.asgi.collecting import collect, is_denied
 from consentgate.asgi.consent import SCOPE_KEY, Consent
 from consentgate.asgi.house import House
 from consentgate.asgi.order import misplaced, warn_about_order
@@ -118,6 +119,8 @@ class ConsentGate:
             handler = self.house.routes.find(visit)
             if handler is not None:
                 return await self._answer(handler, visit, receive, send)
+        if self.house.plan.has_collectors and is_denied(visit):
+            return await self._collect(visit, receive, send)
         return await self._serve(visit, receive, send)
 
     def _check_order(self, scope: Scope) -> None:
@@ -173,6 +176,7 @@ class ConsentGate:
             int(self._clock()),
             is_minor=house.placing.is_minor(scope, regime),
             is_bot=is_bot,
+            asks_identity=house.findings.asks_identity,
             on_page=house.on_page,
         )
 
@@ -188,6 +192,14 @@ class ConsentGate:
 
         try:
             await handler(visit, receive, counted)
+        finally:
+            self.house.note(visit, time.perf_counter_ns() - started)
+
+    async def _collect(self, visit: Visit, receive: Receive, send: Send) -> None:
+        """Answer in the place of a denied collector; the app never hears of it."""
+        started = time.perf_counter_ns()
+        try:
+            await collect(visit, receive, send)
         finally:
             self.house.note(visit, time.perf_counter_ns() - started)
 

@@ -27,15 +27,16 @@ from consentgate.asgi.placing import AgeOf, Placing, ResidenceOf
 from consentgate.asgi.policy_file import load_policy
 from consentgate.asgi.rate import RateLimit
 from consentgate.asgi.recognition import Recognition
+from consentgate.asgi.reports import Reports
 from consentgate.asgi.routes import Routes
 from consentgate.asgi.same_origin import safe_next
 from consentgate.asgi.security_log import SecurityLog
-from consentgate.asgi.settings import signing_keys
+from consentgate.asgi.settings import is_development, signing_keys
+from consentgate.asgi.signal_sums import count_signals
 from consentgate.asgi.site_log import SiteLog
 from consentgate.asgi.state import compact, short_state_of, state_of, would_signal_count
 from consentgate.asgi.well_known import UNNOTED
 from consentgate.domain.choices import Choice
-from consentgate.domain.decision import Reason
 from consentgate.domain.meaning import Meaning
 from consentgate.domain.policy import Policy
 from consentgate.domain.regimes import Regime
@@ -44,12 +45,13 @@ from consentgate.formats.html_gating import Held
 from consentgate.formats.html_openings import Opening
 from consentgate.formats.token import TokenCodec
 from consentgate.gates.beacons import Hold
+from consentgate.gates.csp import is_binding
 from consentgate.gates.plan import Outcome, Plan
 from consentgate.gates.tokens import TokenReader
 from consentgate.gates.visit import Visit
 from consentgate.ledger import Ledger, open_ledger
 from consentgate.log.servers import take_over
-from consentgate.log.signal_counts import RECEIVED, SignalCounts
+from consentgate.log.signal_counts import SignalCounts
 from consentgate.lookup import PlaceLookup
 
 logger = logging.getLogger("consentgate")
@@ -70,6 +72,7 @@ class House:
         pages: Pages,
         clock: Callable[[], float],
         placing: Placing | None = None,
+        is_development: bool = False,
     ) -> None:
         self.policy = policy
         self.placing = placing or Placing(policy)
@@ -93,10 +96,13 @@ class House:
         )
         self.security_log = SecurityLog.open(policy, self.site_log.agents, self.placing.client_of)
         self.signal_counts = SignalCounts(policy.log.folder)
-        self.interests = Interests(self)
-        self.routes = Routes(self)
         self.counts: Counter[str] = Counter()
         """How often something was refused or went wrong; names only, no visitors."""
+        self.reports = Reports(
+            self.plan, self.counts, self.placing.client_of, is_development=is_development
+        )
+        self.interests = Interests(self)
+        self.routes = Routes(self)
         self._subject_key = hmac.digest(keys[-1], b"consentgate.subject.v1", "sha256")
         self._grants = RateLimit(most=GRANTS_A_MINUTE)
         self._refusals = RateLimit(most=REFUSALS_A_MINUTE)
@@ -126,6 +132,7 @@ class House:
             ledger=open_ledger(loaded.ledger.url),
             pages=pages,
             clock=clock,
+            is_development=is_development() if development is None else development,
             placing=Placing(loaded, lookup=places, age_of=age_of, residence_of=residence_of),
         )
         house._recall_meanings()
@@ -212,7 +219,9 @@ class House:
         is_shared = source == "banner" and self.plan.shared_outcome is not None
         outcome = visit.page_outcome if is_shared else visit.outcome
         return View(
-            language=self.pages.negotiate(visit.header(b"accept-language"), page_language),
+            language=self.pages.negotiate(
+                "" if is_shared else visit.header(b"accept-language"), page_language
+            ),
             regime=outcome.regime,
             decision=outcome.decision,
             choice=None if is_shared else visit.choice,
@@ -226,9 +235,10 @@ class House:
             needs=needs,
             state="" if is_shared else self._short_state(visit),
             nonce=visit.nonce,
-            is_bot=visit.is_bot,
+            is_bot=visit.is_bot and not is_shared,
+            is_bound=source == "banner" and is_binding(outcome),
             reports_interest=self.interests.reports(visit),
-            news=news_for(self, visit),
+            news=news_for(self, visit, is_shared=is_shared),
         )
 
     def _way_back(self, address: str) -> str:
@@ -337,7 +347,7 @@ class House:
     def note(self, visit: Visit, duration_ns: int) -> None:
         """Write down what the site log may remember of a visit; warn of undeclared names."""
         try:
-            self._count_signals(visit)
+            count_signals(self.signal_counts, visit)
             if self.security_log is not None and visit.status >= 400:
                 self.security_log.note(visit)
             if visit.scope.get("route") is UNNOTED:
@@ -346,16 +356,3 @@ class House:
             self.findings.note(visit)
         except Exception:
             self.failed("note", "the visit is not written down")
-
-    def _count_signals(self, visit: Visit) -> None:
-        """Add the visit to the sums of what each signal has switched off (SIG-35)."""
-        if not visit.signals.is_set or visit.signals.prefetch:
-            return
-        verdicts = visit.outcome.decision.purposes.items()
-        for name, reason, is_stated in (
-            ("gpc", Reason.GPC, visit.signals.gpc),
-            ("dnt", Reason.DNT, visit.signals.dnt),
-        ):
-            if is_stated:
-                denied = [key for key, verdict in verdicts if verdict.reason is reason]
-                self.signal_counts.add(name, (RECEIVED, *denied), visit.now)

@@ -45,10 +45,11 @@ class Interests:
         Where caches share one page it carries the script for everyone; then the server drops
         what a visitor's signal forbids.
         """
-        if not self._declared or visit.is_bot or not self._house.site_log.is_on:
+        if not self._declared or not self._house.site_log.is_on:
             return False
-        is_shared = self._house.plan.shared_outcome is not None
-        return is_shared or self._house.site_log.may_tell(visit)
+        if self._house.plan.shared_outcome is not None:
+            return True
+        return not visit.is_bot and self._house.site_log.may_tell(visit)
 
     async def answer(self, visit: Visit, receive: Receive) -> Response:
         """Take a page's report; the answer is 204 whatever it was."""

@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Message
 
 from consentgate.asgi.consent import REFUSAL_MARK
+from consentgate.gates.cookie_lines import gated_cookies
 from consentgate.gates.visit import Visit
 
 if TYPE_CHECKING:
@@ -42,7 +43,9 @@ def explained(house: House, visit: Visit, start: Message) -> tuple[Message, Mess
     cookies = [
         (pair[0], pair[1]) for pair in start.get("headers", ()) if pair[0].lower() == b"set-cookie"
     ]
-    headers = [pair for pair in visit.gated_cookies(cookies) if pair[0].lower() != b"cache-control"]
+    headers = [
+        pair for pair in gated_cookies(visit, cookies) if pair[0].lower() != b"cache-control"
+    ]
     body = b"" if visit.scope["method"] == "HEAD" else bytes(response.body)
     visit.bytes_out += len(body)
     return (

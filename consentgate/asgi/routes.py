@@ -16,6 +16,7 @@ from consentgate.asgi.choosing import choose
 from consentgate.asgi.languages import asked_language
 from consentgate.asgi.published import IMMUTABLE, Published
 from consentgate.asgi.well_known import PLACE, WellKnown
+from consentgate.gates.cookie_lines import added_lines
 from consentgate.gates.visit import Visit
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Routes:
             "/state": {"GET": self._state},
             "/events": {"POST": house.interests.answer},
             "/announcement": {"POST": self._announcement},
+            "/reports": {"POST": house.reports.answer},
         }
         """Path below the prefix to method to answer; HEAD is answered like GET."""
         self._well_known = WellKnown(house)
@@ -154,7 +156,10 @@ class Routes:
         return await read_news(self._house, visit, receive)
 
     async def _state(self, visit: Visit, receive: Receive) -> Response:
-        return JSONResponse(self._house.state(visit, visit.outcome, visit.choice))
+        response = JSONResponse(self._house.state(visit, visit.outcome, visit.choice))
+        # pages that caches share carry no line for one visitor: theirs come with the state
+        response.raw_headers += [(b"set-cookie", line) for line in added_lines(visit)]
+        return response
 
     async def _asset(self, visit: Visit, receive: Receive) -> Response:
         name = visit.path[len(self._prefix) + len("/assets/") :]

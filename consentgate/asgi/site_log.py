@@ -296,8 +296,8 @@ class SiteLog:
         return known.subject(visit)
 
     def _may_count(self, visit: Visit) -> bool:
-        """T1 needs a *grant* of statistics, and no signal (LOG-15)."""
-        return self._is_granted(visit, PURPOSE)
+        """T1 needs a *grant* of statistics and no signal (LOG-15); denied collectors get none."""
+        return not visit.is_collected and self._is_granted(visit, PURPOSE)
 
     def _is_granted(self, visit: Visit, purpose: str) -> bool:
         decision = visit.outcome.decision

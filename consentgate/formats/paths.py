@@ -127,3 +127,19 @@ def has_click_id(query: bytes) -> bool:
         return False
     pairs = query[:2_048].decode("latin-1").split("&")
     return any(pair.partition("=")[0] in CLICK_IDS for pair in pairs)
+
+
+def without_click_ids(query: bytes) -> bytes:
+    """A query string without advertisers' click ids; everything else stays byte for byte.
+
+    Args:
+        query: as in the scope, without ``?``; a name may be percent-encoded.
+    """
+    pairs = query.split(b"&")
+    kept = [pair for pair in pairs if not _is_click_id(pair.partition(b"=")[0])]
+    return query if len(kept) == len(pairs) else b"&".join(kept)
+
+
+def _is_click_id(name: bytes) -> bool:
+    text = unquote_plus(name.decode("latin-1")) if b"%" in name else name.decode("latin-1")
+    return text.strip() in CLICK_IDS

@@ -14,6 +14,8 @@ from urllib.parse import quote
 from consentgate.domain.policy import HostPattern, Service
 from consentgate.gates.plan import Outcome
 
+Headers = list[tuple[bytes, bytes]]
+
 ENFORCE = b"content-security-policy"
 REPORT_ONLY = b"content-security-policy-report-only"
 MAX_BYTES = 6_000
@@ -54,6 +56,36 @@ def declared_csp(outcome: Outcome) -> bytes:
         found = _policy(outcome, outcome.plan.policy.services)
         outcome.kept["csp of all"] = found
     return found  # type: ignore[return-value]  # only bytes are kept under that key
+
+
+def csp_headers(outcome: Outcome, root: str, *, is_readable: bool = True) -> Headers:
+    """The header pairs that a page gets beside the app's own policy.
+
+    Where nothing is denied, what nobody declared is only reported (TPD-01).
+
+    Args:
+        outcome: what this visitor permits; the strictest where caches share pages.
+        root: address of the choices page, with the app's mount path.
+        is_readable: whether denied beacons are inert in the page itself; a page where they are
+            not is sent under the enforced policy, whatever the site chose (STO-14), and without
+            DNS prefetching, which no policy covers.
+    """
+    mode = outcome.plan.policy.site.csp
+    is_shared = outcome is outcome.plan.shared_outcome
+    policy = declared_csp(outcome) if is_shared and is_readable else blocking_csp(outcome)
+    if not is_readable and policy:
+        return [(ENFORCE, with_reports(policy, root)), (b"x-dns-prefetch-control", b"off")]
+    if mode == "off":
+        return []
+    name = ENFORCE if mode == "enforce" and policy else REPORT_ONLY
+    return [(name, with_reports(policy or declared_csp(outcome), root))]
+
+
+def is_binding(outcome: Outcome) -> bool:
+    """Whether the page's policy outlasts a grant: only a new page may then reach more hosts."""
+    plan = outcome.plan
+    is_shared = plan.shared_outcome is not None
+    return plan.policy.site.csp == "enforce" and not is_shared and bool(blocking_csp(outcome))
 
 
 def with_reports(policy: bytes, root: str) -> bytes:

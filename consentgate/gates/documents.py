@@ -1,13 +1,16 @@
 """Owns which responses are pages, and what their headers must say once markup was put in.
 
-Only whole HTML documents in an ASCII-compatible charset are touched; everything else passes.
+Only whole HTML documents in an ASCII-compatible charset are touched. Other HTML passes as it is
+under the blocking policy (STO-14); everything else passes.
 """
 
 from __future__ import annotations
 
+import enum
+
 Headers = list[tuple[bytes, bytes]]
 
-_NO_BODY = frozenset((204, 205, 206, 304))
+_NO_BODY = frozenset((204, 205, 304))
 _ASCII_LIKE = (
     b"utf-8",
     b"utf8",
@@ -39,37 +42,60 @@ _STALE = frozenset(
 """What would speak of the bytes before the gate (STO-15)."""
 
 
-def is_page(status: int, headers: Headers) -> bool:
-    """Whether the response is an HTML document that markup may be put into.
+class Kind(enum.Enum):
+    """What a response is to the gates of pages."""
+
+    PAGE = "an HTML document that markup may be put into"
+    COMPRESSED = "HTML that something inside the gate compressed"
+    UNREADABLE = "HTML in bytes that cannot be read here: a part, UTF-16, an unknown charset, XML"
+    UNTYPED = "anything: it does not say what it is"
+    OTHER = "no document"
+
+
+def kind_of(status: int, headers: Headers) -> Kind:
+    """Say what a response is.
 
     Args:
         status: the HTTP status.
         headers: the response's pairs, names in any case.
     """
     if status < 200 or status in _NO_BODY:
-        return False
-    is_html = False
+        return Kind.OTHER
+    kind = Kind.UNTYPED
+    is_compressed = False
+    is_whole = status != 206
     for name, value in headers:
         folded = name.lower()
         if folded == b"content-type":
-            is_html = _is_html(value)
-            if not is_html:
-                return False
-        elif (
-            (folded == b"content-encoding" and value.strip().lower() not in (b"", b"identity"))
-            or folded == b"content-range"
-            or (folded == b"content-disposition" and value.lstrip()[:10].lower() == b"attachment")
-        ):
-            return False
-    return is_html
+            kind = _kind_of_type(value)
+            if kind is Kind.OTHER:
+                return kind
+        elif folded == b"content-encoding":
+            is_compressed = value.strip().lower() not in (b"", b"identity")
+        elif folded == b"content-range":
+            is_whole = False
+        elif folded == b"content-disposition" and value.lstrip()[:10].lower() == b"attachment":
+            return Kind.OTHER
+    if kind is not Kind.PAGE or (is_whole and not is_compressed):
+        return kind
+    return Kind.COMPRESSED if is_compressed else Kind.UNREADABLE
 
 
-def _is_html(content_type: bytes) -> bool:
+def _kind_of_type(content_type: bytes) -> Kind:
     media_type, _, parameters = content_type.partition(b";")
-    if media_type.strip().lower() != b"text/html":
-        return False
+    media_type = media_type.strip().lower()
+    if media_type == b"application/xhtml+xml":
+        return Kind.UNREADABLE
+    if media_type != b"text/html":
+        return Kind.OTHER if media_type else Kind.UNTYPED
     _, has_charset, charset = parameters.lower().partition(b"charset=")
-    return not has_charset or charset.strip(b" \t\"'").startswith(_ASCII_LIKE)
+    is_readable = not has_charset or charset.strip(b" \t\"'").startswith(_ASCII_LIKE)
+    return Kind.PAGE if is_readable else Kind.UNREADABLE
+
+
+def is_wide(data: bytes) -> bool:
+    """Whether a body begins with the byte order mark of UTF-16, which overrides any charset."""
+    return data[:1] in (b"\xfe", b"\xff")
 
 
 def without_stale(headers: Headers) -> Headers:

@@ -17,6 +17,7 @@ from consentgate.domain.regimes import UNKNOWN, Regime
 from consentgate.domain.signals import NONE, Signals
 from consentgate.gates.hosts import HostTable
 from consentgate.gates.names import Declared, NameTable
+from consentgate.gates.validators import KnownValidators
 
 _MOST_OUTCOMES = 512
 _MOST_RECENT = 8_192
@@ -82,6 +83,25 @@ class Outcome:
         return frozenset(key for key, verdict in verdicts if not verdict.is_granted)
 
     @cached_property
+    def may_follow(self) -> bool:
+        """Whether anything may recognise the visitor: a purpose that tracks, sells or shares is
+        granted, or nothing is denied at all."""
+        return not self.denied_purposes or any(
+            self.decision.purposes[purpose.key].is_granted
+            for purpose in self.plan.policy.optional_purposes
+            if purpose.is_tracking or purpose.is_sale_or_share
+        )
+
+    @cached_property
+    def strips_click_ids(self) -> bool:
+        """Whether advertisers' click ids are taken off the address (STO-11)."""
+        return self.plan.policy.site.strip_click_ids and any(
+            purpose.key in self.denied_purposes
+            for purpose in self.plan.policy.optional_purposes
+            if purpose.is_sale_or_share
+        )
+
+    @cached_property
     def denied_purposes(self) -> frozenset[str]:
         """Keys of the purposes that data may not be used for."""
         verdicts = self.decision.purposes.items()
@@ -115,6 +135,10 @@ class Plan:
         self.policy = policy
         self.meaning: Meaning = meaning_of(policy)
         """What purposes and services mean today."""
+        self.has_collectors = any(service.collectors for service in policy.services)
+        """Whether any service collects at a path of the site itself."""
+        self.known_validators = KnownValidators()
+        """What the app says of its resources."""
         self.tells_always = policy.signals.tk == "always"
         """Whether every answer says where the tracking status is told."""
         self.token_names = _token_names(policy)
@@ -139,6 +163,11 @@ class Plan:
         """
         if self.policy.site.cache != "shared":
             return None
+        return self.strictest
+
+    @cached_property
+    def strictest(self) -> Outcome:
+        """What an unknown visitor permits who said nothing: nobody permits less."""
         return self.outcome(UNKNOWN, NONE, None, 0)
 
     def honoured(self, signals: Signals, regime: Regime) -> Signals:

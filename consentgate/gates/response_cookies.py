@@ -43,6 +43,13 @@ def repeated_names(lines: Iterable[bytes]) -> list[bytes]:
     return [name for name, count in counts.items() if count > 1]
 
 
+def is_personal(line: bytes, outcome: Outcome) -> bool:
+    """Whether a line that passes would not pass for everybody: no cache may hand it on."""
+    name = cookies.set_cookie_name(line)
+    is_permitted = outcome.cookie(name) is Pass.PERMITTED
+    return is_permitted and outcome.plan.strictest.cookie(name) is Pass.DENIED
+
+
 def expiries(
     denied: Iterable[bytes],
     outcome: Outcome,

@@ -16,20 +16,32 @@ from consentgate.domain.signals import NONE, Signals, read_signals
 from consentgate.formats import cookies
 from consentgate.formats.html_openings import Opening
 from consentgate.gates.beacons import Beacons, Hold
-from consentgate.gates.caching import PAGE, VISITOR, with_private, with_vary
-from consentgate.gates.documents import is_page, with_length, without_stale
+from consentgate.gates.caching import VISITOR, with_vary
+from consentgate.gates.cookie_lines import gated_cookies
+from consentgate.gates.documents import Kind, is_wide, with_length
+from consentgate.gates.guarding import (
+    OVERLONG,
+    goes_at_once,
+    kind_of_answer,
+    page_headers,
+    spared_headers,
+    unread_headers,
+    wide_headers,
+)
 from consentgate.gates.nonces import nonce_of
-from consentgate.gates.plan import Outcome, Pass, Plan
-from consentgate.gates.remembered import remembering_token
+from consentgate.gates.plan import Outcome, Plan
 from consentgate.gates.request_cookies import Headers, Sifted, sift
-from consentgate.gates.response_cookies import expiries, may_set, repeated_names, unseen_expiries
+from consentgate.gates.request_headers import FOLLOWING, shielded
+from consentgate.gates.response_headers import gated_headers
+from consentgate.gates.side_messages import SIDE_MESSAGES, gated_side
 from consentgate.gates.tokens import TokenReader
 from consentgate.gates.tracking import with_tk
+from consentgate.gates.validators import Blind, blind_for
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 
-_READ_NAMES = frozenset((b"cookie", b"host", b"sec-gpc", b"dnt", b"sec-purpose"))
+_READ_NAMES = FOLLOWING | {b"cookie", b"host", b"sec-gpc", b"dnt", b"sec-purpose"}
 _HEADER_MESSAGES = frozenset(
     ("http.response.start", "websocket.accept", "websocket.http.response.start")
 )
@@ -44,26 +56,32 @@ class Visit:
     """One request and its response, between the server and the app."""
 
     __slots__ = (
-        "_denied",
-        "_expired",
+        "_blind",
+        "_has_begun",
         "_held",
+        "_is_marked",
         "_on_page",
         "_openings",
-        "_path",
+        "_query",
         "_raw_path",
         "asked_consent",
         "bytes_out",
         "choice",
+        "conditions",
+        "denied",
         "has_once",
         "header_at",
         "host",
         "is_bot",
+        "is_collected",
         "is_explained",
         "is_https",
+        "is_line_added",
         "is_minor",
         "is_opening_placed",
         "news",
         "nonce",
+        "noticed",
         "now",
         "outcome",
         "plan",
@@ -77,6 +95,7 @@ class Visit:
         "tokens",
         "undeclared",
         "undeclared_set",
+        "whole_path",
     )
 
     def __init__(
@@ -89,6 +108,7 @@ class Visit:
         *,
         is_minor: bool = False,
         is_bot: bool = False,
+        asks_identity: bool = False,
         on_page: OnPage | None = None,
     ) -> None:
         """Read the request's headers once and decide.
@@ -101,6 +121,8 @@ class Visit:
             now: whole seconds since the epoch.
             is_minor: whether the app knows the visitor to be below the regime's age.
             is_bot: whether a program reads, not a person.
+            asks_identity: whether the app compresses what the gate must read, so that pages are
+                asked for without any coding.
             on_page: gives the markup that a page gets.
         """
         self.plan = plan
@@ -116,22 +138,32 @@ class Visit:
         self.is_explained = False
         self.nonce = ""
         self.is_opening_placed = False
+        self.is_collected = False
+        """Whether the gate answered in the place of a denied collector."""
+        self.noticed: list[str] = []
+        """Names of what could not be gated as it should be, to be counted."""
         self.undeclared: list[bytes] = []
         """Names that the browser sent and nobody declared."""
         self.undeclared_set: list[bytes] = []
         """Names that the app set and nobody declared."""
         self.repeated: list[bytes] = []
         """Names that the app set more than once in one response (CKE-11)."""
-        self._denied: list[bytes] = []
-        self._expired = False
+        self.denied: list[bytes] = []
+        """Names that the browser sent and that are denied."""
+        self.is_line_added = False
         self._held: Message | None = None
+        self._has_begun = False
+        self._is_marked = False
+        self.conditions: dict[bytes, bytes] = {}
+        self._blind: Blind | None = None
         self._on_page = on_page
         self._openings: Beacons | None = None
         # as they came: routers of mounted apps write their own into the scope they get
         self.root_path: str = scope.get("root_path", "")
         """Where the app that the gate stands before is mounted; empty at the root."""
-        self._path: str = scope.get("path", "/")
+        self.whole_path: str = scope.get("path", "/")
         self._raw_path: bytes | None = scope.get("raw_path")
+        self._query: bytes = scope.get("query_string", b"")
         self.is_https = scope.get("scheme", "http") in ("https", "wss")
         headers: Headers = scope["headers"]
         self.host = ""
@@ -147,7 +179,9 @@ class Visit:
         self.outcome: Outcome = plan.outcome(
             regime, self.signals, self.choice, now, is_minor=is_minor
         )
-        self.scope = self._sifted(scope, headers) if self.header_at else scope
+        is_touched = self.header_at or self._is_marked or self.outcome.strips_click_ids
+        is_touched = is_touched or asks_identity
+        self.scope = self._shielded(scope, headers, asks_identity) if is_touched else scope
 
     def _read(self, headers: Headers, regime: Regime) -> None:
         """Walk the request's headers once: host, signals, where cookies stand, the choice."""
@@ -160,6 +194,8 @@ class Visit:
                 self.header_at.append(position)
             elif folded == b"host":
                 self.host = value.decode("latin-1")
+            elif folded in FOLLOWING:
+                self._is_marked = True
             elif signalling is None:
                 signalling = [(folded, value)]
             else:
@@ -193,13 +229,23 @@ class Visit:
         """The name of the token's cookie on this connection."""
         return self.plan.token_names[self.is_https].decode()
 
-    def _sifted(self, scope: Scope, headers: Headers) -> Scope:
-        sifted: Sifted = sift(headers, self.header_at, self.outcome)
-        self._denied = sifted.denied
-        self.undeclared += sifted.undeclared
-        if sifted.headers is headers:
-            return scope
-        return {**scope, "headers": sifted.headers}
+    def _shielded(self, scope: Scope, headers: Headers, asks_identity: bool) -> Scope:
+        """The scope as the app may see it; the same one where nothing is taken away."""
+        kept = headers
+        if self.header_at:
+            sifted: Sifted = sift(headers, self.header_at, self.outcome)
+            kept = sifted.headers
+            self.denied = sifted.denied
+            self.undeclared += sifted.undeclared
+        changed, self.conditions = shielded(
+            scope,
+            kept,
+            self.outcome,
+            is_marked=self._is_marked,
+            asks_identity=asks_identity,
+        )
+        kept = changed.pop("headers", kept)
+        return {**scope, **changed, "headers": kept} if changed or kept is not headers else scope
 
     def outgoing(self, message: Message) -> tuple[Message, ...]:
         """Say what goes on to the visitor for one message of the app.
@@ -208,23 +254,20 @@ class Visit:
         page waits for the first of its bytes where its length was announced.
         """
         kind = message["type"]
-        if kind == "http.response.body":
-            return self._gate_body(message)
         if kind in _HEADER_MESSAGES:
             return self._gate_head(message)
+        if kind in SIDE_MESSAGES:
+            passing = gated_side(message, self)
+            if passing is None:
+                return ()
+            message = passing
+        if self._blind is not None:
+            return self._counted(self._blind.later(message))
+        if kind == "http.response.body":
+            return self._gate_body(message)
         if self._held is not None:
             return self._release(self._held, message)
-        if kind == "http.response.trailers":
-            return (self._gate_trailers(message),)
         return (message,)
-
-    def _gate_trailers(self, message: Message) -> Message:
-        """Trailers are fields too, and clients have read cookies in them (CKE-06)."""
-        given = message.get("headers", ())
-        headers = given if type(given) is list else [(pair[0], pair[1]) for pair in given]
-        gated = self.gated_cookies(headers)
-        is_same = gated is given or not (gated or "headers" in message)
-        return message if is_same else {**message, "headers": gated}
 
     def _release(self, start: Message, message: Message) -> tuple[Message, ...]:
         """Let the waiting start of a page go before a message that is no body of ours.
@@ -247,8 +290,7 @@ class Visit:
         openings, self._openings = self._openings, None
         held, self._held = self._held, None
         if message["type"] in _HEADER_MESSAGES:
-            kept = [pair for pair in message.get("headers", ()) if pair[0].lower() != b"set-cookie"]
-            return ({**message, "headers": kept},)
+            return ({**message, "headers": spared_headers(self, message)},)
         if openings is not None and message["type"] == "http.response.body":
             message = {**message, "body": openings.owed(message.get("body", b""))}
         if held is None:
@@ -259,28 +301,32 @@ class Visit:
         self.status = message.get("status", 101)
         given = message.get("headers", ())
         headers = given if type(given) is list else [(pair[0], pair[1]) for pair in given]
-        gated = self.gated_cookies(headers)
-        if self._on_page is not None and is_page(self.status, headers):
+        kind = kind_of_answer(self, message, headers) if self._on_page else Kind.OTHER
+        is_for_all = self.plan.shared_outcome is not None
+        is_shared = is_for_all and kind is Kind.PAGE and not self.asked_consent
+        gated = gated_cookies(self, headers, adds=not is_shared)
+        gated = gated_headers(gated, self.page_outcome, is_for_all=is_for_all)
+        if kind is Kind.PAGE:
             gated = self._open_page(gated)
+        elif kind is not Kind.OTHER:
+            gated = unread_headers(self, gated, kind)
         elif self.asked_consent:
             gated = with_vary(gated, VISITOR)
-        if self.plan.tells_always or self.signals.dnt:
-            gated = self._tell_tracking(gated, message["type"])
+        is_for_one = (self._openings is not None and not is_shared) or self.asked_consent
+        tells = self.plan.tells_always or (self.signals.dnt and is_for_one)
+        if tells and message["type"] == "http.response.start":
+            gated = with_tk(gated, self.outcome, is_for_one=is_for_one)
         if self._openings is not None and message.get("trailers", False):
             gated = with_length(gated, None)
         if gated is not given and (gated or "headers" in message):
             message = {**message, "headers": gated}
-        if self._openings is None or self._is_streamed(message, headers):
+        if self._openings is None:
+            self._blind = None if kind is Kind.PAGE else blind_for(self, gated)
+            return (message,) if self._blind is None else self._counted(self._blind.start(message))
+        if goes_at_once(self, message):
             return (message,)
         self._held = message
         return ()
-
-    def _tell_tracking(self, headers: Headers, kind: str) -> Headers:
-        """Put ``Tk`` on an answer made for this visitor; on others only where all carry it."""
-        is_for_one = self._openings is not None or self.asked_consent
-        if kind != "http.response.start" or not (is_for_one or self.plan.tells_always):
-            return headers
-        return with_tk(headers, self.outcome, is_for_one=is_for_one)
 
     def _open_page(self, headers: Headers) -> Headers:
         """Get ready to put markup into a page; what caches may do follows from that."""
@@ -288,13 +334,14 @@ class Visit:
         head, opening, hold = self._on_page(self) if self._on_page else (b"", b"", None)
         if self.scope.get("method") != "HEAD":
             self._openings = Beacons(self.page_outcome, head, opening, hold)
-        headers = without_stale(with_private(with_vary(headers, PAGE)))
+        headers = page_headers(self, headers)
         return headers if self._openings else with_length(headers, None)
 
-    def _is_streamed(self, message: Message, headers: Headers) -> bool:
-        return message.get("trailers", False) or not any(
-            pair[0].lower() == b"content-length" for pair in headers
-        )
+    def _counted(self, messages: tuple[Message, ...]) -> tuple[Message, ...]:
+        for message in messages:
+            self.status = message.get("status", self.status)
+            self.bytes_out += len(message.get("body", b""))
+        return messages
 
     def _gate_body(self, message: Message) -> tuple[Message, ...]:
         openings = self._openings
@@ -302,10 +349,16 @@ class Visit:
             self.bytes_out += len(message.get("body", b""))
             return (message,)
         given = message.get("body", b"")
+        if given and not self._has_begun:
+            self._has_begun = True
+            if is_wide(given):
+                return self._pass_wide(message)
         is_last = not message.get("more_body", False)
         if is_last:
             body = openings.close(given)
             self._openings = None
+            if openings.overlong:
+                self.noticed.append(OVERLONG)
         else:
             body = openings.feed(given)
         self.bytes_out += len(body)
@@ -316,90 +369,32 @@ class Visit:
         headers = with_length(start["headers"], len(body) if is_last else None)
         return ({**start, "headers": headers}, passing)
 
-    def gated_cookies(self, headers: Headers) -> Headers:
-        """Drop the ``Set-Cookie`` lines that may not pass, add the expiry of denied cookies.
-
-        Args:
-            headers: the app's pairs; returned as they are where nothing changes.
-        """
-        lines: list[bytes] = []
-        blocked: list[int] = []
-        for position, pair in enumerate(headers):
-            if len(pair[0]) == 10 and pair[0].lower() == b"set-cookie":
-                lines.append(pair[1])
-                if not may_set(pair[1], self.outcome, self.now, self.undeclared_set):
-                    blocked.append(position)
-        if len(lines) > 1:
-            self.repeated += repeated_names(lines)
-        added = () if self._expired else self._added_lines()
-        if not blocked and not added:
-            return headers
-        kept = [pair for position, pair in enumerate(headers) if position not in blocked]
-        if added:
-            kept = with_private(kept)
-            kept += [(b"set-cookie", line) for line in added]
-        return kept
-
-    def _added_lines(self) -> list[bytes]:
-        self._expired = True
-        lines: list[bytes] = []
-        if self._denied:
-            lines = self.expiries(self.outcome)
-        if self.signals.is_set:
-            remembered = remembering_token(self)
-            if remembered is not None:
-                lines.append(self.token_line(remembered))
-        return lines
-
-    def expiries(self, outcome: Outcome) -> list[bytes]:
-        """Lines that remove every cookie of this request that ``outcome`` denies."""
-        return expiries(
-            self._denied_by(outcome),
-            outcome,
-            host=self.host,
-            path=self._sent_path,
-            is_secure=self.is_https,
-            now=self.now,
-        )
-
-    def farewells(self, outcome: Outcome) -> list[bytes]:
-        """Lines that remove every cookie known to a site that ``outcome`` denies (WDR-02)."""
-        unseen = unseen_expiries(
-            outcome, host=self.host, path=self._sent_path, is_secure=self.is_https
-        )
-        return [*self.expiries(outcome), *unseen]
-
-    def _denied_by(self, outcome: Outcome) -> list[bytes]:
-        if outcome is self.outcome:
-            return self._denied
-        headers: Headers = self.scope["headers"]
-        passed = [
-            name
-            for field, value in headers
-            if field.lower() == b"cookie"
-            for name, _ in cookies.pairs(value)
-        ]
-        return [name for name in self._denied + passed if outcome.cookie(name) is Pass.DENIED]
+    def _pass_wide(self, message: Message) -> tuple[Message, ...]:
+        """Let a page in UTF-16 go, which only its first byte gives away."""
+        self._openings = None
+        start, self._held = self._held, None
+        headers = wide_headers(self, start["headers"] if start is not None else [])
+        passing = self._counted((message,))
+        return passing if start is None else ({**start, "headers": headers}, *passing)
 
     @property
     def path(self) -> str:
         """The request path as the app knows it, without its mount path."""
-        path, root = self._path, self.root_path
+        path, root = self.whole_path, self.root_path
         is_below = root and path.startswith(root) and path[len(root) : len(root) + 1] in ("", "/")
         return path[len(root) :] or "/" if is_below else path
 
     @property
-    def _sent_path(self) -> str:
+    def sent_path(self) -> str:
         """The path as the visitor's browser knows it, percent-encoded."""
-        raw: bytes = self._raw_path or quoted(self._path)
+        raw: bytes = self._raw_path or quoted(self.whole_path)
         return raw.partition(b"?")[0].decode("latin-1")
 
     @property
     def address(self) -> str:
         """Path and query as the visitor's browser knows them, percent-encoded."""
-        path = self._sent_path
-        query: bytes = self.scope.get("query_string", b"")
-        return f"{path}?{query.decode('latin-1')}" if query else path
+        path = self.sent_path
+        return f"{path}?{self._query.decode('latin-1')}" if self._query else path
 
     def header(self, name: bytes) -> str:
         """The first request header of that lower-case name; empty where there is none."""

@@ -147,8 +147,8 @@
     if (next.decided && !next.asks.length) note()?.remove();
     if (facts(before) === facts(next)) return;
     doc.dispatchEvent(new CustomEvent('privacychoices:change', { detail: state }));
-    // What already runs can only be ended by a new page.
-    if (before && Object.keys(before.services).some((key) => before.services[key] && !next.services[key])) {
+    // Only a new page ends what runs already, and has a policy that permits what was granted.
+    if (before && Object.keys(before.services).some((key) => before.services[key] !== next.services[key] && (before.services[key] || 'privacyBound' in own.dataset))) {
       if (reloads) location.reload();
     } else {
       restore();

@@ -41,6 +41,7 @@ WATCH = "window.seen = window.seen || []; document.addEventListener('privacychoi
 
 POLICY = replace(
     SHOP,
+    site=SiteSettings(csp="off"),
     ledger=LedgerSettings(url="memory:"),
     log=LogSettings(access_log="leave"),
     services=(
@@ -120,7 +121,7 @@ def document(
 
 def settings(**changes: object) -> Policy:
     """The policy with other site settings."""
-    return replace(POLICY, site=replace(SiteSettings(), **changes))  # type: ignore[arg-type]
+    return replace(POLICY, site=replace(POLICY.site, **changes))  # type: ignore[arg-type]
 
 
 OPT_OUT = Regime(code="US-CA", model=Model.OPT_OUT, has_opt_out_link=True, is_gpc_binding=True)

@@ -67,6 +67,18 @@ def is_untouched(run: Run) -> None:
         assert got is given
 
 
+def is_unread_but_guarded(run: Run) -> None:
+    """HTML that cannot be gated in its bytes: they pass, under the blocking policy (STO-14)."""
+    given, *rest = run.app.messages
+    got, *passed = run.seen.sent
+    assert all(one is other for one, other in zip(rest, passed, strict=True))
+    assert got["headers"][: len(given["headers"])] == given["headers"]
+    (policy,) = run.seen.all(b"content-security-policy")
+    assert policy.startswith(b"default-src 'self'")
+    assert b"ads.example" not in policy
+    is_private(run)
+
+
 def is_same(run: Run) -> None:
     """Every message says what the app said, in order; nothing is merged, split or lost."""
     assert [_plain(m) for m in run.seen.sent] == [_plain(m) for m in run.app.messages]
@@ -397,17 +409,26 @@ CASES = (
     # 3 Ranges
     Case(
         topic=3,
-        name="206 passes",
+        name="206 of a page passes under the blocking policy",
         app=sends(
             start(HTML, (b"content-range", b"bytes 0-9/99"), status=206, length=10), body(PAGE[:10])
+        ),
+        checks=(is_unread_but_guarded,),
+    ),
+    Case(
+        topic=3,
+        name="206 of anything else passes",
+        app=sends(
+            start(b"video/mp4", (b"content-range", b"bytes 0-9/99"), status=206, length=10),
+            body(PAGE[:10]),
         ),
         checks=(is_untouched,),
     ),
     Case(
         topic=3,
-        name="a page with a Content-Range passes",
+        name="a page with a Content-Range, too",
         app=sends(start(HTML, (b"content-range", b"bytes 0-9/99"), length=10), body(PAGE[:10])),
-        checks=(is_untouched,),
+        checks=(is_unread_but_guarded,),
     ),
     Case(
         topic=3,
@@ -481,9 +502,9 @@ CASES = (
     *(
         Case(
             topic=6,
-            name=f"a {coding.decode()} body passes",
+            name=f"a {coding.decode()} page passes under the blocking policy",
             app=sends(start(HTML, (b"content-encoding", coding), length=24), body(GZIPPED)),
-            checks=(is_untouched,),
+            checks=(is_unread_but_guarded,),
         )
         for coding in (b"gzip", b"br", b"zstd", b"gzip, br")
     ),
@@ -540,12 +561,17 @@ CASES = (
         for media_type in (
             b"text/event-stream",
             b"application/x-ndjson",
-            b"application/xhtml+xml",
             b"text/plain",
             b"application/octet-stream",
             b"image/svg+xml",
             b"text/html-sandboxed",
         )
+    ),
+    Case(
+        topic=9,
+        name="XHTML passes under the blocking policy",
+        app=sends(start(b"application/xhtml+xml"), body(b"<html/>")),
+        checks=(is_unread_but_guarded,),
     ),
     Case(
         topic=9,
@@ -568,9 +594,9 @@ CASES = (
     # 10 Charsets
     Case(
         topic=10,
-        name="utf-16 passes",
+        name="utf-16 passes under the blocking policy",
         app=sends(start(b"text/html; charset=utf-16", length=len(UTF_16)), body(UTF_16)),
-        checks=(is_untouched,),
+        checks=(is_unread_but_guarded,),
     ),
     Case(
         topic=10,
