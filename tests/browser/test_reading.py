@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -68,6 +71,26 @@ def test_no_word_is_broken_and_nothing_scrolls_sideways(
     page.close()
 
 
+COLUMNS = """() => new Set([...document.querySelectorAll('.pc-note .pc-row > *')]
+  .map((el) => Math.round(el.getBoundingClientRect().left))).size"""
+
+
+@pytest.mark.parametrize("position", ["flow", "bottom", "dialog"])
+def test_four_answers_stand_in_four_two_or_one_columns(chromium: Browser, position: str) -> None:
+    """Never three and one, however wide the window is."""
+    with serving(Site(pages=PAGES, headers={}, policy=settings(banner=position)).app()) as address:
+        page = chromium.new_page()
+        page.goto(address + "/de")
+        until(page, "window.privacyChoices")
+        found = []
+        for width in range(300, 1000, 20):
+            page.set_viewport_size({"width": width, "height": 800})
+            found.append(page.evaluate(COLUMNS))
+        assert sorted(set(found)) == [1, 2, 4]
+        assert found == sorted(found)
+        page.close()
+
+
 FITS = """() => [...document.querySelectorAll('.pc-note, .pc-note *, .pc-page *')].filter((el) =>
   el.clientWidth && el.scrollWidth > el.clientWidth + 1 && getComputedStyle(el).display !== 'inline').map((el) => el.outerHTML.slice(0, 80))"""
 
@@ -129,22 +152,39 @@ def test_nothing_moves_and_nothing_goes_by_itself(chromium: Browser, position: s
         context.close()
 
 
-def opt_out(page: Page) -> None:
-    """What an extension that refuses for its user does: find the hook, press it once."""
-    page.wait_for_selector("[data-privacy-note]")
-    page.click("[data-privacy-note] [data-privacy-choice=reject]")
+RULE = json.loads(
+    re.findall(
+        r"```json\n(.*?)```",
+        (Path(__file__).parents[2] / "docs" / "banner.md").read_text(encoding="utf-8"),
+        re.DOTALL,
+    )[0]
+)
+"""The rule that docs/banner.md gives to extensions."""
+
+
+def follow(page: Page, part: str) -> None:
+    """Do what one part of the rule says, as an extension would."""
+    for step in RULE[part]:
+        if "exists" in step:
+            page.wait_for_selector(step["exists"], state="attached")
+        elif "waitForThenClick" in step:
+            page.click(step["waitForThenClick"])
+        else:
+            state = "hidden" if step.get("check") == "none" else "visible"
+            page.wait_for_selector(step["visible"], state=state)
 
 
 @pytest.mark.parametrize("position", ["flow", "bottom", "dialog"])
 @pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
 def test_an_extension_opts_out_in_one_press(chromium: Browser, position: str, script: bool) -> None:
-    """The documented hooks: detect, press once, test that nothing optional is granted."""
+    """The documented rule: detect, press once, and nothing optional is granted."""
+    assert len(RULE["optOut"]) == 1
     with serving(Site(pages=PAGES, headers={}, policy=settings(banner=position)).app()) as address:
         context = chromium.new_context(java_script_enabled=script)
         page = context.new_page()
         page.goto(address + "/en")
-        opt_out(page)
-        page.wait_for_selector("[data-privacy-note]", state="detached")
+        for part in ("detectCmp", "detectPopup", "optOut", "test"):
+            follow(page, part)
         state: Any = context.request.get(address + "/privacy-choices/state").json()
         assert state["decided"] is True
         granted = {key for key, said in state["purposes"].items() if said}
@@ -152,8 +192,8 @@ def test_an_extension_opts_out_in_one_press(chromium: Browser, position: str, sc
         context.close()
 
 
-def test_scripts_can_wait_for_nothing_else(chromium: Browser) -> None:
-    """The opt-out rules: the way back, then one press, by the same hooks."""
+def test_opt_out_rules_take_the_same_hooks(chromium: Browser) -> None:
+    """The way back, then one press."""
     with serving(Site(pages=PAGES, headers={}, regime=OPT_OUT).app()) as address:
         page = chromium.new_page()
         page.goto(address + "/en")
