@@ -7,15 +7,25 @@ from types import SimpleNamespace
 from starlette.types import Message, Receive, Send
 
 from consentgate.gates.collectors import PIXEL, collectors_of, wants_image
+from consentgate.gates.plan import Outcome
 from consentgate.gates.visit import Visit
 
 COLLECTOR_ROUTE = SimpleNamespace(path="(collector)")
 """What the site log calls all of them."""
 
 
+def is_collector(visit: Visit) -> bool:
+    """Whether the visit goes to a path where anything that can be denied collects."""
+    return _collects(visit, visit.plan.strictest)
+
+
 def is_denied(visit: Visit) -> bool:
     """Whether the visit goes to a path that collects for a denied service."""
-    collectors = collectors_of(visit.outcome)
+    return _collects(visit, visit.outcome)
+
+
+def _collects(visit: Visit, outcome: Outcome) -> bool:
+    collectors = collectors_of(outcome)
     if collectors.is_idle:
         return False
     # mounted apps: the policy may name the path as the visitor sees it, or as the app does

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from consentgate.asgi.collecting import collect, is_denied
+from consentgate.asgi.collecting import collect, is_collector, is_denied
 from consentgate.asgi.consent import SCOPE_KEY, Consent
 from consentgate.asgi.house import House
 from consentgate.asgi.order import misplaced, warn_about_order
@@ -119,8 +119,10 @@ class ConsentGate:
             handler = self.house.routes.find(visit)
             if handler is not None:
                 return await self._answer(handler, visit, receive, send)
-        if self.house.plan.has_collectors and is_denied(visit):
-            return await self._collect(visit, receive, send)
+        if self.house.plan.has_collectors and is_collector(visit):
+            if is_denied(visit):
+                return await self._collect(visit, receive, send)
+            visit.asked_consent = True  # whether the app is reached depends on it
         return await self._serve(visit, receive, send)
 
     def _check_order(self, scope: Scope) -> None:

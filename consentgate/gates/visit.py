@@ -16,7 +16,7 @@ from consentgate.domain.signals import NONE, Signals, read_signals
 from consentgate.formats import cookies
 from consentgate.formats.html_openings import Opening
 from consentgate.gates.beacons import Beacons, Hold
-from consentgate.gates.caching import VISITOR, with_vary
+from consentgate.gates.caching import VISITOR, with_private, with_vary
 from consentgate.gates.cookie_lines import gated_cookies
 from consentgate.gates.documents import Kind, is_wide, with_length
 from consentgate.gates.guarding import (
@@ -311,7 +311,7 @@ class Visit:
         elif kind is not Kind.OTHER:
             gated = unread_headers(self, gated, kind)
         elif self.asked_consent:
-            gated = with_vary(gated, VISITOR)
+            gated = with_private(with_vary(gated, VISITOR))
         is_for_one = (self._openings is not None and not is_shared) or self.asked_consent
         tells = self.plan.tells_always or (self.signals.dnt and is_for_one)
         if tells and message["type"] == "http.response.start":
