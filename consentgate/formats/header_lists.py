@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-_MEMBER = re.compile(rb'(?:[^,"<]++|"(?:[^"\\]++|\\.)*+(?:"|\\?$)|<[^>]*+(?:>|$))++', re.DOTALL)
-_STRING = re.compile(rb'"((?:[^"\\]|\\.)*+)"')
+_MEMBER = re.compile(
+    rb'(?>(?:[^,"<]++|"(?>(?:[^"\\]++|\\.)*)(?:"|\\?$)|<[^>]*+(?:>|$))+)', re.DOTALL
+)
+_STRING = re.compile(rb'"((?>(?:[^"\\]|\\.)*))"')
 _ESCAPE = re.compile(rb"\\(.)", re.DOTALL)
 
 

@@ -21,7 +21,7 @@ _Gate = Callable[[bytes, "Judge"], bytes | None]
 
 _TARGET = re.compile(rb"[ \t]*<([^>]*)>(.*)", re.DOTALL)
 _PARAMETER = re.compile(
-    rb';[ \t]*([A-Za-z*-]{1,40})[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*+)"|([^;," \t]*))', re.DOTALL
+    rb';[ \t]*([A-Za-z*-]{1,40})[ \t]*=[ \t]*(?:"((?>(?:[^"\\]|\\.)*))"|([^;," \t]*))', re.DOTALL
 )
 _FETCHED = frozenset(
     b"preload modulepreload preconnect dns-prefetch prefetch prerender stylesheet icon "
