@@ -98,8 +98,14 @@ class Compaction:
     def resume(self) -> None:
         """Finish what an earlier compaction began."""
         if self._intent.exists():
-            names = json.loads(self._intent.read_bytes())["sources"]
-            self._carry_out([self._layout.closed / name for name in names])
+            try:
+                names = [str(name) for name in json.loads(self._intent.read_bytes())["sources"]]
+            except (ValueError, KeyError, TypeError) as error:
+                raise LogError(
+                    f"{self._intent}: cannot be read; look into closed/ and manifest.jsonl for "
+                    "what was compacted, then delete it"
+                ) from error
+            self._carry_out([self._layout.closed / Path(name).name for name in names])
 
     def _adopt(self) -> None:
         """Take over segments whose writer is gone: its lock went with it."""

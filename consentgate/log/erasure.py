@@ -14,7 +14,7 @@ from consentgate.errors import LogError
 from consentgate.log.compaction import Compaction
 from consentgate.log.layout import SEGMENT_PATTERN, Layout, held
 from consentgate.log.lines import Found, Row, rows_of
-from consentgate.log.parts import best_format, format_of
+from consentgate.log.parts import best_format, format_of, whole
 from consentgate.log.subjects import Subjects, is_reference
 
 Names = dict[str, list[str]]
@@ -79,8 +79,9 @@ def _candidates(layout: Layout, names: Names) -> Iterator[Row]:
     """Rows of every file that may hold one."""
     for _, path in layout.parts():
         form = format_of(path)
-        if not all(form.distinct(path, name).isdisjoint(among) for name, among in names.items()):
-            yield from form.read(path)
+        with whole(path):
+            if any(not form.distinct(path, name).isdisjoint(names[name]) for name in names):
+                yield from form.read(path)
     for folder in (layout.closed, layout.live):
         for path in sorted(folder.glob(SEGMENT_PATTERN)):
             yield from rows_of(path, Found())

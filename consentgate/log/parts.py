@@ -5,9 +5,11 @@ Both hold the same rows in the same order; the table of fields gives the columns
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import os
+import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -242,6 +244,22 @@ def _settle_file(path: Path) -> None:
         os.fsync(file.fileno())
 
 
+@contextlib.contextmanager
+def whole(path: Path) -> Iterator[None]:
+    """Say which part it was that cannot be read.
+
+    Raises:
+        LogError: its content is cut or damaged.
+    """
+    try:
+        yield
+    except (ValueError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+        kind = type(error).__name__
+        raise LogError(
+            f"{path}: cannot be read whole ({kind}); restore it from a backup or delete it"
+        ) from error
+
+
 def drop_rows(path: Path, values: Mapping[str, Collection[str]]) -> int:
     """Make a part anew without the rows that have one of the values in these columns.
 
@@ -249,11 +267,12 @@ def drop_rows(path: Path, values: Mapping[str, Collection[str]]) -> int:
         How many rows went; without rows the part goes too.
     """
     form = format_of(path)
-    if all(form.distinct(path, column).isdisjoint(among) for column, among in values.items()):
-        return 0
-    before = form.count(path)
-    temporary = _new(path.with_name(f"{path.name}.tmp"))
-    left = form.drop(path, temporary, values)
+    with whole(path):
+        if all(form.distinct(path, column).isdisjoint(among) for column, among in values.items()):
+            return 0
+        before = form.count(path)
+        temporary = _new(path.with_name(f"{path.name}.tmp"))
+        left = form.drop(path, temporary, values)
     _settle_file(temporary)
     temporary.replace(path)
     if not left:
@@ -266,7 +285,8 @@ def strip_column(path: Path, column: str) -> None:
     """Make a part anew without a field."""
     form = format_of(path)
     temporary = _new(path.with_name(f"{path.name}.tmp"))
-    form.strip(path, temporary, column)
+    with whole(path):
+        form.strip(path, temporary, column)
     _settle_file(temporary)
     temporary.replace(path)
     settle(path.parent)
@@ -276,11 +296,12 @@ def keep_rows(path: Path, keeps: Keep) -> int:
     """Make a part anew with the rows that are to be kept; how many went."""
     form, encode = format_of(path), encoder()
     dropped, lines = 0, []
-    for row in form.read(path):
-        if keeps(row):
-            lines.append(encode(row))
-        else:
-            dropped += 1
+    with whole(path):
+        for row in form.read(path):
+            if keeps(row):
+                lines.append(encode(row))
+            else:
+                dropped += 1
     if not dropped:
         return 0
     if lines:

@@ -19,7 +19,7 @@ from consentgate.log.compaction import Compaction
 from consentgate.log.layout import FOLDER_MODE, Layout, held, settle, write_durably
 from consentgate.log.lines import Row
 from consentgate.log.merging import finish_merge, merge_day
-from consentgate.log.parts import best_format, format_of, keep_rows, strip_column
+from consentgate.log.parts import best_format, format_of, keep_rows, strip_column, whole
 from consentgate.log.rollups import count_visitors, roll_up
 from consentgate.log.subjects import Subjects
 
@@ -187,7 +187,11 @@ def parts_in(folder: Path) -> list[Path]:
 
 def has_visitors(folder: Path) -> bool:
     """Whether a row of a day still names its visitor."""
-    return any(format_of(path).distinct(path, "visitor") for path in parts_in(folder))
+    for path in parts_in(folder):
+        with whole(path):
+            if format_of(path).distinct(path, "visitor"):
+                return True
+    return False
 
 
 def is_without_dnt(row: Row) -> bool:
@@ -197,4 +201,5 @@ def is_without_dnt(row: Row) -> bool:
 
 def count_dnt(path: Path) -> int:
     """How many rows of a part come from visitors with DNT."""
-    return sum(1 for row in format_of(path).read(path) if not is_without_dnt(row))
+    with whole(path):
+        return sum(1 for row in format_of(path).read(path) if not is_without_dnt(row))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from consentgate.log.layout import write_durably
 from consentgate.log.lines import Row
-from consentgate.log.parts import format_of
+from consentgate.log.parts import format_of, whole
 from consentgate.log.visit_counts import OTHER
 
 SMALL_CELL = 10
@@ -45,8 +45,9 @@ def roll_up(day: str, parts: Sequence[Path], folder: Path) -> Path:
     """
     sums: Counter[Key] = Counter()
     for path in parts:
-        for row in format_of(path).read(path):
-            add_row(sums, row)
+        with whole(path):
+            for row in format_of(path).read(path):
+                add_row(sums, row)
     target = folder / f"rows-{mark_of(parts)}.jsonl"
     lines = (
         json.dumps({"day": day, "tier": tier, "dim": dim, "val": val, "n": n})
@@ -99,7 +100,8 @@ def count_visitors(day: str, parts: Sequence[Path], folder: Path) -> int:
         return int(json.loads(target.read_bytes())["visitors"])
     visitors: set[str] = set()
     for path in parts:
-        visitors |= format_of(path).distinct(path, "visitor")
+        with whole(path):
+            visitors |= format_of(path).distinct(path, "visitor")
     line = json.dumps({"day": day, "visitors": len(visitors)})
     write_durably(target, f"{line}\n".encode())
     return len(visitors)

@@ -10,6 +10,7 @@ import json
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
+from consentgate.errors import LogError
 from consentgate.log.layout import SECRET_FILE_MODE, Layout, write_durably
 from consentgate.log.lines import Row
 from consentgate.log.parts import drop_rows
@@ -25,6 +26,7 @@ class Tombstones:
         """Read them.
 
         Raises:
+            LogError: they are damaged.
             OSError: they are there and cannot be read.
         """
         self._layout = layout
@@ -33,8 +35,13 @@ class Tombstones:
         self._rows: list[Mapping[str, object]] = []
         self.values: dict[str, frozenset[str]] = dict.fromkeys(COLUMNS, frozenset())
         if self._path.exists():
-            lines = self._path.read_text(encoding="utf-8").splitlines()
-            self._take([json.loads(line) for line in lines])
+            try:
+                self._take([json.loads(line) for line in self._path.read_bytes().splitlines()])
+            except (ValueError, KeyError, TypeError) as error:
+                raise LogError(
+                    f"{self._path}: cannot be read; restore it from a backup, so that erased rows "
+                    "stay erased"
+                ) from error
 
     def _take(self, rows: Collection[Mapping[str, object]]) -> None:
         self._rows = list(rows)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from consentgate.log.compaction import compact
 from consentgate.log.erasure import Names, erase, months_back, names_of_subject, rows_with
 from consentgate.log.files import SegmentFile
 from consentgate.log.layout import Layout
+from consentgate.log.retention import Limits, prune
 from consentgate.log.subjects import Subjects
 from consentgate.log.tombstones import Tombstones
 from tests.log.test_compaction import FORMS, row, rows_in, wrote
@@ -185,6 +187,45 @@ def test_yesterdays_visitor_is_nobody(tmp_path: Path) -> None:
     assert known.rows(visit) == []
     assert known.erase(visit) == 0
     assert len(list(rows_with(Layout.of(tmp_path), {"visitor": []}))) == 0
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("job", ["erase", "export", "prune", "compact"])
+def test_a_damaged_part_is_named(job: str, form: Any, tmp_path: Path) -> None:
+    """Whatever comes upon it says which file it is and what to do, and no Python trace."""
+    layout, live = log_of_two(tmp_path, form)
+    live.close()
+    names = names_of_subject(layout, REFERENCE, MONTHS)
+    Tombstones(layout).add("visitor", ["100::1"], "2026-09-21")
+    path = next(path for _, path in layout.parts())
+    path.write_bytes(path.read_bytes()[:-20])
+    policy = policy_at(tmp_path)
+    jobs: dict[str, Callable[[], object]] = {
+        "erase": lambda: erase(layout, names, TODAY),
+        "export": lambda: list(rows_with(layout, names)),
+        "prune": lambda: list(prune(layout, Limits.of(policy, dt.date(2026, 12, 31)))),
+        "compact": lambda: compact(layout, form=form),
+    }
+    with pytest.raises(LogError, match=f"{path.name}: cannot be read whole"):
+        jobs[job]()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("tombstones.jsonl", "{", "restore it from a backup"),
+        ("tombstones.jsonl", "[]", "restore it from a backup"),
+        ("compacting.json", "{", "then delete it"),
+        ("compacting.json", "{}", "then delete it"),
+    ],
+)
+def test_a_damaged_state_is_named(name: str, content: str, words: str, tmp_path: Path) -> None:
+    """Nothing goes on by a state that cannot be read."""
+    layout = wrote(tmp_path, row("2026-09-20"))
+    (layout.state / name).write_text(content)
+    with pytest.raises(LogError, match=words):
+        compact(layout)
+    assert len(list(layout.closed.iterdir())) == 1
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from consentgate.asgi.site_log import SiteLog
 from consentgate.domain.choices import Choice
 from consentgate.domain.policy import Policy
 from consentgate.domain.purposes import Purpose
+from consentgate.formats.addresses import packed_address
 from consentgate.log.ratchet import Ratchet
 from consentgate.log.subjects import Subjects
 from consentgate.log.visitors import visitor_name
@@ -136,6 +137,16 @@ def test_a_name_is_an_address_that_leads_nowhere(address: bytes, agent: str, sit
 def test_moving_a_border_makes_another_visitor(one: Any, other: Any) -> None:
     """Each part is preceded by its length."""
     assert visitor_name(KEY, *one) != visitor_name(KEY, *other)
+
+
+@pytest.mark.requirement("LOG-02")
+@pytest.mark.parametrize("text", ["::ffff:203.0.113.7", "[::ffff:203.0.113.7]:80", "203.0.113.7:4"])
+def test_one_address_has_one_name_however_it_is_written(text: str) -> None:
+    """Mapped addresses, brackets and ports are undone before the name is made."""
+    address = packed_address(text)
+    assert address is not None
+    plain = visitor_name(KEY, bytes((203, 0, 113, 7)), "a", "s")
+    assert visitor_name(KEY, address, "a", "s") == plain
 
 
 def policy_at(folder: Path, **more: Any) -> Policy:
