@@ -91,9 +91,17 @@ def _decoded(text: str, decode: Callable[[str], str]) -> str:
     return text
 
 
+_WORD_RULES = tuple(rule for rule in _RULES if rule[1] in ("{token}", "{phone}", "{n}"))
+"""The rules that can find something in letters and digits alone."""
+_HARMLESS = re.compile(r"[A-Za-z_.-]{0,26}|[A-Za-z_-]{0,11}[0-9]{1,4}")
+"""What no rule touches: words, and a short name with a number as short as a year."""
+
+
 def _scrubbed(text: str) -> str:
+    if _HARMLESS.fullmatch(text):
+        return text
     printable = "".join(char for char in text if char.isprintable() and char != "\ufffd")
-    for pattern, placeholder in _RULES:
+    for pattern, placeholder in _WORD_RULES if printable.isalnum() else _RULES:
         printable = pattern.sub(placeholder, printable)
     return printable
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sized
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Generic, TypeVar
 from urllib.parse import unquote
 
@@ -27,27 +28,50 @@ V = TypeVar("V")
 
 
 class Remembered(dict[K, V], Generic[K, V]):
-    """A bounded table that makes what it lacks; long keys are made anew each time."""
+    """A bounded table that makes what it lacks."""
 
-    def __init__(self, make: Callable[[K], V]) -> None:
+    def __init__(self, make: Callable[[K], V], most: int = _MOST_REMEMBERED) -> None:
         super().__init__()
         self._make = make
+        self._most = most
 
     def __missing__(self, key: K) -> V:
+        if len(self) >= self._most:
+            self.clear()
+        value = self[key] = self._make(key)
+        return value
+
+
+class Texts(Remembered[str, V]):
+    """A bounded table of texts; long ones are made anew each time."""
+
+    def __missing__(self, key: str) -> V:
         value = self._make(key)
-        if not isinstance(key, Sized) or len(key) <= _LONGEST_REMEMBERED:
-            if len(self) >= _MOST_REMEMBERED:
+        if len(key) <= _LONGEST_REMEMBERED:
+            if len(self) >= self._most:
                 self.clear()
             self[key] = value
         return value
 
 
-class Requests(Remembered[str, V]):
+class Requests(Texts[V]):
     """Requests by what stands before the query, which is cut off and never remembered."""
 
     def __missing__(self, key: str) -> V:
-        before, mark, _ = key.partition("?")
-        return self[before] if mark else super().__missing__(key)
+        if "?" in key:
+            return self[key.partition("?")[0]]
+        return super().__missing__(key)
+
+
+class Referrers(Texts[V]):
+    """Referrers by what stands before their path, which is cut off and never remembered."""
+
+    def __missing__(self, key: str) -> V:
+        path = key.find("/", _SHORTEST_ORIGIN) + 1
+        return self[key[:path]] if 0 < path < len(key) else super().__missing__(key)
+
+
+_SHORTEST_ORIGIN = len("https://")
 
 
 class Fragment:
@@ -67,11 +91,17 @@ class _Fragments:
         self._known: dict[tuple[str, bool], Fragment] = {}
 
     def __call__(self, fields: dict[str, Any], is_so: bool = True, *, lead: str = "") -> Fragment:
-        text = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))[1:-1]
+        text = _encode(fields)[1:-1]
         text = lead + text if text else ""
-        if len(self._known) >= _MOST_REMEMBERED:
-            self._known.clear()
-        return self._known.setdefault((text, is_so), Fragment(text, is_so))
+        known = self._known.get((text, is_so))
+        if known is None:
+            if len(self._known) >= _MOST_REMEMBERED:
+                self._known.clear()
+            known = self._known[text, is_so] = Fragment(text, is_so)
+        return known
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 @dataclass(frozen=True)
@@ -92,13 +122,13 @@ class Tables:
 
     moments: Remembered[int, Fragment]
     """Minutes since 1970 to ``ts``, ``tier`` and ``v``."""
-    requests: Remembered[str, Fragment]
+    requests: Texts[Fragment]
     """Request lines to ``method``, ``route`` and more; whether it asks for a page."""
-    referrers: Remembered[str, Fragment]
+    referrers: Referrers[Fragment]
     """Referrers to ``ref``; whether a visit may begin with it."""
-    by_host: Remembered[tuple[str, str], Fragment]
-    """The same, of a line that says which host was asked."""
-    looks: Remembered[str, Fragment]
+    by_host: Texts[Referrers[Fragment]]
+    """The same, by the host that was asked, of lines that say so."""
+    looks: Texts[Fragment]
     """Agents to what they are; whether it is a person's."""
     has_hosts: bool
 
@@ -106,7 +136,7 @@ class Tables:
         """The fragment of a referrer on that host of the site."""
         if self.has_hosts or not host:
             return self.referrers[referrer]
-        return self.by_host[referrer, host]
+        return self.by_host[host][referrer]
 
 
 _LooksOf = Callable[[str], Looks]
@@ -117,10 +147,16 @@ def operational_tables(site: Site, looks_of: _LooksOf, browser_of: _BrowserOf) -
     """The tables of T0: hour, route, class of referrer, class of device."""
     fragment = _Fragments()
     templates = Templates(site.routes)
+    routes: dict[tuple[str, str, bool], Fragment] = {}
 
     def request(text: str) -> Fragment:
         method, path, _ = request_parts(text)
-        return fragment({"method": method, "route": templates.find(path)}, _is_page(method, path))
+        route, is_page = templates.match(path), _is_page(method, path)
+        known = routes.get((method, route, is_page))
+        if known is None:
+            known = fragment({"method": method, "route": route}, is_page)
+            routes[method, route, is_page] = known
+        return known
 
     def looks(agent: str) -> Fragment:
         looks = looks_of(_agent(agent))
@@ -139,7 +175,7 @@ def statistics_tables(site: Site, looks_of: _LooksOf, browser_of: _BrowserOf) ->
 
     def request(text: str) -> Fragment:
         method, path, query = request_parts(text)
-        fields: dict[str, Any] = {"method": method, "route": templates.find(path)}
+        fields: dict[str, Any] = {"method": method, "route": templates.match(path)}
         asked = kept_query(query, site.query_fields)
         more = {"path": scrubbed_path(path), "q": asked, "paid": has_click_id(query)}
         fields.update((name, value) for name, value in more.items() if value)
@@ -151,7 +187,7 @@ def statistics_tables(site: Site, looks_of: _LooksOf, browser_of: _BrowserOf) ->
         fields = {name: value for name, value in named.items() if value}
         return fragment({**fields, **_device(looks)}, looks.bot is None, lead=",")
 
-    return _tables(site, Tier.STATISTICS, fragment, Remembered(request), looks, _host_or_kind)
+    return _tables(site, Tier.STATISTICS, fragment, Texts(request), looks, _host_or_kind)
 
 
 def machine_tables(site: Site, looks_of: _LooksOf) -> Tables:
@@ -161,7 +197,7 @@ def machine_tables(site: Site, looks_of: _LooksOf) -> Tables:
 
     def request(text: str) -> Fragment:
         method, path, _ = request_parts(text)
-        fields = {"method": method, "route": templates.find(path)}
+        fields = {"method": method, "route": templates.match(path)}
         scrubbed = scrubbed_path(path)
         return fragment({**fields, "path": scrubbed} if scrubbed else fields, False)
 
@@ -181,7 +217,7 @@ def _tables(
     site: Site,
     tier: Tier,
     fragment: _Fragments,
-    requests: Remembered[str, Fragment],
+    requests: Texts[Fragment],
     looks: Callable[[str], Fragment],
     shown: Callable[[str, str], str],
 ) -> Tables:
@@ -200,9 +236,9 @@ def _tables(
     return Tables(
         Remembered(moment),
         requests,
-        Remembered(lambda text: referrer(text, site.hosts)),
-        Remembered(lambda key: referrer(key[0], frozenset((_bare(key[1]),)))),
-        Remembered(looks),
+        Referrers(partial(referrer, hosts=site.hosts)),
+        Texts(lambda host: Referrers(partial(referrer, hosts=frozenset((_bare(host),)))), 64),
+        Texts(looks),
         bool(site.hosts),
     )
 
@@ -225,7 +261,13 @@ _ASSET = re.compile(r"\.(?!(?:x?html?|php|aspx?|jsp)$)[a-z0-9]{1,8}$", re.IGNORE
 
 def _is_page(method: str, path: str) -> bool:
     """Whether it asks for what a visit begins with, as far as a path can tell."""
-    return method == "GET" and path.startswith("/") and not _ASSET.search(path)
+    if method != "GET" or path[:1] != "/":
+        return False
+    return "." not in path or not _ASSET.search(path)
+
+
+_PLAIN = re.compile(r"([A-Z]{1,16}) (/[^%?#\s\x80-\xff]*)(?: HTTP/[0-9.]{1,3})?")
+"""A request whose path needs no decoding."""
 
 
 def request_parts(request: str) -> tuple[str, str, bytes]:
@@ -234,6 +276,9 @@ def request_parts(request: str) -> tuple[str, str, bytes]:
     The path is empty where it is none (``OPTIONS *``, ``CONNECT host:443``, TLS sent to a plain
     port); scheme and host of an absolute form are cut off.
     """
+    plain = _PLAIN.fullmatch(request)
+    if plain is not None:
+        return method_name(plain[1]), plain[2], b""
     method, _, rest = request.partition(" ")
     before, blank, last = rest.rpartition(" ")
     target = before if blank and last.startswith("HTTP/") else rest
@@ -242,5 +287,6 @@ def request_parts(request: str) -> tuple[str, str, bytes]:
     if mark and scheme.lower() in ("http", "https"):
         target = "/" + after.partition("/")[2]
     path = target.partition("#")[0] if target.startswith("/") else ""
-    decoded = unquote(path.encode("latin-1", "replace").decode("utf-8", "replace"))
-    return method_name(method), decoded, query.encode("latin-1", "replace")
+    if "%" in path or not path.isascii():
+        path = unquote(path.encode("latin-1", "replace").decode("utf-8", "replace"))
+    return method_name(method), path, query.encode("latin-1", "replace")

@@ -34,8 +34,9 @@ from consentgate.gates.site_information import Record, two_digits
 
 FORMATS = ("auto", "combined", "common", "vhost", *SHAPES)
 """What ``--format`` may say; Traefik's common log format is read as ``combined``."""
-_FOUND = frozenset(("200", "201", "202", "203", "206", "304"))
+FOUND = frozenset(("200", "201", "202", "203", "206", "304"))
 """Answers that show a page; a redirect would count the visit twice."""
+_PIECE_BYTES = 128 * 1_024
 _is_person = attrgetter("is_so")
 
 
@@ -87,12 +88,24 @@ class Minimiser:
         self._loads = loads
         is_granted = self._reading.tier is Tier.STATISTICS
         people = statistics_tables if is_granted else operational_tables
-        self._people: Tables = people(site, agents.looks, agents.browser)
-        self._machines: Tables = machine_tables(site, agents.looks)
+        self.people: Tables = people(site, agents.looks, agents.browser)
+        self.machines: Tables = machine_tables(site, agents.looks)
         self._clocks: dict[str, Remembered[str, int]] = {}
         self._durations: Remembered[int, str] = Remembered(_duration)
-        self._is_plain = self._reading.format in ("auto", "combined") and not self._reading.unit
+        self.is_plain = self._reading.format in ("auto", "combined") and not self._reading.unit
         self._counts: Counter[Key] = Counter()
+
+    def add_all(self, block: bytes) -> list[tuple[int, str]]:
+        """Read many lines, in pieces that are small enough for the processor's own memory."""
+        dropped: list[tuple[int, str]] = []
+        number = start = 0
+        while start < len(block):
+            end = block.find(b"\n", start + _PIECE_BYTES) + 1 or len(block)
+            found = self.add(block[start:end].decode("latin-1"))
+            dropped += [(number + at, why) for at, why in found]
+            number += block.count(b"\n", start, end)
+            start = end
+        return dropped
 
     def add(self, piece: str) -> list[tuple[int, str]]:
         """Read lines.
@@ -103,13 +116,13 @@ class Minimiser:
         Returns:
             The lines that are dropped: their number in the piece, from 0, and why.
         """
-        if self._is_plain and len(piece) <= MAX_CHARS and self._add_columns(piece):
+        if self.is_plain and len(piece) <= MAX_CHARS and self._add_columns(piece):
             return []
         lines = piece.split("\n")
         if not lines[-1]:
             lines.pop()
         plain = [line for line in lines if line.count('"') == 6 and "\\" not in line]
-        is_mixed = self._is_plain and len(lines) // 2 < len(plain) < len(lines)
+        is_mixed = self.is_plain and len(lines) // 2 < len(plain) < len(lines)
         is_counted = is_mixed and self._add_columns("\n".join(plain) + "\n")
         return self._add_lines(lines, is_odd_only=is_counted)
 
@@ -138,13 +151,13 @@ class Minimiser:
             minutes = list(map(self._clock(found.zone).__getitem__, found.stamps))
         except ValueError:
             return False
-        looks = list(map(self._people.looks.__getitem__, found.agents))
+        looks = list(map(self.people.looks.__getitem__, found.agents))
         people = list(map(_is_person, looks))
-        self._count(self._people, found, minutes, looks, people)
+        self._count(self.people, found, minutes, looks, people)
         if not all(people):
             machines = list(map(not_, people))
-            named = list(map(self._machines.looks.__getitem__, compress(found.agents, machines)))
-            self._count(self._machines, found, minutes, named, machines)
+            named = list(map(self.machines.looks.__getitem__, compress(found.agents, machines)))
+            self._count(self.machines, found, minutes, named, machines)
         return True
 
     def _count(
@@ -164,7 +177,7 @@ class Minimiser:
                 compress(found.sizes, chosen),
                 repeat(""),
                 map(tables.referrers.__getitem__, compress(found.referrers, chosen)),
-                looks if tables is self._machines else compress(looks, chosen),
+                looks if tables is self.machines else compress(looks, chosen),
                 strict=False,
             )
         )
@@ -181,10 +194,10 @@ class Minimiser:
         found = self._read(line) if len(line) <= MAX_CHARS else None
         if found is None:
             return False
-        look = self._people.looks[found.agent]
-        tables = self._people
+        look = self.people.looks[found.agent]
+        tables = self.people
         if not look.is_so:
-            tables, look = self._machines, self._machines.looks[found.agent]
+            tables, look = self.machines, self.machines.looks[found.agent]
         self._counts[
             tables.moments[found.minute],
             tables.requests[found.request],
@@ -222,7 +235,7 @@ class Minimiser:
 
 def _json(key: Key) -> str:
     moment, request, status, size, duration, referrer, look = key
-    is_entry = request.is_so and referrer.is_so and look.is_so and status in _FOUND
+    is_entry = request.is_so and referrer.is_so and look.is_so and status in FOUND
     entry = ',"entry":true' if is_entry else ""
     return (
         f'{{{moment.text},{request.text},"status":{status},"bytes":{size}{duration},'

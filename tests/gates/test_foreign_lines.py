@@ -191,6 +191,6 @@ def test_memory_is_bounded() -> None:
     for number in range(40_000):
         minimiser.add(f"{PLAIN.replace('/a?', f'/{number}?')}\n")
     minimiser.add(PLAIN.replace("/a?", f"/{'x' * 600}?") + "\n")
-    remembered = minimiser._people.requests
+    remembered = minimiser.people.requests
     assert 0 < len(remembered) <= 32_768
     assert max(map(len, remembered)) < 600

@@ -11,11 +11,9 @@ from dataclasses import dataclass
 from consentgate.formats.access_line import WRITERS
 from consentgate.gates.foreign_columns import Site
 from consentgate.gates.foreign_lines import Minimiser, Reading
+from consentgate.log.arrow_lines import ArrowMinimiser
 from consentgate.log.foreign_files import Block, json_reader
 from consentgate.lookup.agents import Agents
-
-PIECE_BYTES = 128 * 1_024
-"""What is read at once: small enough for the processor's own memory."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +50,8 @@ class Worker:
     def __init__(self, plan: Plan) -> None:
         self._minimiser = Minimiser(plan.site, Agents(), json_reader(), plan.reading)
         self._write = WRITERS[plan.form].line if plan.form else None
+        is_as_it_is = self._write is None and not plan.reading.fields
+        self._arrow = _arrow(self._minimiser) if is_as_it_is else None
 
     def work(self, block: Block) -> Done:
         """Minimise a block; its lines come out sorted."""
@@ -64,24 +64,30 @@ class Worker:
                 gc.enable()
 
     def _work(self, block: Block) -> Done:
-        dropped: list[tuple[int, str]] = []
-        number = block.first
-        for piece in pieces(block.lines):
-            found = self._minimiser.add(piece.decode("latin-1"))
-            dropped += [(number + at, why) for at, why in found]
-            number += piece.count(b"\n")
-        lines = self._minimiser.lines(self._write)
-        text = "\n".join((*lines, "")).encode("utf-8", "replace")
-        return Done(text, number - block.first, len(lines), dropped, block.read_bytes)
+        if self._arrow is not None:
+            dropped = self._arrow.add(block.lines)
+            text = self._arrow.text()
+        else:
+            dropped = self._minimiser.add_all(block.lines)
+            lines = self._minimiser.lines(self._write)
+            text = "\n".join((*lines, "")).encode("utf-8", "replace")
+        return Done(
+            text,
+            block.lines.count(b"\n"),
+            text.count(b"\n"),
+            [(block.first + at, why) for at, why in dropped],
+            block.read_bytes,
+        )
 
 
-def pieces(lines: bytes) -> Iterator[bytes]:
-    """Cut a block after whole lines."""
-    start = 0
-    while start < len(lines):
-        end = lines.find(b"\n", start + PIECE_BYTES) + 1 or len(lines)
-        yield lines[start:end]
-        start = end
+def _arrow(minimiser: Minimiser) -> ArrowMinimiser | None:
+    """The quicker way, where pyarrow is installed and all may be combined lines."""
+    if not minimiser.is_plain:
+        return None
+    try:
+        return ArrowMinimiser(minimiser)
+    except ImportError:
+        return None
 
 
 def minimised(blocks: Iterator[Block], worker: Worker, plan: Plan, jobs: int) -> Iterator[Done]:
