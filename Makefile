@@ -19,6 +19,7 @@ check: setup
 bench: setup
 	.venv/bin/python -m benchmarks.gate
 	.venv/bin/python -m benchmarks.log
+	.venv/bin/python -m benchmarks.bots
 
 setup:
 	@scripts/setup

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from consentgate.domain.agents import Bot, Browser, Device
 from consentgate.lookup.agents import Agents, device_of
-from consentgate.lookup.bots import UNLISTED, BotList, is_tool, tree_pattern
+from consentgate.lookup.bots import UNLISTED, BotList, is_tool, literals_of, tree_pattern
 
 CORPORA = Path(__file__).parent.parent / "corpora"
 CHROME = (
@@ -142,3 +142,29 @@ def test_the_tree_finds_what_a_plain_search_finds(texts: list[str]) -> None:
     pattern = re.compile(tree_pattern(texts))
     for probe in ("".join(texts), "cab", "a.b/(c", "b"):
         assert (pattern.search(probe) is not None) == any(text in probe for text in texts)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "literals"),
+    [
+        (r"[wW]get", ["get"]),
+        (r"^WhatsApp/\d[\d.]* ?[A-Z]?$", ["whatsapp/"]),
+        (r"Automaton|Newsify Feed Fetcher", ["automaton", "newsify feed fetcher"]),
+        (r"Ahrefs(Bot|SiteAudit)", ["ahrefs"]),
+        (r"(a|b)[cd]?", [""]),
+    ],
+)
+def test_a_cheap_look_loses_nothing(pattern: str, literals: list[str]) -> None:
+    """What must stand in every find is read off the pattern; where nothing must, all are tried."""
+    assert literals_of(pattern) == literals
+
+
+def test_the_cheap_look_finds_what_the_whole_finds() -> None:
+    """On the public lists the verdict and the name are the same with it and without it."""
+    whole = BotList.shipped()
+    whole._needed = re.compile("")
+    for agent in (*lines("bots.txt"), *lines("browsers.txt")):
+        assert BOTS.find(agent) == whole.find(agent)
+
+
+BOTS = BotList.shipped()
