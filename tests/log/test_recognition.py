@@ -24,7 +24,10 @@ from consentgate.formats.addresses import packed_address
 from consentgate.log.ratchet import Ratchet
 from consentgate.log.subjects import Subjects
 from consentgate.log.visitors import visitor_name
+from tests import site_logs
+from tests.asgi import raw
 from tests.log.test_tiers import ADDRESS, GRANTED, HEADERS, NOW, Kept, visit_of
+from tests.log.written import sums_in
 from tests.policies import SHOP
 
 DAY = NOW // 86_400
@@ -217,8 +220,8 @@ def test_no_raw_fact_is_in_the_files(tmp_path: Path) -> None:
     log.close()
     held = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     assert b"100::" in held
-    for raw in (ADDRESS.encode(), bytes((203, 0, 113, 77)), b"Mozilla", b"cb00714d"):
-        assert raw not in held
+    for fact in (ADDRESS.encode(), bytes((203, 0, 113, 77)), b"Mozilla", b"cb00714d"):
+        assert fact not in held
 
 
 RECOGNISED = replace(GRANTED, purposes={"statistics": True, "recognition": True})
@@ -307,3 +310,19 @@ def test_a_name_can_always_be_told_from_an_unknown_address(tmp_path: Path) -> No
     SiteLog(policy, sink, recognition=known).note(visit_of(choice=GRANTED, policy=policy), 1)
     assert sink.records[0]["tier"] == "T1"
     assert "visitor" not in sink.records[0]
+
+
+@pytest.mark.requirement("LOG-12", "LOG-15")
+def test_a_withdrawal_at_the_gate_shreds_the_key_and_is_counted(tmp_path: Path) -> None:
+    """From the form to the file: T2 while it is granted, then no key and no name."""
+    gate = raw.gated(raw.page(), policy_at(tmp_path, is_longitudinal=True), log=tmp_path)
+    cookie = raw.chosen(gate, choice="accept")
+    raw.run(gate, raw.http(headers=[(b"user-agent", b"Mozilla/5.0 Firefox/127.0")], cookie=cookie))
+    (key,) = (tmp_path / "state/subjects").glob("??/*")
+    assert len(key.read_bytes()) == 32
+    scope, sent = raw.form(gate.house.prefix, {"choice": "withdraw"}, cookie=cookie)
+    assert raw.run(gate, scope, sent).status == 303
+    assert key.read_bytes() == b"shredded"
+    gate.close()
+    assert "T2" in {record["tier"] for record in site_logs.records(tmp_path)}
+    assert sums_in(tmp_path, "choice") == {"accept": 1, "withdraw": 1}
