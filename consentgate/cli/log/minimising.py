@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from consentgate.formats.access_line import WRITERS
 from consentgate.gates.foreign_columns import Site
 from consentgate.gates.foreign_lines import Minimiser, Reading
-from consentgate.log.arrow_lines import ArrowMinimiser
 from consentgate.log.foreign_files import Block, json_reader
 from consentgate.lookup.agents import Agents
 
@@ -50,8 +49,6 @@ class Worker:
     def __init__(self, plan: Plan) -> None:
         self._minimiser = Minimiser(plan.site, Agents(), json_reader(), plan.reading)
         self._write = WRITERS[plan.form].line if plan.form else None
-        is_as_it_is = self._write is None and not plan.reading.fields
-        self._arrow = _arrow(self._minimiser) if is_as_it_is else None
 
     def work(self, block: Block) -> Done:
         """Minimise a block; its lines come out sorted."""
@@ -64,30 +61,16 @@ class Worker:
                 gc.enable()
 
     def _work(self, block: Block) -> Done:
-        if self._arrow is not None:
-            dropped = self._arrow.add(block.lines)
-            text = self._arrow.text()
-        else:
-            dropped = self._minimiser.add_all(block.lines)
-            lines = self._minimiser.lines(self._write)
-            text = "\n".join((*lines, "")).encode("utf-8", "replace")
+        dropped = self._minimiser.add_all(block.lines)
+        lines = self._minimiser.lines(self._write)
+        text = "\n".join((*lines, "")).encode("utf-8", "replace")
         return Done(
             text,
             block.lines.count(b"\n"),
-            text.count(b"\n"),
+            len(lines),
             [(block.first + at, why) for at, why in dropped],
             block.read_bytes,
         )
-
-
-def _arrow(minimiser: Minimiser) -> ArrowMinimiser | None:
-    """The quicker way, where pyarrow is installed and all may be combined lines."""
-    if not minimiser.is_plain:
-        return None
-    try:
-        return ArrowMinimiser(minimiser)
-    except ImportError:
-        return None
 
 
 def minimised(blocks: Iterator[Block], worker: Worker, plan: Plan, jobs: int) -> Iterator[Done]:
