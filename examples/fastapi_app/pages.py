@@ -15,7 +15,7 @@ nav a { margin-inline-end: 1rem } table { border-collapse: collapse; width: 100%
 th, td { border: 1px solid #999; padding: 0.4rem; text-align: start; vertical-align: top }
 td { overflow-wrap: anywhere }
 .card { border: 1px solid #999; padding: 0.5rem 1rem; margin: 1rem 0 }
-iframe { border: 0; width: 100%; height: 10rem }
+iframe { max-width: 100% }
 """
 
 
@@ -94,8 +94,8 @@ def home(currency: str, hosts: Mapping[str, str]) -> str:
 <select name="currency"><option>EUR<option>USD<option>GBP</select></label>
 <button>Set</button></form>
 <h2>How we make them</h2>
-<iframe width="560" height="160" src="http://{hosts["YouTube"]}/embed/teapot"
- title="How we make them" allowfullscreen></iframe>
+<iframe width="560" height="315" src="http://{hosts["YouTube"]}/embed/teapot"
+ title="How we make them" frameborder="0" allowfullscreen></iframe>
 <img src="{pixel}" alt="" width="1" height="1">""",
         hosts,
     )
