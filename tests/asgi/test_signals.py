@@ -15,7 +15,6 @@ from consentgate.domain.policy import Policy, RegimeSettings, SignalSettings, Si
 from consentgate.log.signal_counts import RECEIVED, SignalCounts, read_counts
 from tests.asgi.raw import (
     NOW,
-    Exchange,
     Script,
     chosen,
     gated,
@@ -197,44 +196,35 @@ def test_the_remembered_signal_is_the_same_for_everyone() -> None:
     assert one.cookies == other.cookies != {}
 
 
+class Offers(Script):
+    """Asks for consent at ``/asks`` alone; allows caches to store every answer."""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        asks = scope["path"] == "/asks"
+        text = b"ads" if asks and scope[SCOPE_KEY].allows("marketing") else b"none"
+        headers = [(b"content-type", b"text/plain"), (b"cache-control", b"public, max-age=60")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": text})
+
+
 @pytest.mark.requirement("SIG-15")
-def test_a_shared_cache_never_serves_one_visitor_the_page_of_another() -> None:
-    """A cache that follows RFC 9111: what it may store varies by every header that decides."""
-    kept: dict[tuple[str, ...], Exchange] = {}
-
-    def through_cache(gate: Any, *headers: tuple[bytes, bytes]) -> Exchange:
-        given = dict(headers)
-        key = tuple(given.get(name, b"").decode() for name in (b"sec-gpc", b"dnt", b"cookie"))
-        for stored_key, stored in kept.items():
-            named = (stored.one(b"vary") or b"").lower().replace(b" ", b"").split(b",")
-            fields = (b"sec-gpc", b"dnt", b"cookie")
-            if all(stored_key[i] == key[i] for i, name in enumerate(fields) if name in named):
-                return stored
-        answer = run(gate, http(headers=list(headers)))
-        control = answer.one(b"cache-control") or b""
-        if not any(word in control for word in (b"private", b"no-store")):
-            kept[key] = answer
-        return answer
-
-    class Asking(Script):
-        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-            text = b"ads" if scope[SCOPE_KEY].allows("marketing") else b"none"
-            await send(
-                {
-                    "type": "http.response.start",
-                    "status": 200,
-                    "headers": [
-                        (b"content-type", b"text/plain"),
-                        (b"cache-control", b"public, max-age=60"),
-                    ],
-                }
-            )
-            await send({"type": "http.response.body", "body": text})
-
-    gate = gated(Asking(), US_CA)
-    for headers, text in (((), b"ads"), ((GPC,), b"none"), ((DNT,), b"none"), ((), b"ads")):
-        assert through_cache(gate, *headers).body == text
-    assert kept
+@pytest.mark.parametrize(
+    ("headers", "text"),
+    [((), b"ads"), ((GPC,), b"none"), ((DNT,), b"none")],
+    ids=["silent", "GPC", "DNT"],
+)
+def test_what_a_signal_decides_is_no_shared_caches_to_keep(headers: Any, text: bytes) -> None:
+    """No cache knows the place, which decides too: such an answer is private, others stay public."""
+    gate = gated(Offers(), US_CA)
+    asked = run(gate, http(path="/asks", headers=list(headers)))
+    assert asked.body == text
+    control = asked.one(b"cache-control") or b""
+    assert b"private" in control
+    assert b"public" not in control
+    assert {b"sec-gpc", b"dnt", b"cookie"} <= set((asked.one(b"vary") or b"").lower().split(b", "))
+    free = run(gate, http(path="/free", headers=list(headers)))
+    is_told = bool(free.set_cookies)  # a signal remembered makes the answer this visitor's own
+    assert (b"public" in (free.one(b"cache-control") or b"")) is not is_told
 
 
 @pytest.mark.requirement("SIG-13", "SIG-14")
