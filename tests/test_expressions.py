@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import pkgutil
 import re
@@ -24,10 +25,18 @@ def patterns() -> Iterator[tuple[str, re.Pattern[str] | re.Pattern[bytes]]]:
         for name, value in vars(importlib.import_module(module.name)).items():
             if isinstance(value, re.Pattern):
                 yield f"{module.name}.{name}", value
-            elif isinstance(value, dict):
-                for key, inner in value.items():
-                    if isinstance(inner, re.Pattern):
-                        yield f"{module.name}.{name}[{key!r}]", inner
+            for key, inner in held(value).items():
+                if isinstance(inner, re.Pattern):
+                    yield f"{module.name}.{name}[{key!r}]", inner
+
+
+def held(value: object) -> dict[object, object]:
+    """What a table or record of a module holds, by key or name."""
+    if isinstance(value, dict):
+        return value
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    return {}
 
 
 def possessive_groups(parsed: object) -> Iterator[object]:

@@ -58,7 +58,6 @@ class Rewriter(Scanner):
         "_depth",
         "_has_body",
         "_hold",
-        "_in_form",
         "_in_noscript",
         "_judge",
         "waits",
@@ -89,7 +88,6 @@ class Rewriter(Scanner):
         self._looks_at_all = base is not None
         self._depth = depth
         self._has_body = False
-        self._in_form = False
         self._in_noscript = False
 
     def _find_suspects(self, data: bytes) -> list[int]:
@@ -119,7 +117,7 @@ class Rewriter(Scanner):
         if name == b"noscript":
             self._in_noscript = False
         elif name == b"form":
-            self._in_form = False
+            self._forms.take(is_start=False)
         elif name == b"head":
             self._has_body = True
 
@@ -149,7 +147,7 @@ class Rewriter(Scanner):
         if name == b"noscript":
             self._in_noscript = True
         elif name == b"form":
-            self._in_form = True
+            self._forms.take(is_start=True)
         elif name == b"body":
             self._has_body = True
         elif name == b"select":
@@ -244,7 +242,8 @@ class Rewriter(Scanner):
             return
         is_frame = name in _FRAMES and not self._foreign
         if is_frame and self._hold is not None and self._is_shown(element):
-            self._edits.append((found.start(), self._hold(_held(element, waits, self._in_form))))
+            in_form = self._forms.is_inside(self._data)
+            self._edits.append((found.start(), self._hold(_held(element, waits, in_form))))
         self.waits.on(waits.services)
         self.waits.purposes += waits.purposes
         self._edits += edits

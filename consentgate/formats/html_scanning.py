@@ -11,7 +11,7 @@ from bisect import bisect_left
 from typing import Final
 
 from consentgate.formats.html_foreign import Foreign
-from consentgate.formats.html_skipping import DOUBTFUL, FOREIGN, HTML, RAW_TEXT
+from consentgate.formats.html_skipping import DOUBTFUL, FOREIGN, HTML, RAW_TEXT, Forms
 from consentgate.formats.html_tags import TAG
 
 MAX_CARRY_BYTES = 65_536
@@ -42,6 +42,7 @@ class Scanner:
         "_data",
         "_edits",
         "_foreign",
+        "_forms",
         "_inside",
         "_is_doubtful",
         "_is_last",
@@ -64,6 +65,7 @@ class Scanner:
         self._inside = b""
         self._turn = 0
         self._foreign = Foreign()
+        self._forms = Forms()
 
     def _find_suspects(self, data: bytes) -> list[int]:
         """Places whose tokens have to be looked at."""
@@ -104,6 +106,7 @@ class Scanner:
             return whole
         self._data = whole
         end = self._scan()
+        self._forms.is_inside(whole)
         self._carry = whole[end:]
         edits, self._data = self._edits, b""
         # a style sheet inside SVG may have been decided beyond a tag in it that is still cut
@@ -139,12 +142,12 @@ class Scanner:
         if self._looks_at_all or self._foreign.takes_all:
             found = data.find(b"<", position)
             return found if found >= 0 else length
-        pattern = DOUBTFUL if self._is_doubtful else FOREIGN if self._foreign else HTML
+        skipping = DOUBTFUL if self._is_doubtful else FOREIGN if self._foreign else HTML
         at = bisect_left(self._suspects, position)
         while True:
             limit = self._suspects[at] if at < len(self._suspects) else length
             if limit >= position:
-                found = pattern.match(data, position, limit).end()  # type: ignore[union-attr]
+                found = skipping.end(data, position, limit, self._forms.passed)
                 if found < limit or limit == length or data[limit] == 0x3C:
                     return found
                 position = found

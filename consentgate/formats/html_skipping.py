@@ -1,18 +1,19 @@
-"""Owns what the rewriter may pass without a look: one expression for HTML, one for SVG and MathML.
+"""Owns what the rewriter may pass without a look: one pair of expressions for each way of reading.
 
-Each matches as much as it can of tokens that are complete and change nothing about how the rest
-is read, and stops before the first other one. Linear: every part is possessive or atomic; groups
-are repeated in atomic ones, because ``(?:...)*+`` does not step back from a half-matched round
-before Python 3.11.5 (python/cpython gh-106052).
+Of each pair the first looks for a ``<`` that no tag of the usual shape begins, the second takes one
+other token that is complete and changes nothing about how the rest is read. Linear: every part is
+possessive or atomic; groups are repeated in atomic ones, because ``(?:...)*+`` does not step back
+from a half-matched round before Python 3.11.5 (python/cpython gh-106052).
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from consentgate.formats.html_tags import ATTRIBUTES, NAME_END
 
-_TEXT = rb"[^<]++|<(?=[^A-Za-z/!?])"
+_TEXT = rb"<(?=[^A-Za-z/!?])"
 _COMMENT = (
     rb"<!--(?:-?>|(?!-?>)[^\-]*+(?>(?:-(?!-!?>)[^\-]*+)*)--!?>)|"
     rb"<!(?!--|\[CDATA\[)(?=[^\-\[]|-[^\-]|\[[^C])[^>]*+>|"
@@ -21,10 +22,24 @@ _COMMENT = (
 _REST = rb"[^\t\n\f\r />]*+" + NAME_END + ATTRIBUTES + rb">"
 
 
-_QUICK_REST = rb"(?=[\t\n\f\r />])(?>(?:[^<>\"'=]*+(?<=[a-zA-Z0-9_-])=\"[^\"<>]*+\")*)[^<>\"'=]*+>"
-"""Attributes as nearly all are written, at several times the speed of the whole grammar: every
-``=`` follows a name and is followed by a value in double quotes without ``<`` and ``>``. Then the
-first ``>`` outside quotes ends the tag by any reading."""
+_NOT_VALUE = rb"[^<>\"'=]*+"
+_VALUE = (
+    rb"=(?<=[a-zA-Z0-9_-]=)"
+    rb"(?:\"[^\"<>]*+\"|'[^'<>]*+'|[^\t\n\f\r \"'<>=`]++(?=[\t\n\f\r >]))"
+)
+_MOST_VALUES = 4
+"""Values in one tag beyond which they are taken in a loop, which is slower."""
+
+
+def _quick_rest(values: int = _MOST_VALUES) -> bytes:
+    """Attributes as nearly all are written, at many times the speed of the whole grammar.
+
+    Every ``=`` follows a name, and no value holds ``<`` or ``>``. Then the first ``>`` ends the tag
+    by any reading, and the next ``<`` begins the next token.
+    """
+    if not values:
+        return rb"(?>(?:" + _NOT_VALUE + _VALUE + rb")*)" + _NOT_VALUE + rb">"
+    return _NOT_VALUE + rb"(?:>|" + _VALUE + _quick_rest(values - 1) + rb")"
 
 
 def _names(*names: str) -> bytes:
@@ -65,28 +80,97 @@ _FOREIGN_STOPS = _names("svg", "math", "script", "style", *_POINTS, BREAKOUTS)
 _FOREIGN_END_STOPS = _names("svg", "math", "p", "br", *_POINTS)
 
 _QUICK = (
-    rb"</(?:[a-egi-mo-rt-z]|f(?!or)|h(?!ea)|n(?!o)|s(?!el))[a-z0-9-]*+>|"
-    rb"<(?:[acdeghjkloqruvwyz]|b(?!as|od)|f(?!or|ra)|i(?!fr)|m(?!at)|n(?!o)|p(?!la)|"
-    rb"s(?!c|el|ty|v)|t(?!ex|it)|x(?!m))[a-z0-9-]*+" + _QUICK_REST
+    rb"(?:/(?:[a-gi-mo-rt-z]|h(?!ea)|n(?!o)|s(?!el))[a-z0-9-]*+>|"
+    rb"(?:[acdeghjkloqruvwyz]|b(?!as|od)|f(?!ra)|i(?!fr)|m(?!at)|n(?!o)|p(?!la)|"
+    rb"s(?!c|el|ty|v)|t(?!ex|it)|x(?!m))[a-z0-9-]*+"
+    rb"(?:>|(?=[\t\n\f\r /])" + _quick_rest() + rb"))"
 )
-"""Lower-case tags whose first letters tell that they are none of the stops."""
+"""Lower-case tags whose first letters tell that they are none of the stops, and forms."""
 _QUICK_FOREIGN = (
-    rb"</?(?:path|g|rect|circle|ellipse|line|polygon|polyline|use|defs|stop|mask|symbol|text|tspan)"
-    + _QUICK_REST
+    rb"/?(?:path|g|rect|circle|ellipse|line|polygon|polyline|use|defs|stop|mask|symbol|text|tspan)"
+    rb"(?:>|(?=[\t\n\f\r /])" + _quick_rest() + rb")"
 )
+_DRAWING = (
+    rb"<svg(?:>|(?=[\t\n\f\r /])" + _quick_rest() + rb")"
+    rb"(?>(?:[^<]*+<" + _QUICK_FOREIGN + rb")*)[^<]*+</svg>"
+)
+"""A whole drawing of such tags; if it closes itself, they mean nothing in HTML either."""
 _MARKUP = (
-    rb"[^<]++|" + _QUICK + rb"|" + _TEXT + rb"|"
-    rb"<(?!" + _STOPS + rb")[A-Za-z]" + _REST + rb"|"
+    _TEXT + rb"|<(?!" + _STOPS + rb")[A-Za-z]" + _REST + rb"|"
     rb"</(?!" + _END_STOPS + rb")[A-Za-z]" + _REST + rb"|" + _COMMENT
 )
-HTML = re.compile(
-    b"(?>(?:" + b"|".join((_MARKUP, _SCRIPT, *(_raw(name.encode()) for name in RAW_TEXT))) + b")*)"
+
+
+_FORM = re.compile(rb"<(/?)form(?=[\t\n\f\r />])")
+
+
+class Forms:
+    """Whether the page is inside a form: found out when asked, since forms are passed unseen."""
+
+    __slots__ = ("_is_inside", "passed")
+
+    def __init__(self) -> None:
+        self._is_inside = False
+        self.passed: list[tuple[int, int]] = []
+        """Where nothing but text and tags of the usual shape was passed since then, in order."""
+
+    def take(self, *, is_start: bool) -> None:
+        """Take a form's tag that was looked at."""
+        self._is_inside = is_start
+        self.passed.clear()
+
+    def is_inside(self, data: bytes) -> bool:
+        """Whether the end of what was passed of ``data`` is in a form; forgets the places."""
+        while self.passed:
+            tags = _FORM.findall(data, *self.passed.pop())
+            if tags:
+                self.take(is_start=not tags[-1])
+        return self._is_inside
+
+
+@dataclass(frozen=True, slots=True)
+class Skipping:
+    """What may be passed where tags are read in one way."""
+
+    unusual: re.Pattern[bytes]
+    """Finds a ``<`` that no tag of the usual shape begins."""
+    token: re.Pattern[bytes]
+    """Takes one token that needs no look."""
+
+    def end(self, data: bytes, position: int, limit: int, passed: list[tuple[int, int]]) -> int:
+        """Where the first token after ``position`` is that needs a look; ``limit``: none before it.
+
+        Args:
+            data: the page's bytes.
+            position: where a token or text begins.
+            limit: nothing is passed that reaches beyond it.
+            passed: gets the places of usual tags.
+        """
+        while found := self.unusual.search(data, position, limit):
+            start = found.start()
+            if start > position:
+                passed.append((position, start))
+            token = self.token.match(data, start, limit)
+            if token is None:
+                return start
+            position = token.end()
+        passed.append((position, limit))
+        return limit
+
+
+HTML = Skipping(
+    unusual=re.compile(rb"<(?!" + _QUICK + rb")"),
+    token=re.compile(
+        b"|".join((_DRAWING, _MARKUP, _SCRIPT, *(_raw(name.encode()) for name in RAW_TEXT)))
+    ),
 )
-DOUBTFUL = re.compile(b"(?>(?:" + _MARKUP + b")*)")
+DOUBTFUL = Skipping(unusual=HTML.unusual, token=re.compile(_MARKUP))
 """Where it cannot be told whether what is text in HTML is text here."""
-FOREIGN = re.compile(
-    rb"(?>(?:[^<]++|" + _QUICK_FOREIGN + rb"|" + _TEXT + rb"|"
-    rb"<(?!" + _FOREIGN_STOPS + rb")[A-Za-z]" + _REST + rb"|"
-    rb"</(?!" + _FOREIGN_END_STOPS + rb")[A-Za-z]" + _REST + rb"|"
-    rb"<!\[CDATA\[[^\]]*+(?>(?:\](?!\]>)[^\]]*+)*)\]\]>|" + _COMMENT + rb")*)"
+FOREIGN = Skipping(
+    unusual=re.compile(rb"<(?!" + _QUICK_FOREIGN + rb")"),
+    token=re.compile(
+        _TEXT + rb"|<(?!" + _FOREIGN_STOPS + rb")[A-Za-z]" + _REST + rb"|"
+        rb"</(?!" + _FOREIGN_END_STOPS + rb")[A-Za-z]" + _REST + rb"|"
+        rb"<!\[CDATA\[[^\]]*+(?>(?:\](?!\]>)[^\]]*+)*)\]\]>|" + _COMMENT
+    ),
 )

@@ -11,6 +11,7 @@ from consentgate.formats.html import Rewriter
 from consentgate.formats.html_gating import Held
 from consentgate.formats.html_scanning import MAX_CARRY_BYTES
 from tests.formats.judges import silent
+from tests.formats.live import by_lexbor, denied
 
 JUDGE = silent()
 S = 'data-privacy-service="ads"'
@@ -405,4 +406,44 @@ def test_what_nobody_would_see_gets_none(page: str) -> None:
 def test_a_placeholder_knows_the_form_around_it() -> None:
     """A form within a form is none."""
     _, seen = held("<form><embed src=//ads.example/></form><embed src=//ads.example/>")
+    assert [frame.is_in_form for frame in seen] == [True, False]
+
+
+# A tag of the usual shape, or of nearly that, around or before an image that is denied.
+USUAL = {
+    "values in all quotes": "<p a=\"b\" c='d' e=f g>IMG",
+    "many values": '<p a=1 b="2" c=3 d=4 e=5 f=6 g=7 h=8>IMG',
+    "a quote in a name": '<p a" b=">IMG">',
+    "a quote in a name, closed": '<p a" b="c" d>IMG">',
+    "an equals sign first": '<p =" b=">IMG">',
+    "an equals sign first, with a value": '<p ="x" b=">IMG">',
+    "an equals sign after a slash": '<p x/=" b=">IMG">',
+    "two equals signs": '<p a=="b" c=">IMG">',
+    "a quote in an unquoted value": '<p a=b"c="d>IMG">',
+    "a value before a slash": "<p a=b/>IMG",
+    "a tag in a value": '<p a="<b>IMG">',
+    "a drawing": '<svg width="1"><path d="M1 2"/><g></g></svg>IMG',
+    "a drawing that closes itself": "<svg/><path></path></svg>IMG",
+    "a drawing that is left": "<svg><g></svg><title>IMG</title>",
+    "a drawing in a drawing": "<svg><svg></svg><title>IMG</title></svg>",
+    "a form": '<form action="/x"><p></form>IMG',
+}
+
+
+@pytest.mark.parametrize("page", USUAL.values(), ids=USUAL)
+def test_what_is_passed_unseen_ends_where_a_browser_ends_it(page: str) -> None:
+    """Tags of the usual shape are passed by a shorter expression: what follows is read the same."""
+    page = page.replace("IMG", "<img src=//ads.example/>")
+    assert (b"data-privacy-src" in rewritten(page)) == bool(denied(page, by_lexbor))
+    assert denied(rewritten(page).decode(), by_lexbor) == []
+
+
+@pytest.mark.parametrize("before", ["<form>", "<form x='<'>", "<FORM>", "</form><form id=x>"])
+@pytest.mark.parametrize("after", ["", "<p>", "<!-- </form> -->", "<script></form></script>"])
+def test_a_form_is_remembered_over_what_is_passed(before: str, after: str) -> None:
+    """Also over a cut; what only looks like its end in text is none."""
+    seen: list[Held] = []
+    rewriter = Rewriter(JUDGE, lambda frame: (seen.append(frame), b"")[1])
+    rewriter.feed((before + after).encode())
+    rewriter.close(b"<embed src=//ads.example/></form><embed src=//ads.example/>")
     assert [frame.is_in_form for frame in seen] == [True, False]
