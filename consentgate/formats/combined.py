@@ -82,9 +82,8 @@ class Columns(NamedTuple):
     """``[01/Oct/2026:13:55``, all in one zone."""
     zone: str
     requests: list[str]
-    statuses: list[str]
-    sizes: list[str]
-    """Two significant digits already."""
+    numbers: list[str]
+    """`` 200 2326 ``: status and size, as they stand."""
     referrers: list[str]
     agents: list[str]
 
@@ -92,13 +91,7 @@ class Columns(NamedTuple):
 _CELLS = 6
 """Quotation marks in a combined line."""
 _stamp_of = itemgetter(slice(-29, -11))
-_zone_of = itemgetter(slice(-8, None))
-_status_of = itemgetter(slice(1, 4))
-_size_of = itemgetter(slice(5, -1))
-_lead_of = itemgetter(slice(2))
-_SIZE_DIGITS = 15
-_NO_SIZE = {"-": "0"}
-_FALSE_LEADS = frozenset(("", *(f"0{digit}" for digit in range(10))))
+_NUMBERS = re.compile(r" (\d{3}) (?:(\d{1,15})|-) ", re.ASCII)
 
 
 def columns(piece: str) -> Columns | None:
@@ -112,27 +105,16 @@ def columns(piece: str) -> Columns | None:
     """
     cells = piece.split('"')
     lines, odd = divmod(len(cells) - 1, _CELLS)
-    if odd or not lines or "\\" in piece or not _is_aligned(piece, cells, lines):
+    if odd or not lines or "\\" in piece:
         return None
-    heads, numbers = cells[:-1:_CELLS], cells[2::_CELLS]
-    zones = set(map(_zone_of, heads))
-    statuses, sizes = list(map(_status_of, numbers)), _sizes(numbers)
-    zone = zones.pop()
-    if sizes is None or zones or zone[:1] != " " or zone[6:] != "] ":
+    requests, referrers, agents = cells[1::_CELLS], cells[3::_CELLS], cells[5::_CELLS]
+    if cells[4::_CELLS].count(" ") != lines or _has_newline(requests, referrers, agents):
         return None
-    if not all(len(status) == 3 and status.isdecimal() for status in set(statuses)):
+    heads, zone = cells[:-1:_CELLS], cells[0][-8:]
+    if zone[:1] != " " or zone[6:] != "] " or not _is_aligned(cells, heads, zone):
         return None
-    if "".join(numbers).count(" ") != 3 * lines:
-        return None
-    return Columns(
-        list(map(_stamp_of, heads)),
-        zone[1:6],
-        cells[1::_CELLS],
-        statuses,
-        sizes,
-        cells[3::_CELLS],
-        cells[5::_CELLS],
-    )
+    stamps = list(map(_stamp_of, heads))
+    return Columns(stamps, zone[1:6], requests, cells[2::_CELLS], referrers, agents)
 
 
 def minute_of_cell(stamp: str, zone: str) -> int:
@@ -146,24 +128,30 @@ def minute_of_cell(stamp: str, zone: str) -> int:
     return minute_of_stamp(stamp[1:], zone)
 
 
-def _is_aligned(piece: str, cells: list[str], lines: int) -> bool:
-    """Whether every line has its own six marks, and one blank between referrer and agent."""
-    return (
-        piece.count("\n") == lines
-        and cells[-1].endswith("\n")
-        and set(map(str.count, cells[_CELLS::_CELLS], repeat("\n"))) == {1}
-        and set(cells[4::_CELLS]) == {" "}
-    )
+def numbers_of_cell(cell: str) -> tuple[str, str]:
+    """Status, and size in two significant digits, of one of the cells with numbers.
+
+    Raises:
+        ValueError: they are no numbers: the line is none of this form.
+    """
+    found = _NUMBERS.fullmatch(cell)
+    if found is None:
+        raise ValueError("no numbers")
+    size = (found[2] or "").lstrip("0") or "0"
+    return found[1], size[:2].ljust(len(size), "0")
 
 
-def _sizes(numbers: list[str]) -> list[str] | None:
-    """The sizes in two significant digits; None where one is no number."""
-    sizes = list(map(_size_of, numbers))
-    if not "".join(sizes).isdecimal():
-        sizes = list(map(_NO_SIZE.get, sizes, sizes))
-        if not "".join(sizes).isdecimal():
-            return None
-    leads, widths = list(map(_lead_of, sizes)), list(map(len, sizes))
-    if max(widths) > _SIZE_DIGITS or not _FALSE_LEADS.isdisjoint(leads):
-        return None
-    return list(map(str.ljust, leads, widths, repeat("0")))
+def _has_newline(*quoted: list[str]) -> bool:
+    return any("\n" in "".join(cells) for cells in quoted)
+
+
+def _is_aligned(cells: list[str], heads: list[str], zone: str) -> bool:
+    """Whether each line begins after its own newline, and has its moment in that zone."""
+    tails = cells[_CELLS::_CELLS]
+    text = '"'.join(tails)
+    if text.count("\n") != len(tails) or text[-1:] != "\n":
+        return False
+    if text[0] == "\n" and text.count(f'{zone}"\n') == len(tails) - 1:
+        return True
+    is_each_ended = set(map(str.count, tails, repeat("\n"))) == {1}
+    return is_each_ended and all(map(str.endswith, heads, repeat(zone)))

@@ -128,8 +128,8 @@ class Tables:
     """Referrers to ``ref``; whether a visit may begin with it."""
     by_host: Texts[Referrers[Fragment]]
     """The same, by the host that was asked, of lines that say so."""
-    looks: Texts[Fragment]
-    """Agents to what they are; whether it is a person's."""
+    looks: Callable[[str], Fragment]
+    """Agents to what they are; whether it is a person's. Not remembered here."""
     has_hosts: bool
 
     def referrer(self, referrer: str, host: str) -> Fragment:
@@ -238,7 +238,7 @@ def _tables(
         requests,
         Referrers(partial(referrer, hosts=site.hosts)),
         Texts(lambda host: Referrers(partial(referrer, hosts=frozenset((_bare(host),)))), 64),
-        Texts(looks),
+        looks,
         bool(site.hosts),
     )
 

@@ -10,22 +10,29 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import compress, repeat
-from operator import attrgetter, not_
+from itertools import chain, compress
+from operator import attrgetter, mul, not_
 from typing import Any, Protocol
 
 from consentgate.domain.agents import Browser, Looks
 from consentgate.domain.record import Tier
-from consentgate.formats.combined import Columns, columns, combined_line, minute_of_cell
-from consentgate.formats.foreign_line import MAX_CHARS, ForeignLine
+from consentgate.formats.combined import (
+    Columns,
+    columns,
+    combined_line,
+    minute_of_cell,
+    numbers_of_cell,
+)
+from consentgate.formats.foreign_line import MAX_CHARS, UNKNOWN, ForeignLine
 from consentgate.formats.proxy_json import SHAPES, Loads, json_line
 from consentgate.gates.foreign_columns import (
     Fragment,
     Remembered,
     Site,
     Tables,
+    Texts,
     machine_tables,
     operational_tables,
     statistics_tables,
@@ -36,7 +43,6 @@ FORMATS = ("auto", "combined", "common", "vhost", *SHAPES)
 """What ``--format`` may say; Traefik's common log format is read as ``combined``."""
 FOUND = frozenset(("200", "201", "202", "203", "206", "304"))
 """Answers that show a page; a redirect would count the visit twice."""
-_PIECE_BYTES = 128 * 1_024
 _is_person = attrgetter("is_so")
 
 
@@ -67,7 +73,8 @@ class Reading:
     """Keep only these; empty keeps all of the tier."""
 
 
-Key = tuple[Fragment, Fragment, str, str, str, Fragment, Fragment]
+Key = tuple[Fragment, Fragment, Fragment, Fragment, Fragment]
+"""Moment, request, numbers, referrer, agent."""
 
 
 class Minimiser:
@@ -90,21 +97,22 @@ class Minimiser:
         people = statistics_tables if is_granted else operational_tables
         self.people: Tables = people(site, agents.looks, agents.browser)
         self.machines: Tables = machine_tables(site, agents.looks)
-        self._clocks: dict[str, Remembered[str, int]] = {}
-        self._durations: Remembered[int, str] = Remembered(_duration)
+        self._looks: Texts[Fragment] = Texts(self._look)
+        self._clocks: dict[tuple[bool, str], Remembered[str, Fragment]] = {}
+        self._numbers: Remembered[tuple[str, str, int], Fragment] = Remembered(_numbers)
+        self._cells: Remembered[str, Fragment] = Remembered(self._cell)
         self.is_plain = self._reading.format in ("auto", "combined") and not self._reading.unit
         self._counts: Counter[Key] = Counter()
+        self.count = 0
+        """Lines read since they were last given."""
 
-    def add_all(self, block: bytes) -> list[tuple[int, str]]:
-        """Read many lines, in pieces that are small enough for the processor's own memory."""
+    def add_all(self, pieces: Iterable[bytes]) -> list[tuple[int, str]]:
+        """Read pieces of whole lines; the dropped are numbered from the first piece's first."""
         dropped: list[tuple[int, str]] = []
-        number = start = 0
-        while start < len(block):
-            end = block.find(b"\n", start + _PIECE_BYTES) + 1 or len(block)
-            found = self.add(block[start:end].decode("latin-1"))
-            dropped += [(number + at, why) for at, why in found]
-            number += block.count(b"\n", start, end)
-            start = end
+        for piece in pieces:
+            first = self.count
+            found = self.add(piece.decode("latin-1"))
+            dropped += [(first + at, why) for at, why in found]
         return dropped
 
     def add(self, piece: str) -> list[tuple[int, str]]:
@@ -121,9 +129,11 @@ class Minimiser:
         lines = piece.split("\n")
         if not lines[-1]:
             lines.pop()
+        before = self.count
         plain = [line for line in lines if line.count('"') == 6 and "\\" not in line]
         is_mixed = self.is_plain and len(lines) // 2 < len(plain) < len(lines)
         is_counted = is_mixed and self._add_columns("\n".join(plain) + "\n")
+        self.count = before + len(lines)
         return self._add_lines(lines, is_odd_only=is_counted)
 
     def _add_lines(self, lines: list[str], *, is_odd_only: bool = False) -> list[tuple[int, str]]:
@@ -147,63 +157,73 @@ class Minimiser:
         found = columns(piece)
         if found is None:
             return False
+        looks = list(map(self._looks.__getitem__, found.agents))
+        people = list(map(_is_person, looks))
         try:
-            minutes = list(map(self._clock(found.zone).__getitem__, found.stamps))
+            numbers = list(map(self._cells.__getitem__, found.numbers))
+            keys = self._keys(found, numbers, looks, people, is_person=True)
+            if not all(people):
+                machines = list(map(not_, people))
+                more = self._keys(found, numbers, looks, machines, is_person=False)
+                keys = chain(keys, more)
         except ValueError:
             return False
-        looks = list(map(self.people.looks.__getitem__, found.agents))
-        people = list(map(_is_person, looks))
-        self._count(self.people, found, minutes, looks, people)
-        if not all(people):
-            machines = list(map(not_, people))
-            named = list(map(self.machines.looks.__getitem__, compress(found.agents, machines)))
-            self._count(self.machines, found, minutes, named, machines)
+        self._counts.update(keys)
+        self.count += len(looks)
         return True
 
-    def _count(
+    def _keys(
         self,
-        tables: Tables,
         found: Columns,
-        minutes: list[int],
-        looks: Iterable[Fragment],
+        numbers: list[Fragment],
+        looks: list[Fragment],
         chosen: list[bool],
-    ) -> None:
-        """Count the chosen lines, column by column."""
-        self._counts.update(
-            zip(
-                map(tables.moments.__getitem__, compress(minutes, chosen)),
-                map(tables.requests.__getitem__, compress(found.requests, chosen)),
-                compress(found.statuses, chosen),
-                compress(found.sizes, chosen),
-                repeat(""),
-                map(tables.referrers.__getitem__, compress(found.referrers, chosen)),
-                looks if tables is self.machines else compress(looks, chosen),
-                strict=False,
-            )
+        *,
+        is_person: bool,
+    ) -> Iterator[Key]:
+        """The chosen lines; every moment is read at once.
+
+        Raises:
+            ValueError: one is no moment.
+        """
+        tables = self.people if is_person else self.machines
+        clock = self._clock(is_person, found.zone)
+        return zip(
+            list(map(clock.__getitem__, compress(found.stamps, chosen))),
+            map(tables.requests.__getitem__, compress(found.requests, chosen)),
+            compress(numbers, chosen),
+            map(tables.referrers.__getitem__, compress(found.referrers, chosen)),
+            compress(looks, chosen),
+            strict=False,
         )
 
-    def _clock(self, zone: str) -> Remembered[str, int]:
-        """Text of a moment to its minute, in that zone."""
-        known = self._clocks.get(zone)
+    def _clock(self, is_person: bool, zone: str) -> Remembered[str, Fragment]:
+        """Text of a moment in that zone to its fragment."""
+        known = self._clocks.get((is_person, zone))
         if known is None:
-            known = Remembered(lambda text: minute_of_cell(text, zone))
-            self._clocks[zone] = known
+            moments = (self.people if is_person else self.machines).moments
+            known = Remembered(lambda text: moments[minute_of_cell(text, zone)])
+            self._clocks[is_person, zone] = known
         return known
+
+    def _look(self, agent: str) -> Fragment:
+        look = self.people.looks(agent)
+        return look if look.is_so else self.machines.looks(agent)
+
+    def _cell(self, cell: str) -> Fragment:
+        return self._numbers[(*numbers_of_cell(cell), UNKNOWN)]
 
     def _add_line(self, line: str) -> bool:
         found = self._read(line) if len(line) <= MAX_CHARS else None
         if found is None:
             return False
-        look = self.people.looks[found.agent]
-        tables = self.people
-        if not look.is_so:
-            tables, look = self.machines, self.machines.looks[found.agent]
+        look = self._looks[found.agent]
+        tables = self.people if look.is_so else self.machines
+        size = str(two_digits(int(found.size)))
         self._counts[
             tables.moments[found.minute],
             tables.requests[found.request],
-            found.status,
-            str(two_digits(int(found.size))),
-            self._durations[found.duration_us],
+            self._numbers[found.status, size, found.duration_us],
             tables.referrer(found.referrer, found.host),
             look,
         ] += 1
@@ -218,29 +238,37 @@ class Minimiser:
             return found
         return combined_line(line, unit=self._reading.unit)
 
-    def lines(self, write: Callable[[Record], str] | None = None) -> list[str]:
+    def text(self, write: Callable[[Record], str] | None = None) -> tuple[str, int]:
         """Give the lines of all pieces since the last call, sorted, and forget them.
 
         Args:
             write: makes a line of a record; None: JSON, as the site's own log.
+
+        Returns:
+            The lines, each ended by a newline, and how many they are.
         """
-        counts, self._counts = self._counts, Counter()
-        lines = [(_json(key), count) for key, count in counts.items()]
-        lines.sort()
+        counts, self._counts, self.count = self._counts, Counter(), 0
+        lines = list(map(_line, counts))
         kept = self._reading.fields
         if kept or write is not None:
-            lines = [(_rewritten(text, kept, write), count) for text, count in lines]
-        return [line for text, count in lines for line in repeat(text, count)]
+            pairs = sorted(zip(lines, counts.values(), strict=True))
+            again = [_rewritten(line, kept, write) * count for line, count in pairs]
+            return "".join(again), counts.total()
+        lines = list(map(mul, lines, counts.values()))
+        lines.sort()
+        return "".join(lines), counts.total()
 
 
-def _json(key: Key) -> str:
-    moment, request, status, size, duration, referrer, look = key
-    is_entry = request.is_so and referrer.is_so and look.is_so and status in FOUND
-    entry = ',"entry":true' if is_entry else ""
-    return (
-        f'{{{moment.text},{request.text},"status":{status},"bytes":{size}{duration},'
-        f"{referrer.text}{look.text}{entry}}}"
-    )
+def _line(key: Key) -> str:
+    moment, request, numbers, referrer, look = key
+    if request.is_so and referrer.is_so and numbers.is_so and look.is_so:
+        end = _END_OF_ENTRY
+    else:
+        end = "}\n"
+    return f"{{{moment.text},{request.text},{numbers.text},{referrer.text}{look.text}{end}"
+
+
+_END_OF_ENTRY = ',"entry":true}\n'
 
 
 def _rewritten(text: str, kept: frozenset[str], write: Callable[[Record], str] | None) -> str:
@@ -249,9 +277,12 @@ def _rewritten(text: str, kept: frozenset[str], write: Callable[[Record], str] |
         names = kept | {"ts", "tier", "v"}
         record = {name: value for name, value in record.items() if name in names}
     if write is not None:
-        return write(record)
-    return json.dumps(record, ensure_ascii=False, separators=(",", ":"))
+        return f"{write(record)}\n"
+    return json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
-def _duration(microseconds: int) -> str:
-    return f',"dur_us":{two_digits(microseconds)}' if microseconds >= 0 else ""
+def _numbers(key: tuple[str, str, int]) -> Fragment:
+    """Status, size and duration; whether the answer shows a page."""
+    status, size, microseconds = key
+    duration = f',"dur_us":{two_digits(microseconds)}' if microseconds >= 0 else ""
+    return Fragment(f'"status":{int(status)},"bytes":{size}{duration}', status in FOUND)

@@ -22,17 +22,19 @@ from consentgate.errors import LogError
 from consentgate.formats.foreign_line import MAX_CHARS
 
 BLOCK_BYTES = 8 * 1_048_576
+_PIECE_BYTES = 128 * 1_024
+"""Small enough for the processor's own memory."""
 IDLE_SECONDS = 5.0
 """How long lines of a stream wait for more before they are handed on."""
-Read = Callable[[], bytes]
+Read = Callable[[], list[bytes]]
+"""Gives what a block is made of, in pieces of any length; nothing: there is no more."""
 
 
 class Block(NamedTuple):
-    """Whole lines of one source, each ended by a newline."""
+    """Whole lines of one source."""
 
-    lines: bytes
-    first: int
-    """Number of its first line, from 1."""
+    pieces: list[bytes]
+    """Each of whole lines, each ended by a newline."""
     read_bytes: int
     """How much of the source, as stored, has been read."""
 
@@ -85,10 +87,18 @@ def file_blocks(path: Path, *, block_bytes: int = BLOCK_BYTES) -> Iterator[Block
     """
     with opened(path) as (stored, text):
         try:
-            for lines, first in whole_lines(lambda: text.read(block_bytes), block_bytes):
-                yield Block(lines, first, stored.tell())
+            for pieces in whole_lines(lambda: _read(text, block_bytes)):
+                yield Block(pieces, stored.tell())
         except _faults(path) as error:
             raise LogError(f"{path}: cannot be read to its end: {error}") from error
+
+
+def _read(text: IO[bytes], wanted: int) -> list[bytes]:
+    pieces: list[bytes] = []
+    while wanted > 0 and (piece := text.read(min(wanted, _PIECE_BYTES))):
+        pieces.append(piece)
+        wanted -= len(piece)
+    return pieces
 
 
 def _faults(path: Path) -> tuple[type[Exception], ...]:
@@ -103,12 +113,12 @@ def _faults(path: Path) -> tuple[type[Exception], ...]:
 def stream_blocks(handle: int, *, block_bytes: int = BLOCK_BYTES) -> Iterator[Block]:
     """Read a pipe or a terminal in blocks; what has come waits at most IDLE_SECONDS."""
     total = 0
-    for lines, first in whole_lines(lambda: _available(handle, block_bytes), block_bytes):
-        total += len(lines)
-        yield Block(lines, first, total)
+    for pieces in whole_lines(lambda: _available(handle, block_bytes)):
+        total += sum(map(len, pieces))
+        yield Block(pieces, total)
 
 
-def _available(handle: int, wanted: int) -> bytes:
+def _available(handle: int, wanted: int) -> list[bytes]:
     """What comes until there is enough, the end is there, or IDLE_SECONDS have passed."""
     parts: list[bytes] = []
     size, ends = 0, 0.0
@@ -122,34 +132,38 @@ def _available(handle: int, wanted: int) -> bytes:
         ends = ends or time.monotonic() + IDLE_SECONDS
         parts.append(part)
         size += len(part)
-    return b"".join(parts)
+    text = b"".join(parts)
+    return [text[start : start + _PIECE_BYTES] for start in range(0, size, _PIECE_BYTES)]
 
 
-def whole_lines(read: Read, block_bytes: int = BLOCK_BYTES) -> Iterator[tuple[bytes, int]]:
-    """Cut what is read after whole lines: each block with the number of its first line.
+def whole_lines(read: Read) -> Iterator[list[bytes]]:
+    """Cut the pieces that are read after whole lines, block by block.
 
     A line longer than MAX_CHARS is handed on cut off, one character too long, so that memory is
     bounded and the reader of lines still counts it as one.
     """
-    rest, first = b"", 1
+    rest = b""
     is_skipping = False
-    while data := read():
-        if is_skipping:
-            _, newline, data = data.partition(b"\n")
-            if not newline:
-                continue
-            is_skipping = False
-        data = rest + data
-        cut = data.rfind(b"\n") + 1
-        block, rest = data[:cut], data[cut:]
-        if block:
-            yield block, first
-            first += block.count(b"\n")
-        if len(rest) > MAX_CHARS:
-            yield rest[: MAX_CHARS + 1] + b"\n", first
-            first, rest, is_skipping = first + 1, b"", True
+    while block := read():
+        pieces: list[bytes] = []
+        for data in block:
+            if is_skipping:
+                _, newline, data = data.partition(b"\n")
+                if not newline:
+                    continue
+                is_skipping = False
+            cut = data.rfind(b"\n") + 1
+            if cut:
+                pieces.append(rest + data[:cut])
+                rest = b""
+            rest += data[cut:]
+            if len(rest) > MAX_CHARS:
+                pieces.append(rest[: MAX_CHARS + 1] + b"\n")
+                rest, is_skipping = b"", True
+        if pieces:
+            yield pieces
     if rest:
-        yield rest + b"\n", first
+        yield [rest + b"\n"]
 
 
 def json_reader() -> Callable[[str], Any]:

@@ -66,10 +66,11 @@ def run(options: argparse.Namespace) -> int:
                 output.write(f"{plan.header}\n".encode())
             for name in options.files:
                 progress.begin(name)
+                tally.begin(name)
                 for done in minimised(_blocks(name), worker, plan, options.jobs):
                     output.write(done.lines)
                     output.flush()
-                    tally.add(name, done)
+                    tally.add(done)
                     progress.tell(done.read_bytes, tally.lines)
     except BrokenPipeError:
         forget_standard_output()
@@ -90,11 +91,18 @@ class Tally:
     lines: int = 0
     written: int = 0
     dropped: int = 0
+    _name: str = ""
+    _lines_before: int = 0
 
-    def add(self, name: str, done: Done) -> None:
+    def begin(self, name: str) -> None:
+        """Number the lines of a source from 1."""
+        self._name, self._lines_before = name, self.lines
+
+    def add(self, done: Done) -> None:
         """Count a block, and name the first lines that were dropped: where and why, never what."""
-        for number, reason in done.dropped[: max(0, _MOST_NAMED - self.dropped)]:
-            print(f"{name}:{number}: dropped: {reason}", file=sys.stderr)
+        first = self.lines - self._lines_before + 1
+        for at, reason in done.dropped[: max(0, _MOST_NAMED - self.dropped)]:
+            print(f"{self._name}:{first + at}: dropped: {reason}", file=sys.stderr)
         self.lines += done.count
         self.dropped += len(done.dropped)
         self.written += done.written

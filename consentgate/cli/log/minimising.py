@@ -39,7 +39,7 @@ class Done:
     """Lines read."""
     written: int
     dropped: list[tuple[int, str]]
-    """Number in the source, from 1, and why."""
+    """Number in the block, from 0, and why."""
     read_bytes: int
 
 
@@ -61,16 +61,10 @@ class Worker:
                 gc.enable()
 
     def _work(self, block: Block) -> Done:
-        dropped = self._minimiser.add_all(block.lines)
-        lines = self._minimiser.lines(self._write)
-        text = "\n".join((*lines, "")).encode("utf-8", "replace")
-        return Done(
-            text,
-            block.lines.count(b"\n"),
-            len(lines),
-            [(block.first + at, why) for at, why in dropped],
-            block.read_bytes,
-        )
+        dropped = self._minimiser.add_all(block.pieces)
+        count = self._minimiser.count
+        text, written = self._minimiser.text(self._write)
+        return Done(text.encode("utf-8", "replace"), count, written, dropped, block.read_bytes)
 
 
 def minimised(blocks: Iterator[Block], worker: Worker, plan: Plan, jobs: int) -> Iterator[Done]:
