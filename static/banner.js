@@ -12,6 +12,7 @@ const root = new URL(own.src).pathname.replace(/\/assets\/[^/]*$/, '');
 const held = '[data-privacy-service],[data-privacy-purpose]';
 const fresh = (performance.getEntriesByType('navigation')[0])?.type !== 'reload';
 let state = Object.freeze(JSON.parse(own.dataset.privacyState || 'null'));
+const isShared = !state;
 let policy;
 let watches = false;
 let busy = false;
@@ -77,10 +78,11 @@ if (!copy.src || copy.async) done(0);
 const all = (keys, table) => !keys || keys.split(' ').every((key) => table[key]);
 const permitted = ({ dataset: { privacyService: service, privacyPurpose: purpose } }) =>
 all(service, state.services) && all(purpose, state.purposes);
+const writes = (el) => el.text.includes('document.write');
 const restore = () => {
 const found = ([...doc.querySelectorAll(held)]).filter(permitted);
-const scripts = found.filter((el) => el.localName === 'script' && (!own.nonce || el.nonce === own.nonce || !el.dataset.privacySrc));
-if (scripts.some((el) => el.text.includes('document.write'))) return location.reload();
+const scripts = found.filter((el) => el.localName === 'script' && (!own.nonce || el.nonce === own.nonce || !el.dataset.privacySrc) && !(isShared && writes(el)));
+if (scripts.some(writes)) return location.reload();
 const isLate = (el) => el.hasAttribute('defer') || el.dataset.privacyType === 'module';
 for (const el of found) {
 const hold = el.previousElementSibling;
@@ -94,7 +96,7 @@ if (el.localName === 'source') el.parentNode.load?.();
 scripts.forEach((el) => el.removeAttribute('data-privacy-service'));
 queue = [...scripts.filter((el) => !isLate(el)), ...scripts.filter(isLate)]
 .reduce((before, el) => before.then(() => run(el)), queue)
-.catch(() => location.reload());
+.catch(() => isShared || location.reload());
 };
 const watch = () => {
 if (!watches) new MutationObserver(restore).observe(doc.documentElement, { childList: true, subtree: true });

@@ -16,6 +16,8 @@
   const fresh = /** @type {any} */ (performance.getEntriesByType('navigation')[0])?.type !== 'reload';
   /** @type {any} */
   let state = Object.freeze(JSON.parse(own.dataset.privacyState || 'null'));
+  // A page that caches share comes back as it was: nothing is gained by loading it anew.
+  const isShared = !state;
   /** @type {any} */
   let policy;
   let watches = false;
@@ -107,12 +109,14 @@
   const permitted = ({ dataset: { privacyService: service, privacyPurpose: purpose } }) =>
     all(service, state.services) && all(purpose, state.purposes);
 
+  const writes = (/** @type {any} */ el) => el.text.includes('document.write');
+
   // Puts into effect what is permitted now, in document order, deferred scripts last.
   const restore = () => {
     const found = /** @type {any[]} */ ([...doc.querySelectorAll(held)]).filter(permitted);
     // Markup that slipped into a page with nonces must not ride on ours.
-    const scripts = found.filter((el) => el.localName === 'script' && (!own.nonce || el.nonce === own.nonce || !el.dataset.privacySrc));
-    if (scripts.some((el) => el.text.includes('document.write'))) return location.reload();
+    const scripts = found.filter((el) => el.localName === 'script' && (!own.nonce || el.nonce === own.nonce || !el.dataset.privacySrc) && !(isShared && writes(el)));
+    if (scripts.some(writes)) return location.reload();
     const isLate = (/** @type {any} */ el) => el.hasAttribute('defer') || el.dataset.privacyType === 'module';
     for (const el of found) {
       const hold = el.previousElementSibling;
@@ -127,7 +131,7 @@
     scripts.forEach((el) => el.removeAttribute('data-privacy-service'));
     queue = [...scripts.filter((el) => !isLate(el)), ...scripts.filter(isLate)]
       .reduce((before, el) => before.then(() => run(el)), queue)
-      .catch(() => location.reload());
+      .catch(() => isShared || location.reload());
   };
 
   // Single-page apps and shared caches bring held elements in later.
