@@ -52,6 +52,8 @@ from consentgate.lookup.agents import Agents
 PURPOSE = "statistics"
 MAX_CHARS = 512
 """Of any header: what follows costs time and says nothing."""
+MAX_WORD = 32
+"""Of a header that is one of few words, the longest of which is shorter."""
 CountryOf = Callable[[Visit], str]
 """Gives the country of a visit's place, ISO 3166-1; empty where it is not known."""
 
@@ -192,10 +194,10 @@ class SiteLog:
         headers = _first(scope["headers"])
         seen = self._seen(
             headers.get(b"user-agent", b"")[:MAX_CHARS],
-            without_path(headers.get(b"referer", b"")),
-            visit.host,
-            headers.get(b"sec-fetch-site", b""),
-            headers.get(b"sec-fetch-dest", b""),
+            without_path(headers.get(b"referer", b"")[:MAX_CHARS]),
+            visit.host[:MAX_CHARS],
+            headers.get(b"sec-fetch-site", b"")[:MAX_WORD],
+            headers.get(b"sec-fetch-dest", b"")[:MAX_WORD],
             b"text/html" in headers.get(b"accept", b""),
             b"accept-language" in headers,
             visit.is_https,
@@ -282,7 +284,7 @@ class SiteLog:
             _hinted(headers),
             self._country(visit),
             primary_language(_text(headers, b"accept-language")),
-            host if referrer_class(host, visit.host) != "internal" else "",
+            host if referrer_class(host, visit.host[:MAX_CHARS]) != "internal" else "",
         )
 
     def _country(self, visit: Visit) -> str:

@@ -41,9 +41,12 @@ def origin_of(referrer: bytes, own_host: str) -> tuple[str, str]:
 
 
 def without_path(referrer: bytes) -> bytes:
-    """A referrer up to its path, which is not needed and not kept."""
-    end = referrer.find(b"/", 8)
-    return referrer if end < 0 else referrer[:end]
+    """A referrer up to its path or query, which are not needed and not kept."""
+    end = _REST.search(referrer, 8)
+    return referrer if end is None else referrer[: end.start()]
+
+
+_REST = re.compile(rb"[/?#\\]")
 
 
 @lru_cache(2_048)

@@ -23,6 +23,11 @@ logger = logging.getLogger("consentgate")
 
 DAY_SECONDS = 86_400
 
+MOST_WAITING = 16_384
+"""Distinct sums in memory; where more would wait, as on a full disk, the last label of those that
+are new becomes OTHER: whoever sends made-up names does not fill the memory."""
+OTHER = "(other)"
+
 Key = tuple[int, *tuple[str, ...]]
 """Day number since the epoch, and the labels."""
 
@@ -50,7 +55,12 @@ class DeltaFile:
     def add(self, day: int, *labels: str, n: int = 1) -> None:
         """Count, in memory alone."""
         with self._lock:
-            self.waiting[(day, *labels)] += n
+            self._add(day, labels, n)
+
+    def _add(self, day: int, labels: Sequence[str], n: int) -> None:
+        if len(self.waiting) >= MOST_WAITING and (day, *labels) not in self.waiting:
+            labels = (*labels[:-1], OTHER)
+        self.waiting[(day, *labels)] += n
 
     def flush(self) -> None:
         """Write what was counted since; what cannot be written waits for the next time."""
@@ -63,7 +73,9 @@ class DeltaFile:
             self._is_failing = False
         except OSError as error:
             with self._lock:
-                self.waiting = waiting + self.waiting
+                since, self.waiting = self.waiting, waiting
+                for (day, *labels), n in since.items():
+                    self._add(day, labels, n)
             if not self._is_failing:
                 logger.error("consentgate: %s is not written: %s", self.path, error.strerror)
             self._is_failing = True

@@ -11,10 +11,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from consentgate.log.deltas import OTHER
 from consentgate.log.layout import write_durably
 from consentgate.log.lines import Row
 from consentgate.log.parts import format_of, whole
-from consentgate.log.visit_counts import OTHER
 
 SMALL_CELL = 10
 """A value of fewer rows than that is counted as ``(other)``."""

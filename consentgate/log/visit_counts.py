@@ -16,7 +16,7 @@ from pathlib import Path
 
 from consentgate.domain.agents import Browser
 from consentgate.log import forks
-from consentgate.log.deltas import DAY_SECONDS, DeltaFile
+from consentgate.log.deltas import DAY_SECONDS, OTHER, DeltaFile
 
 FILE_NAME = "site.counts"
 FLUSH_SECONDS = 60
@@ -25,8 +25,10 @@ LEAST_VISITS = 10
 one visitor. What is left of a day that ends, or of a process, is counted as ``(other)``."""
 MOST_AGENTS = 4_096
 """Distinct agents that wait for the parser; the rest are counted as ``(other)``."""
+MOST_HOSTS = 1_024
+"""Distinct hosts that visits came from in the sums of one minute; the rest are ``(other)``: a
+Referer can be made up."""
 _MOST_CHARS = 128
-OTHER = "(other)"
 
 AUDIENCE = ("visits", "browser", "os", "country", "lang", "ref_host")
 """Counted of a visit."""
@@ -95,7 +97,7 @@ class VisitCounts:
             if facts.language:
                 sums["lang", facts.language] += 1
             if facts.referrer_host:
-                sums["ref_host", facts.referrer_host[:_MOST_CHARS]] += 1
+                day.add_host(facts.referrer_host[:_MOST_CHARS])
             if facts.browser is not None:
                 day.add_browser(facts.browser, 1)
             elif facts.agent:
@@ -142,10 +144,11 @@ class VisitCounts:
 class _Day:
     """What was counted of one day and not given to the file yet."""
 
-    __slots__ = ("agents", "sums", "visits")
+    __slots__ = ("agents", "hosts", "sums", "visits")
 
     def __init__(self) -> None:
         self.visits = 0
+        self.hosts: set[str] = set()
         self.sums: Counter[tuple[str, str]] = Counter()
         self.agents: Counter[str] = Counter()
 
@@ -154,6 +157,11 @@ class _Day:
             self.agents[agent] += 1
         else:
             self.add_browser(Browser(OTHER, "", OTHER), 1)
+
+    def add_host(self, host: str) -> None:
+        if len(self.hosts) < MOST_HOSTS:
+            self.hosts.add(host)
+        self.sums["ref_host", host if host in self.hosts else OTHER] += 1
 
     def add_browser(self, browser: Browser, n: int) -> None:
         self.sums["browser", browser.family or OTHER] += n

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from consentgate.domain.agents import Browser
-from consentgate.log.deltas import DeltaFile, take_away
-from consentgate.log.visit_counts import FILE_NAME, Marginals, VisitCounts
+from consentgate.log.deltas import MOST_WAITING, DeltaFile, take_away
+from consentgate.log.visit_counts import FILE_NAME, MOST_HOSTS, Marginals, VisitCounts
 
 NOW = 1_790_000_000
 DAY = "2026-09-21"
@@ -162,3 +162,29 @@ def test_a_forked_child_counts_for_itself(tmp_path: Path) -> None:
         ("event", "parent"): 1,
         ("event", "child"): 1,
     }
+
+
+def test_made_up_hosts_do_not_fill_the_memory(tmp_path: Path) -> None:
+    """A Referer is a stranger's word: of very many only the first are told apart."""
+    counts = VisitCounts(tmp_path, told)
+    for number in range(3_000):
+        counts.add_visit(Marginals("", None, "", "", f"h{number}.example"), NOW)
+    counts.flush()
+    hosts = {val: n for (dim, val), n in counted(tmp_path).items() if dim == "ref_host"}
+    assert len(hosts) == MOST_HOSTS + 1
+    assert sum(hosts.values()) == 3_000
+    assert hosts["(other)"] == 3_000 - MOST_HOSTS
+
+
+@pytest.mark.parametrize("has_folder", [False, True], ids=["no file", "no disk"])
+def test_sums_that_nobody_takes_stay_few(tmp_path: Path, has_folder: bool) -> None:
+    """Without a file, or on a disk that takes nothing, the rest of the names is one sum."""
+    (tmp_path / "file").write_text("no folder")
+    path = tmp_path / "file" / "sums" if has_folder else None
+    sums = DeltaFile(path, ("dim", "val"), "n")
+    for round_ in range(3):
+        for number in range(MOST_WAITING // 2 + 1):
+            sums.add(20_000, "ref_host", f"{round_}-{number}")
+        sums.flush()
+    assert len(sums.waiting) == MOST_WAITING + 1
+    assert sums.waiting.total() == 3 * (MOST_WAITING // 2 + 1)
