@@ -6,6 +6,7 @@ Fails closed: what looks like an identifier is replaced, what is too long is cut
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable
 from functools import lru_cache
 from urllib.parse import unquote, unquote_plus
@@ -16,6 +17,7 @@ _MAX_VALUE_CHARS = 64
 _MOST_ROUNDS = 4
 
 _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"[^/]*%(?:u[0-9a-f]{2})?[0-9a-f]{2}[^/]*", re.I), "{token}"),
     (re.compile(r"[^/@\s=&?;,]{1,64}(?:@|\(at\)|\[at\])[^/@\s=&?;,]{1,128}"), "{email}"),
     (re.compile(r"^@[^/]{1,128}"), "{id}"),
     (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.I), "{uuid}"),
@@ -31,7 +33,7 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
         "{token}",
     ),
     (re.compile(r"[A-Za-z0-9_]{32,512}"), "{token}"),
-    (re.compile(r"(?<![\d-])\+?\d(?:[ ().-]{0,2}\d){6,16}"), "{phone}"),
+    (re.compile(r"(?<![\d-])\+?\d(?:[ ().·_–—-]{0,3}\d){6,16}"), "{phone}"),
     (re.compile(r"\d{5,512}"), "{n}"),
 )
 _NEXT_IS_PERSON = re.compile(
@@ -51,14 +53,18 @@ _PLAIN = re.compile(
 )
 
 
-@lru_cache(8_192)
 def scrubbed_path(path: str) -> str:
     """A path without query, fragment, identifiers and control characters, at most 256 characters.
 
     ``/user/42/reset/3f2a…`` becomes ``/user/{id}/reset/{token}``: a segment is replaced for what
     it looks like, and for what the segment before it says it is.
     """
-    plain = _decoded(path[: MAX_CHARS * 4].partition("?")[0].partition("#")[0], unquote)
+    return _scrubbed_path(path[: MAX_CHARS * 4].partition("?")[0].partition("#")[0])
+
+
+@lru_cache(8_192)
+def _scrubbed_path(path: str) -> str:
+    plain = _decoded(path, unquote)
     kept: list[str] = []
     before = ""
     for segment in plain.partition("?")[0].partition("#")[0].split("/")[:MAX_SEGMENTS]:
@@ -82,13 +88,16 @@ def scrubbed_value(value: str) -> str:
 
 
 def _decoded(text: str, decode: Callable[[str], str]) -> str:
-    """Percent-decoding until nothing changes, so that nothing hides behind ``%2540``."""
+    """Percent-decoding until nothing changes, so that nothing hides behind ``%2540``.
+
+    Wide and small forms of signs become the plain ones: ``＠`` is an ``@``.
+    """
     for _ in range(_MOST_ROUNDS):
         decoded = decode(text)
         if decoded == text:
             break
         text = decoded
-    return text
+    return text if text.isascii() else unicodedata.normalize("NFKC", text)
 
 
 _WORD_RULES = tuple(rule for rule in _RULES if rule[1] in ("{token}", "{phone}", "{n}"))

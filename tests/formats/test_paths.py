@@ -35,6 +35,15 @@ from consentgate.formats.paths import has_click_id, kept_query, scrubbed_path, s
         ("/call/+49 170 1234567", "/call/{phone}"),
         ("/item/1234567", "/item/{phone}"),
         ("/item/12345", "/item/{n}"),
+        ("/call/555 - 123 - 4567", "/call/{phone}"),
+        ("/call/555_123_4567", "/call/{phone}"),
+        ("/call/+49–176–1234567", "/call/{phone}"),
+        ("/mail/jane＠example.com", "/mail/{email}"),
+        ("/mail/jane%EF%BC%A0example.com", "/mail/{email}"),
+        ("/a？token=secret", "/a"),
+        # what stays hidden to the end is hidden
+        ("/mail/jane%252525252540example.com", "/mail/{token}"),
+        ("/mail/jane%u0040example.com", "/mail/{token}"),
         # what is kept
         ("/blog/2024/10/a-post-about-42-things", "/blog/2024/10/a-post-about-42-things"),
         ("/products/blue-chair", "/products/blue-chair"),
