@@ -28,6 +28,8 @@ _ASCII_LIKE = (
     b"shift_jis",
     b"sjis",
 )
+_SNIFFED = frozenset((b"*/*", b"unknown/unknown", b"application/unknown"))
+"""Types that say nothing: browsers look at the bytes then (MIME Sniffing 7)."""
 _STALE = frozenset(
     (
         b"etag",
@@ -67,18 +69,28 @@ def kind_of(status: int, headers: Headers) -> Kind:
     for name, value in headers:
         folded = name.lower()
         if folded == b"content-type":
-            kind = _kind_of_type(value)
-            if kind is Kind.OTHER:
-                return kind
+            kind = _kind_of_types(value, kind)
         elif folded == b"content-encoding":
             is_compressed = value.strip().lower() not in (b"", b"identity")
         elif folded == b"content-range":
             is_whole = False
         elif folded == b"content-disposition" and value.lstrip()[:10].lower() == b"attachment":
             return Kind.OTHER
+    if kind is Kind.OTHER or kind is Kind.UNTYPED:
+        return kind
     if kind is not Kind.PAGE or (is_whole and not is_compressed):
         return kind
     return Kind.COMPRESSED if is_compressed else Kind.UNREADABLE
+
+
+def _kind_of_types(value: bytes, before: Kind) -> Kind:
+    """What one field says, after others: of several types browsers take the last (Fetch 3.5)."""
+    if b"," not in value:
+        found = _kind_of_type(value)
+        return before if found is Kind.UNTYPED else found
+    for part in value.split(b","):
+        before = _kind_of_types(part, before)
+    return before
 
 
 def _kind_of_type(content_type: bytes) -> Kind:
@@ -87,7 +99,8 @@ def _kind_of_type(content_type: bytes) -> Kind:
     if media_type == b"application/xhtml+xml":
         return Kind.UNREADABLE
     if media_type != b"text/html":
-        return Kind.OTHER if media_type else Kind.UNTYPED
+        is_said = b"/" in media_type and media_type not in _SNIFFED
+        return Kind.OTHER if is_said else Kind.UNTYPED
     _, has_charset, charset = parameters.lower().partition(b"charset=")
     is_readable = not has_charset or charset.strip(b" \t\"'").startswith(_ASCII_LIKE)
     return Kind.PAGE if is_readable else Kind.UNREADABLE

@@ -13,12 +13,16 @@ from consentgate.gates.csp import csp_headers, is_binding
 from consentgate.gates.documents import Kind, kind_of, without_stale
 from consentgate.gates.referrers import with_referrer_policy
 from consentgate.gates.request_headers import is_navigation
+from consentgate.gates.side_messages import SIDE_MESSAGES
 
 if TYPE_CHECKING:
     from consentgate.gates.visit import Message, Visit
 
 Headers = list[tuple[bytes, bytes]]
 
+HEADER_MESSAGES = frozenset(
+    ("http.response.start", "websocket.accept", "websocket.http.response.start")
+)
 UNREADABLE = "page_unreadable"
 COMPRESSED = "page_compressed"
 OVERLONG = "tag_overlong"
@@ -57,12 +61,31 @@ def wide_headers(visit: Visit, headers: Headers) -> Headers:
     return [*headers, *policy_headers(visit, is_readable=False)]
 
 
-def spared_headers(visit: Visit, message: Message) -> Headers:
-    """What still passes of headers that a gate failed on: no cookie, and under the policy."""
-    kept = [pair for pair in message.get("headers", ()) if pair[0].lower() != b"set-cookie"]
+def spared_message(visit: Visit, message: Message) -> tuple[Message, ...] | None:
+    """What still passes of a message with headers that a gate failed on; None for another one.
+
+    Trailers that were announced come, with nothing in them; a hint or a push does not.
+    """
+    if message["type"] in HEADER_MESSAGES:
+        return ({**message, "headers": _spared_headers(visit, message)},)
+    if message["type"] not in SIDE_MESSAGES:
+        return None
+    is_awaited = message["type"] == "http.response.trailers"
+    return ({**message, "headers": []},) if is_awaited else ()
+
+
+def _spared_headers(visit: Visit, message: Message) -> Headers:
+    """No cookie, and under the policy."""
+    pairs = [(bytes(name), bytes(value)) for name, value in message.get("headers", ())]
+    kept = [pair for pair in pairs if pair[0].lower() != b"set-cookie"]
     if kind_of(message.get("status", 101), kept) in (Kind.OTHER, Kind.UNTYPED):
         return kept
     return [*kept, *policy_headers(visit, is_readable=False)]
+
+
+def unread_page(visit: Visit, start: Message) -> Headers:
+    """The headers of a page whose bytes pass as they are, since a gate failed on the first."""
+    return [*start["headers"], *policy_headers(visit, is_readable=False)]
 
 
 def policy_headers(visit: Visit, *, is_readable: bool = True) -> Headers:

@@ -16,7 +16,10 @@ Headers = list[tuple[bytes, bytes]]
 
 CONDITIONS = frozenset((b"if-none-match", b"if-modified-since", b"if-range"))
 """In which a browser gives back what an earlier answer left with it (STO-08)."""
-FOLLOWING = ASKED | CONDITIONS
+DICTIONARIES = frozenset((b"available-dictionary", b"dictionary-id"))
+"""In which a browser names a compression dictionary that the site left with it, by a text of the
+site's own or by its hash: an identifier either way (RFC 9842, section 9.1)."""
+FOLLOWING = ASKED | CONDITIONS | DICTIONARIES
 """What tells a visitor apart; names in lower case."""
 _DOCUMENTS = frozenset((b"document", b"iframe", b"frame", b"embed", b"object", b"fencedframe"))
 
@@ -56,7 +59,7 @@ def shielded(
 
 
 def _without_following(headers: Headers, *, is_read: bool) -> tuple[Headers, dict[bytes, bytes]]:
-    """Take out the client hints that were asked for, and the conditions of a read.
+    """Take out the client hints that were asked for, dictionaries, and conditions of a read.
 
     Args:
         headers: the scope's header pairs.
@@ -69,7 +72,7 @@ def _without_following(headers: Headers, *, is_read: bool) -> tuple[Headers, dic
     conditions: dict[bytes, bytes] = {}
     for name, value in headers:
         folded = name.lower()
-        if folded in ASKED:
+        if folded in ASKED or folded in DICTIONARIES:
             continue
         if is_read and folded in CONDITIONS and value.strip() != b"*":
             conditions[folded] = _joined(conditions.get(folded), value)

@@ -61,10 +61,19 @@ def _is_denied_link(member: bytes, judge: Judge) -> bool:
     target = _TARGET.match(member)
     if target is None:
         return False
-    named = {name.lower(): quoted or plain for name, quoted, plain in _PARAMETER.findall(target[2])}
-    if _FETCHED.isdisjoint(named.get(b"rel", b"").lower().split()):
+    named = [
+        (name.lower(), quoted or plain) for name, quoted, plain in _PARAMETER.findall(target[2])
+    ]
+    # which of several of one name counts, browsers do not agree on: each of them does here
+    relations = {word for name, value in named if name == b"rel" for word in value.lower().split()}
+    if _FETCHED.isdisjoint(relations):
         return False
-    candidates = of_srcset(named.get(b"imagesrcset", b"").decode("utf-8", "replace"))
+    candidates = [
+        url
+        for name, value in named
+        if name == b"imagesrcset"
+        for url in of_srcset(value.decode("utf-8", "replace"))
+    ]
     return judge.denies(target[1]) or any(judge.denies(url.encode()) for url in candidates)
 
 
@@ -90,6 +99,11 @@ def _critical_ch(value: bytes, judge: Judge) -> bytes | None:
     return value if judge.may_follow else client_hints.critical(value)
 
 
+def _dictionary(value: bytes, judge: Judge) -> bytes | None:
+    """``Use-As-Dictionary``: what a browser keeps, and names to the site again (RFC 9842)."""
+    return value if judge.may_follow else None
+
+
 def _permissions(value: bytes, judge: Judge) -> bytes | None:
     if judge.may_follow:
         return client_hints.undelegated(value, judge.denies)
@@ -104,6 +118,7 @@ _GATES: dict[bytes, _Gate] = {
     b"refresh": _refresh,
     b"sourcemap": _address,
     b"speculation-rules": _strings,
+    b"use-as-dictionary": _dictionary,
     b"x-sourcemap": _address,
     # Expect-CT: report-uri="https://…"
     b"expect-ct": _strings,

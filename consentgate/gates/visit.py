@@ -20,12 +20,14 @@ from consentgate.gates.caching import VISITOR, with_private, with_vary
 from consentgate.gates.cookie_lines import gated_cookies
 from consentgate.gates.documents import Kind, is_wide, with_length
 from consentgate.gates.guarding import (
+    HEADER_MESSAGES,
     OVERLONG,
     goes_at_once,
     kind_of_answer,
     page_headers,
-    spared_headers,
+    spared_message,
     unread_headers,
+    unread_page,
     wide_headers,
 )
 from consentgate.gates.nonces import nonce_of
@@ -42,9 +44,6 @@ Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 
 _READ_NAMES = FOLLOWING | {b"cookie", b"host", b"sec-gpc", b"dnt", b"sec-purpose"}
-_HEADER_MESSAGES = frozenset(
-    ("http.response.start", "websocket.accept", "websocket.http.response.start")
-)
 FILE_MESSAGES = frozenset(("http.response.pathsend", "http.response.zerocopysend"))
 """A body that the server reads from a file: the gate never sees its bytes."""
 OnPage = Callable[["Visit"], tuple[bytes, Opening, Hold | None]]
@@ -254,7 +253,7 @@ class Visit:
         page waits for the first of its bytes where its length was announced.
         """
         kind = message["type"]
-        if kind in _HEADER_MESSAGES:
+        if kind in HEADER_MESSAGES:
             return self._gate_head(message)
         if kind in SIDE_MESSAGES:
             passing = gated_side(message, self)
@@ -289,13 +288,13 @@ class Visit:
         """
         openings, self._openings = self._openings, None
         held, self._held = self._held, None
-        if message["type"] in _HEADER_MESSAGES:
-            return ({**message, "headers": spared_headers(self, message)},)
+        if (spared := spared_message(self, message)) is not None:
+            return spared
         if openings is not None and message["type"] == "http.response.body":
             message = {**message, "body": openings.owed(message.get("body", b""))}
         if held is None:
             return (message,)
-        return ({**held, "headers": with_length(held["headers"], None)}, message)
+        return ({**held, "headers": with_length(unread_page(self, held), None)}, message)
 
     def _gate_head(self, message: Message) -> tuple[Message, ...]:
         self.status = message.get("status", 101)
@@ -348,7 +347,7 @@ class Visit:
         if openings is None:
             self.bytes_out += len(message.get("body", b""))
             return (message,)
-        given = message.get("body", b"")
+        given = bytes(message.get("body", b""))  # Starlette's responses take a memoryview, too
         if given and not self._has_begun:
             self._has_begun = True
             if is_wide(given):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from consentgate.gates import visit as visit_module
 from consentgate.gates.plan import Plan
 from tests.asgi import raw
 from tests.asgi.raw import JSON_BODY, PAGE, body, http, run, start, websocket
+from tests.policies import SHOP
 
 pytestmark = pytest.mark.requirement("SEC-03")
 COOKIES = "session=1; theme=dark; _fbp=2"
@@ -123,3 +125,46 @@ def test_deciding_cannot_be_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = run(gate, http(cookie=COOKIES))
     assert isinstance(seen.raised, ZeroDivisionError)
     assert app.scopes == []
+
+
+@pytest.mark.parametrize("kind", [bytearray, memoryview])
+def test_headers_that_are_no_bytes_set_nothing(kind: type) -> None:
+    """What servers send all the same is no way past the gate, nor is it an error."""
+    pairs = [(b"content-type", kind(b"text/html")), (kind(b"set-cookie"), kind(b"_fbp=1"))]
+    start_ = {"type": "http.response.start", "status": 200, "headers": pairs}
+    seen = run(raw.gated(raw.Script(start_, body(PAGE))), http())
+    assert (seen.raised, seen.status, seen.body) == (None, 200, PAGE)
+    assert seen.set_cookies == []
+    assert seen.one(b"content-security-policy") is not None
+
+
+@pytest.mark.parametrize("kind", [bytearray, memoryview])
+def test_a_page_that_is_no_bytes_is_gated(kind: type) -> None:
+    """Starlette's responses take a memoryview and pass it on."""
+    image = PAGE.replace(b"<h1>", b"<img src=https://ads.example/p.gif><h1>")
+    seen = run(raw.gated(raw.Script(start(), body(kind(image)))), http())
+    assert b"data-privacy-src=" in seen.body
+    assert b" src=https://ads.example" not in seen.body
+
+
+def test_a_fault_in_trailers_or_hints_lets_none_of_them_pass() -> None:
+    """Announced trailers still come, since the server waits for them."""
+    trailers = [(b"set-cookie", bytearray(b"_fbp=1"))]
+    app = raw.Script(
+        {"type": "http.response.early_hint", "links": [None]},
+        start(trailers=True),
+        body(PAGE),
+        {"type": "http.response.trailers", "headers": trailers, "more_trailers": False},
+    )
+    seen = run(raw.gated(app), http())
+    assert [message["headers"] for message in seen.only("http.response.trailers")] == [[]]
+    assert seen.only("http.response.early_hint") == []
+
+
+def test_a_fault_in_a_page_sends_it_under_the_policy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the site wants no second policy of its own."""
+    policy = replace(SHOP, site=replace(SHOP.site, csp="off"))
+    monkeypatch.setattr(visit_module.Visit, "_gate_body", Broken)
+    seen = run(raw.gated(raw.page(), policy), http())
+    assert (seen.raised, seen.status, seen.body) == (None, 200, PAGE)
+    assert seen.one(b"content-security-policy") is not None

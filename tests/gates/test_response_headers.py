@@ -6,6 +6,7 @@ import pytest
 
 from consentgate.gates.documents import Kind, kind_of
 from consentgate.gates.referrers import with_referrer_policy
+from tests.asgi import raw
 from tests.asgi.raw import (
     JSON_BODY,
     Exchange,
@@ -39,6 +40,7 @@ def passed(name: bytes, *values: bytes, cookie: str = "") -> list[bytes]:
         (b"link", b"<%s>; rel=preload; as=script" % ADS, None),
         (b"Link", b'<//ads.example>; rel="PRECONNECT"', None),
         (b"link", b'<https://ads.example>; as=x; rel="dns-prefetch nofollow"', None),
+        (b"link", b"<%s>; rel=preload; rel=next" % ADS, None),
         (b"link", b"<%s>; rel=canonical" % ADS, b"<%s>; rel=canonical" % ADS),
         (
             b"link",
@@ -305,3 +307,43 @@ def test_where_nothing_is_denied_the_app_cannot_tell_that_a_gate_is_there() -> N
     assert app.scope is scope
     assert scope["headers"] == before
     assert all(one is other for one, other in zip(seen.sent, app.messages, strict=True))
+
+
+@pytest.mark.requirement("STO-14")
+@pytest.mark.parametrize(
+    ("types", "kind"),
+    [
+        ([b"text/html", b"text/html"], Kind.PAGE),
+        ([b"text/html, text/html;charset=utf-8"], Kind.PAGE),
+        ([b"text/plain", b"text/html"], Kind.PAGE),
+        ([b"text/plain, text/html"], Kind.PAGE),
+        ([b"text/html", b"*/*"], Kind.PAGE),
+        ([b"text/html, text/plain"], Kind.OTHER),
+        # nothing is said: browsers look at the bytes
+        ([b"*/*"], Kind.UNTYPED),
+        ([b"unknown/unknown"], Kind.UNTYPED),
+        ([b"html"], Kind.UNTYPED),
+        ([b""], Kind.UNTYPED),
+    ],
+)
+def test_of_several_types_the_last_counts(types: list[bytes], kind: Kind) -> None:
+    """As browsers read them (Fetch, "extract a MIME type")."""
+    assert kind_of(200, [(b"content-type", value) for value in types]) is kind
+
+
+@pytest.mark.requirement("STO-08")
+def test_a_dictionary_is_no_identifier() -> None:
+    """What a browser would keep, and name to the site again, takes a grant as validators do."""
+    planted = (b"use-as-dictionary", b'match="/*", id="visitor-1"')
+    asked = [
+        (b"available-dictionary", b":pZGm1Av0IEBKARczz7exkNYsZb8LzaMrV7J32a2fFG4=:"),
+        (b"dictionary-id", b'"visitor-1"'),
+    ]
+    app = raw.json_answer(planted)
+    gate = raw.gated(app)
+    refused = run(gate, http(headers=asked))
+    assert refused.one(b"use-as-dictionary") is None
+    assert not {name for name, _ in app.scope["headers"]} & {name for name, _ in asked}
+    granted = run(gate, http(headers=asked, cookie=raw.chosen(gate, choice="accept")))
+    assert granted.one(b"use-as-dictionary") == planted[1]
+    assert [pair for pair in app.scope["headers"] if pair in asked] == asked
