@@ -108,7 +108,9 @@ def columns(piece: str) -> Columns | None:
     if odd or not lines or "\\" in piece:
         return None
     requests, referrers, agents = cells[1::_CELLS], cells[3::_CELLS], cells[5::_CELLS]
-    if cells[4::_CELLS].count(" ") != lines or _has_newline(requests, referrers, agents):
+    if cells[4::_CELLS].count(" ") != lines:
+        return None
+    if _has_newline(cells[:1], requests, referrers, agents):
         return None
     heads, zone = cells[:-1:_CELLS], cells[0][-8:]
     if zone[:1] != " " or zone[6:] != "] " or not _is_aligned(cells, heads, zone):
