@@ -16,22 +16,34 @@ MAX_SNIPPET_BYTES = 32_768
 """Longer inline scripts are a site's own program, not a vendor's snippet."""
 
 _HOST = rb"[/\\\t\n\r]*+([^/\\?#\"'<>() \f@,;{}=]{0,300}+)"
-_SLASHES = re.compile(rb"/(?=[/\\\t\n\r])(?:/|[\t\n\r]*+[/\\])" + _HOST)
+_SLASHES = re.compile(rb"/[/\\\t\n\r]" + _HOST + rb"(<[!/]|)")
 _CUT = re.compile(rb"//[A-Za-z0-9.-]*+<[!/]")
 _SHEET_BYTES = 4_096
 """How far back it is looked for the style sheet that an address stands in."""
 _USER = re.compile(rb"@" + _HOST)
 _BACKSLASH = re.compile(rb"\\(?<=[=:/\"'(,\t\n\f\r ;]\\)" + _HOST)
-_SCHEME = re.compile(rb":(?<=(?:[tT][pP]|[pP][sS]):)(?!//)" + _HOST)
+_COLON = re.compile(
+    rb":(?<=[aApPsS]:)(?!//)(?:(?<=(?:[tT][pP]|[pP][sS]):)" + _HOST + rb"|"
+    rb"(?<=[aA]:)(?i:text/|application/|image/svg))"
+)
+"""A scheme without slashes, or a page or style sheet in an address."""
 _ESCAPED_SLASH = re.compile(rb"\\0{0,4}(?:2[fF]|5[cC])")
 _ESCAPED_HOST = re.compile(rb"\\(?<=[A-Za-z0-9.-]\\)[0-9a-fA-F]")
 _REFERENCE = re.compile(
-    rb"&(?:amp;)*(?:#0*(?:9|10|13|47|58|92)(?![0-9])|#[xX]0*(?:9|[aA]|[dD]|2[fF]|3[aA]|5[cC])"
-    rb"(?![0-9a-fA-F])|(?:Tab|NewLine|sol|bsol|colon);)"
+    rb"&(?=#|amp;[#aTNsbc]|[TNsbc])(?:amp;)*(?:#0*(?:9|10|13|47|58|92)(?![0-9])|"
+    rb"#[xX]0*(?:9|[aA]|[dD]|2[fF]|3[aA]|5[cC])(?![0-9a-fA-F])|"
+    rb"(?:Tab|NewLine|sol|bsol|colon);)"
 )
-_DATA = re.compile(rb":(?<=[aA]:)(?=(?i:text/|application/|image/svg))")
-_MARK = re.compile(rb"-(?<=[tT][aA]-)(?i:purpose|service)(?=[\t\n\f\r /=>])")
+_MARK = re.compile(
+    rb"-[pPsS](?<=[tT][aA]-[pPsS])(?:[uU][rR][pP][oO][sS][eE]|[eE][rR][vV][iI][cC][eE])"
+    rb"(?=[\t\n\f\r /=>])"
+)
 _SCRIPT = re.compile(rb"<[sS][cC][rR][iI][pP][tT](?=[\t\n\f\r />])")
+_SCRIPT_TEXT = re.compile(
+    rb"<[sS][cC](?=[rR][iI][pP][tT][\t\n\f\r />])....([^<]*+"
+    rb"(?>(?:<(?!/[sS][cC][rR][iI][pP][tT][\t\n\f\r />])[^<]*+)*))(<?)"
+)
+"""A script from its name to its first end tag, if it has one."""
 _SCRIPT_END = re.compile(rb"</[sS][cC][rR][iI][pP][tT](?=[\t\n\f\r />])")
 
 
@@ -53,19 +65,16 @@ class Suspicion(Protocol):
 def suspects(data: bytes, told: Suspicion) -> list[int]:
     """Places that may belong to something denied, in order; none: there is nothing to gate."""
     hosts = told.hosts
-    found = _denied(_SLASHES, data, hosts)
+    found = _slashes(data, hosts)
     if b"@" in data:
         found += _denied(_USER, data, hosts)
-    found += _denied(_SCHEME, data, hosts)
-    if b"tyle" in data or b"TYLE" in data:
-        found += _cut_hosts(data)
+    found += _colons(data, hosts)
     if b"\\" in data:
         found += _denied(_BACKSLASH, data, hosts)
         found += _places(_ESCAPED_SLASH, data)
         found += _escaped_hosts(data)
     if b"&" in data:
         found += _places(_REFERENCE, data)
-    found += _places(_DATA, data)
     found += _places(_MARK, data)
     if told.has_snippets:
         found += _scripts(data, told)
@@ -79,6 +88,23 @@ def _denied(pattern: re.Pattern[bytes], data: bytes, hosts: Mapping[bytes, bool]
     if not named:
         return []
     return [match.start() for match in pattern.finditer(data) if match[1] in named]
+
+
+def _slashes(data: bytes, hosts: Mapping[bytes, bool]) -> list[int]:
+    """Hosts after two slashes, whole or cut."""
+    distinct = set(_SLASHES.findall(data))
+    named = {host for host, _ in distinct if hosts[host]}
+    found: list[int] = []
+    if named:
+        found += [match.start() for match in _SLASHES.finditer(data) if match[1] in named]
+    if any(cut for _, cut in distinct) and (b"tyle" in data or b"TYLE" in data):
+        found += _cut_hosts(data)
+    return found
+
+
+def _colons(data: bytes, hosts: Mapping[bytes, bool]) -> list[int]:
+    """Schemes without slashes whose host may be denied, and addresses that hold a page."""
+    return [match.start() for match in _COLON.finditer(data) if match[1] is None or hosts[match[1]]]
 
 
 def _cut_hosts(data: bytes) -> list[int]:
@@ -100,6 +126,7 @@ def _is_in_tag(data: bytes, start: int, stop: int) -> bool:
     return end < 0 or data.count(b'"', start, end) % 2 != 0 or data.count(b"'", start, end) % 2 != 0
 
 
+_MARK_START = re.compile(rb"<[!/]")
 _MARKS = re.compile(rb"</[A-Za-z][^<>]*+>|<!\[CDATA\[|\]\]>")
 _SLASHES_BEFORE = re.compile(rb"[/@][A-Za-z0-9.-]*$")
 
@@ -114,10 +141,33 @@ def _escaped_hosts(data: bytes) -> list[int]:
 
 
 def _scripts(data: bytes, told: Suspicion) -> list[int]:
-    """Inline scripts that bear a signature.
+    """Inline scripts that bear a signature."""
+    found = []
+    for match in _SCRIPT_TEXT.finditer(data):
+        text = match[1]
+        if not match[2] or _may_hide_its_end(text):
+            return _careful_scripts(data, told)
+        if told.knows(unmarked(text)):
+            found += [inner.start() for inner in _SCRIPT.finditer(data, *match.span())]
+    return found
 
-    Where a script ends cannot be told here if a comment or its own start tag may hide the end: such
-    scripts are asked about together, so that many of them cost no more than one.
+
+def _may_hide_its_end(text: bytes) -> bool:
+    if len(text) > MAX_SNIPPET_BYTES or (_is_marked(text) and b"<!--" in text):
+        return True
+    return not text.startswith(b">") and _is_in_tag(text, 0, len(text))
+
+
+def _is_marked(text: bytes) -> bool:
+    """Whether it may hold comments, CDATA marks or end tags: most scripts do not."""
+    return b"<" in text and _MARK_START.search(text) is not None
+
+
+def _careful_scripts(data: bytes, told: Suspicion) -> list[int]:
+    """The same where it cannot be told where a script ends.
+
+    A comment or its own start tag may hide the end: such scripts are asked about together, so that
+    many of them cost no more than one.
     """
     found = []
     asked, bears = -1, False
@@ -142,6 +192,8 @@ def _script_at(data: bytes, start: int) -> tuple[int, bytes]:
 
 def unmarked(text: bytes) -> bytes:
     """A script or style sheet as SVG takes it: comments, CDATA marks and end tags left out."""
+    if not _is_marked(text):
+        return text
     if b"<!--" in text:
         text = b"".join(_between_comments(text))
     return _MARKS.sub(b"", text) if b"</" in text or b"<![" in text else text
