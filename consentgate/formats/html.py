@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from consentgate.formats.html_foreign import is_breakout
 from consentgate.formats.html_gating import (
     SERVICE,
     UNKNOWN,
@@ -21,17 +22,24 @@ from consentgate.formats.html_gating import (
     css_edits,
     denied_in_text,
 )
+from consentgate.formats.html_marks import (
+    Marked,
+    has_cut,
+    joined,
+    marked,
+    may_be_marked,
+    readings,
+)
 from consentgate.formats.html_scanning import (
     BOGUS,
     CUT,
-    ENDS,
     MAX_CARRY_BYTES,
     PLAINTEXT,
     RAW,
     Scanner,
     script_end,
 )
-from consentgate.formats.html_suspects import MAX_SNIPPET_BYTES, suspects, unmarked
+from consentgate.formats.html_suspects import MAX_SNIPPET_BYTES, suspects
 from consentgate.formats.html_tags import ADDRESSING, closes_itself
 from consentgate.formats.urls import Address, address_of
 
@@ -60,6 +68,7 @@ class Rewriter(Scanner):
         "_hold",
         "_in_noscript",
         "_judge",
+        "_read_keys",
         "waits",
     )
 
@@ -89,9 +98,13 @@ class Rewriter(Scanner):
         self._depth = depth
         self._has_body = False
         self._in_noscript = False
+        self._read_keys: dict[bytes, tuple[str, ...]] = {}
 
     def _find_suspects(self, data: bytes) -> list[int]:
         return suspects(data, self._judge)
+
+    def _is_clear(self, data: bytes) -> bool:
+        return not may_be_marked(data, is_drawn=bool(self._foreign) or self._foreign.is_point)
 
     def _style(self, start: int, end: int, *, is_ended: bool) -> int:
         """Take denied addresses out of a style sheet, as far as it can be told."""
@@ -170,34 +183,59 @@ class Rewriter(Scanner):
 
     def _foreign_tag(self, found: re.Match[bytes], name: bytes) -> int:
         element = self._element(found, name)
-        if self._foreign.is_left_by(name, frozenset(element.first)):
+        if is_breakout(name, frozenset(element.first)):
             self._foreign.leave()
             return self._html_tag(found, name)
         content: tuple[str, ...] = ()
         if name in (b"script", b"style") and not closes_itself(found[3]):
-            end = ENDS[name].search(self._data, found.end())
-            if end is None and not self._is_last and self._may_wait(found.start()):
+            content_or_cut = self._foreign_content(found, element)
+            if content_or_cut is None:
                 return CUT
-            stop = end.start() if end else len(self._data)
-            if name == b"script":
-                content = self._judge.knows(unmarked(self._data[found.end() : stop]))
-            elif SERVICE not in element.first and self._is_suspect(found.end(), stop):
-                content = self._foreign_style(found.end(), stop)
+            content = content_or_cut
         if content or self._is_suspect(found.start(), found.end()):
             self._gate(found, name, content)
         self._start_foreign(found, name, element.text(b"encoding"))
         return found.end()
 
-    def _foreign_style(self, start: int, stop: int) -> tuple[str, ...]:
-        """Take denied addresses out of SVG's style sheet; gives what marks inside it hide."""
-        self._style(start, stop, is_ended=True)
-        sheet = self._data[start:stop]
-        shown = unmarked(sheet)
-        if shown == sheet:
+    def _foreign_content(self, found: re.Match[bytes], element: Element) -> tuple[str, ...] | None:
+        """What the content of SVG's script or style sheet gives away; None: it is cut.
+
+        What stands in another of its kind was read with that, and is held with it.
+        """
+        start, name = found.end(), element.name
+        if start < self._read_to.get(name, 0):
+            return self._read_keys[name]
+        inner = marked(self._data, start, name)
+        if inner.end < 0 and not self._is_last and self._may_wait(found.start()):
+            return None
+        content: tuple[str, ...] = ()
+        if not inner.is_clear:
+            content = (UNKNOWN,)
+        elif name == b"script":
+            content = self._judge.knows(readings(self._data, inner))
+        elif SERVICE not in element.first:
+            content = self._foreign_style(inner)
+        self._read_to[name] = inner.end if inner.end >= 0 else len(self._data)
+        self._read_keys[name] = content
+        return content
+
+    def _foreign_style(self, inner: Marked) -> tuple[str, ...]:
+        """Take denied addresses out of SVG's style sheet; gives those that marks inside it cut."""
+        keys, _ = css_edits(readings(self._data, inner), 0, self._judge, self._base)
+        if not keys:
             return ()
-        open_keys, _ = css_edits(sheet, 0, self._judge, self._base)
-        keys, _ = css_edits(shown, 0, self._judge, self._base)
-        return tuple(keys) if len(keys) > len(open_keys) else ()
+        parts = [
+            css_edits(self._data[start:end], start, self._judge, self._base)
+            for start, end in inner.pieces
+        ]
+        together, _ = css_edits(joined(self._data, inner.pieces), 0, self._judge, self._base)
+        is_whole = sum(len(part) for part, _ in parts) == len(together)
+        if has_cut(self._data, inner.pieces) or not is_whole:
+            return tuple(keys)
+        self.waits.on(keys)
+        for _, edits in parts:
+            self._edits += edits
+        return ()
 
     def _may_wait(self, start: int) -> bool:
         return len(self._data) - start <= MAX_CARRY_BYTES

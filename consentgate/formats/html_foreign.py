@@ -17,6 +17,8 @@ _POINTS = {
     b"svg": frozenset((b"foreignobject", b"desc", b"title")),
     b"math": frozenset((b"mi", b"mo", b"mn", b"ms", b"mtext", b"annotation-xml")),
 }
+POINTS = _POINTS[b"svg"] | _POINTS[b"math"]
+"""Elements of SVG and MathML in which HTML may stand."""
 _BREAKOUT = re.compile(BREAKOUTS.encode())
 _FONT = frozenset((b"color", b"face", b"size"))
 _MARKUP = frozenset(("text/html", "application/xhtml+xml"))
@@ -25,6 +27,13 @@ _VOID = frozenset(
 )
 _IMPLIED = frozenset(b"p li dd dt option optgroup rb rp rt rtc td th tr tbody thead tfoot".split())
 """Elements that end with their parent."""
+
+
+def is_breakout(name: bytes, attributes: frozenset[bytes]) -> bool:
+    """Whether a start tag belongs to HTML and ends what is foreign."""
+    if name == b"font":
+        return bool(attributes & _FONT)
+    return _BREAKOUT.fullmatch(name) is not None
 
 
 class _Kind(enum.Enum):
@@ -96,6 +105,8 @@ class Foreign:
 
     def _find(self, name: bytes, is_passed: Callable[[_Kind], bool]) -> int:
         """Where the nearest open element of a name is, among those on top; -1: nowhere."""
+        if name not in self._names:
+            return -1
         for at in range(len(self._names) - 1, -1, -1):
             if not is_passed(self._kinds[at]):
                 return -1
@@ -110,12 +121,6 @@ class Foreign:
         """Go back to HTML: to the nearest integration point, or out."""
         while self:
             self._cut(len(self._names) - 1)
-
-    def is_left_by(self, name: bytes, attributes: frozenset[bytes]) -> bool:
-        """Whether a start tag belongs to HTML and ends what is foreign."""
-        if name == b"font":
-            return bool(attributes & _FONT)
-        return _BREAKOUT.fullmatch(name) is not None
 
     def starts_html(self, name: bytes) -> None:
         """Take a start tag of HTML's inside an integration point."""

@@ -20,7 +20,7 @@ from consentgate.formats.html_tags import (
     attributes_of,
     kind_of,
     loads,
-    text_of,
+    texts_of,
 )
 from consentgate.formats.urls import Address
 
@@ -134,7 +134,7 @@ class Element:
 
     def text(self, name: bytes) -> str:
         """The decoded value of an attribute; empty where there is none."""
-        return text_of(self.first.get(name, b""))
+        return texts_of(self.first.get(name, b""))[0]
 
     @property
     def script_type(self) -> str:
@@ -169,7 +169,7 @@ class Element:
             attribute.name
             for attribute in self.attributes
             if (kind := self._kind(attribute)) is not None
-            and (waits.on(self._denied(kind, attribute.value)) or (marked and kind is not Kind.CSS))
+            and (waits.on(self._denied(kind, attribute)) or (marked and kind is not Kind.CSS))
         }
         waits.on(content)
         is_stopped = self._is_stopped(bool(marked or content or b"src" in renamed))
@@ -203,8 +203,8 @@ class Element:
 
     def _kind(self, attribute: Attribute) -> Kind | None:
         """What the attribute loads from, in this element as it stands."""
-        if self.name == b"meta":
-            return Kind.CODE if attribute.name == b"http-equiv" and self._directs() else None
+        if self.name == b"meta" and attribute.name == b"http-equiv":
+            return Kind.META if self._directs() else None
         kind = kind_of(self.name, attribute.name)
         if kind is not None and self.name == b"link" and kind is not Kind.CSS:
             return kind if loads(self.text(b"rel")) else None
@@ -213,9 +213,13 @@ class Element:
     def _directs(self) -> bool:
         return self.text(b"http-equiv").strip().lower() in ("refresh", "delegate-ch", "link")
 
-    def _denied(self, kind: Kind, value: bytes) -> Iterator[str]:
-        text = text_of(self.first.get(b"content", b"") if self.name == b"meta" else value)
-        if self.name == b"meta":
+    def _denied(self, kind: Kind, attribute: Attribute) -> Iterator[str]:
+        value = self.first.get(b"content", b"") if kind is Kind.META else attribute.value
+        for text in texts_of(value):
+            yield from self._denied_in(kind, text)
+
+    def _denied_in(self, kind: Kind, text: str) -> Iterator[str]:
+        if kind is Kind.META:
             yield from self._denied_meta(text)
         elif kind is Kind.URL:
             yield from self._denied_url(text)
@@ -291,7 +295,7 @@ def css_edits(
     for place, url in urls.in_css(sheet):
         address = urls.address_of(url, base)
         key = judge.denied(address, url) if address is not None else None
-        if key is not None:
+        if key is not None and edits[-1:] != [(start + place, CSS_MARK % key.encode())]:
             keys.append(key)
             edits.append((start + place, CSS_MARK % key.encode()))
     return keys, edits

@@ -47,6 +47,7 @@ class Scanner:
         "_is_doubtful",
         "_is_last",
         "_looks_at_all",
+        "_read_to",
         "_suspects",
         "_turn",
         "overlong",
@@ -66,9 +67,15 @@ class Scanner:
         self._turn = 0
         self._foreign = Foreign()
         self._forms = Forms()
+        self._read_to: dict[bytes, int] = {}
+        """How far the content of SVG's scripts and style sheets was read, by their name."""
 
     def _find_suspects(self, data: bytes) -> list[int]:
         """Places whose tokens have to be looked at."""
+        raise NotImplementedError
+
+    def _is_clear(self, data: bytes) -> bool:
+        """Whether the last bytes, with no such place, need no look."""
         raise NotImplementedError
 
     def _start_tag(self, found: re.Match[bytes], name: bytes) -> int:
@@ -101,7 +108,8 @@ class Scanner:
     def _step(self, data: bytes) -> bytes:
         whole = self._carry + data if self._carry else data
         self._suspects = self._find_suspects(whole)
-        if self._is_last and not self._suspects and not self._looks_at_all:
+        is_idle = self._is_last and not self._suspects and not self._looks_at_all
+        if is_idle and self._is_clear(whole):
             self._carry = b""
             return whole
         self._data = whole
@@ -109,6 +117,7 @@ class Scanner:
         self._forms.is_inside(whole)
         self._carry = whole[end:]
         edits, self._data = self._edits, b""
+        self._read_to = {name: at - end for name, at in self._read_to.items() if at > end}
         # a style sheet inside SVG may have been decided beyond a tag in it that is still cut
         self._edits = [(place - end, inserted) for place, inserted in edits if place >= end]
         if self._edits:

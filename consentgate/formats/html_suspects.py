@@ -9,26 +9,26 @@ a literal prefix.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Protocol
+
+from consentgate.formats.html_tags import TAG
 
 MAX_SNIPPET_BYTES = 32_768
 """Longer inline scripts are a site's own program, not a vendor's snippet."""
 
-_HOST = rb"[/\\\t\n\r]*+([^/\\?#\"'<>() \f@,;{}=]{0,300}+)"
-_SLASHES = re.compile(rb"/[/\\\t\n\r]" + _HOST + rb"(<[!/]|)")
-_CUT = re.compile(rb"//[A-Za-z0-9.-]*+<[!/]")
-_SHEET_BYTES = 4_096
-"""How far back it is looked for the style sheet that an address stands in."""
+_HOST = rb"[/\\\t\n\r]*+([^/\\?#\"'<>() \f@,;{}=]{0,300}+(?:\\(?![/\\\"']))?)"
+"""With the backslash of an escape in a style sheet: then the sheet itself will tell."""
+_SLASHES = re.compile(rb"/[/\\\t\n\r]" + _HOST)
 _USER = re.compile(rb"@" + _HOST)
 _BACKSLASH = re.compile(rb"\\(?<=[=:/\"'(,\t\n\f\r ;]\\)" + _HOST)
 _COLON = re.compile(
-    rb":(?<=[aApPsS]:)(?!//)(?:(?<=(?:[tT][pP]|[pP][sS]):)" + _HOST + rb"|"
+    rb":(?<=[aApPsS]:)(?!//)(?:(?<=(?:[tT][pP]|[pPwWsS][sS]):)" + _HOST + rb"|"
     rb"(?<=[aA]:)(?i:text/|application/|image/svg))"
 )
 """A scheme without slashes, or a page or style sheet in an address."""
 _ESCAPED_SLASH = re.compile(rb"\\0{0,4}(?:2[fF]|5[cC])")
-_ESCAPED_HOST = re.compile(rb"\\(?<=[A-Za-z0-9.-]\\)[0-9a-fA-F]")
+_ESCAPED_START = re.compile(rb"\\(?<=[/:@]\\)(?![/\\\"'])")
 _REFERENCE = re.compile(
     rb"&(?=#|amp;[#aTNsbc]|[TNsbc])(?:amp;)*(?:#0*(?:9|10|13|47|58|92)(?![0-9])|"
     rb"#[xX]0*(?:9|[aA]|[dD]|2[fF]|3[aA]|5[cC])(?![0-9a-fA-F])|"
@@ -38,6 +38,8 @@ _MARK = re.compile(
     rb"-[pPsS](?<=[tT][aA]-[pPsS])(?:[uU][rR][pP][oO][sS][eE]|[eE][rR][vV][iI][cC][eE])"
     rb"(?=[\t\n\f\r /=>])"
 )
+_NEAR_BYTES = 4_096
+"""A start tag longer than this is not measured."""
 _SCRIPT = re.compile(rb"<[sS][cC][rR][iI][pP][tT](?=[\t\n\f\r />])")
 _SCRIPT_TEXT = re.compile(
     rb"<[sS][cC](?=[rR][iI][pP][tT][\t\n\f\r />])....([^<]*+"
@@ -65,14 +67,14 @@ class Suspicion(Protocol):
 def suspects(data: bytes, told: Suspicion) -> list[int]:
     """Places that may belong to something denied, in order; none: there is nothing to gate."""
     hosts = told.hosts
-    found = _slashes(data, hosts)
+    found = _denied(_SLASHES, data, hosts)
     if b"@" in data:
         found += _denied(_USER, data, hosts)
     found += _colons(data, hosts)
     if b"\\" in data:
         found += _denied(_BACKSLASH, data, hosts)
         found += _places(_ESCAPED_SLASH, data)
-        found += _escaped_hosts(data)
+        found += _places(_ESCAPED_START, data)
     if b"&" in data:
         found += _places(_REFERENCE, data)
     found += _places(_MARK, data)
@@ -90,54 +92,13 @@ def _denied(pattern: re.Pattern[bytes], data: bytes, hosts: Mapping[bytes, bool]
     return [match.start() for match in pattern.finditer(data) if match[1] in named]
 
 
-def _slashes(data: bytes, hosts: Mapping[bytes, bool]) -> list[int]:
-    """Hosts after two slashes, whole or cut."""
-    distinct = set(_SLASHES.findall(data))
-    named = {host for host, _ in distinct if hosts[host]}
-    found: list[int] = []
-    if named:
-        found += [match.start() for match in _SLASHES.finditer(data) if match[1] in named]
-    if any(cut for _, cut in distinct) and (b"tyle" in data or b"TYLE" in data):
-        found += _cut_hosts(data)
-    return found
-
-
 def _colons(data: bytes, hosts: Mapping[bytes, bool]) -> list[int]:
     """Schemes without slashes whose host may be denied, and addresses that hold a page."""
     return [match.start() for match in _COLON.finditer(data) if match[1] is None or hosts[match[1]]]
 
 
-def _cut_hosts(data: bytes) -> list[int]:
-    """A style sheet inside SVG may cut a host in two: ``//ho<!-- -->st``."""
-    return [
-        match.start()
-        for match in _CUT.finditer(data)
-        if b"tyle" in data[max(0, match.start() - _SHEET_BYTES) : match.start()].lower()
-    ]
-
-
 def _places(pattern: re.Pattern[bytes], data: bytes) -> list[int]:
     return [match.start() for match in pattern.finditer(data)]
-
-
-def _is_in_tag(data: bytes, start: int, stop: int) -> bool:
-    """Whether what ends a script may stand in an attribute of the script's own start tag."""
-    end = data.find(b">", start, stop)
-    return end < 0 or data.count(b'"', start, end) % 2 != 0 or data.count(b"'", start, end) % 2 != 0
-
-
-_MARK_START = re.compile(rb"<[!/]")
-_MARKS = re.compile(rb"</[A-Za-z][^<>]*+>|<!\[CDATA\[|\]\]>")
-_SLASHES_BEFORE = re.compile(rb"[/@][A-Za-z0-9.-]*$")
-
-
-def _escaped_hosts(data: bytes) -> list[int]:
-    """Style sheets may spell a host's letters as escapes: ``//ho\\73 t``."""
-    return [
-        match.start()
-        for match in _ESCAPED_HOST.finditer(data)
-        if _SLASHES_BEFORE.search(data, max(0, match.start() - 80), match.start())
-    ]
 
 
 def _scripts(data: bytes, told: Suspicion) -> list[int]:
@@ -145,22 +106,22 @@ def _scripts(data: bytes, told: Suspicion) -> list[int]:
     found = []
     for match in _SCRIPT_TEXT.finditer(data):
         text = match[1]
-        if not match[2] or _may_hide_its_end(text):
+        if not match[2] or _may_hide_its_end(text) or _is_open(data, match.start(), match.end(1)):
             return _careful_scripts(data, told)
-        if told.knows(unmarked(text)):
-            found += [inner.start() for inner in _SCRIPT.finditer(data, *match.span())]
+        if told.knows(text):
+            found.append(match.start())
     return found
 
 
 def _may_hide_its_end(text: bytes) -> bool:
-    if len(text) > MAX_SNIPPET_BYTES or (_is_marked(text) and b"<!--" in text):
+    if len(text) > MAX_SNIPPET_BYTES:
         return True
-    return not text.startswith(b">") and _is_in_tag(text, 0, len(text))
+    return b"<" in text and (b"<!--" in text or _SCRIPT.search(text) is not None)
 
 
-def _is_marked(text: bytes) -> bool:
-    """Whether it may hold comments, CDATA marks or end tags: most scripts do not."""
-    return b"<" in text and _MARK_START.search(text) is not None
+def _is_open(data: bytes, tag: int, stop: int) -> bool:
+    """Whether what ends a script may stand in an attribute of the script's own start tag."""
+    return TAG.match(data, tag, min(stop, tag + _NEAR_BYTES)) is None
 
 
 def _careful_scripts(data: bytes, told: Suspicion) -> list[int]:
@@ -170,41 +131,22 @@ def _careful_scripts(data: bytes, told: Suspicion) -> list[int]:
     many of them cost no more than one.
     """
     found = []
-    asked, bears = -1, False
+    asked, bears, is_sure = -1, False, False
     for match in _SCRIPT.finditer(data):
         start = match.end()
-        if start >= asked:
-            asked, text = _script_at(data, start)
-            bears = bool(told.knows(unmarked(text)))
+        if start >= asked or (is_sure and _is_open(data, match.start(), asked)):
+            asked, text = _script_at(data, match.start(), start)
+            is_sure = asked < start + MAX_SNIPPET_BYTES
+            bears = bool(told.knows(text))
         if bears:
             found.append(match.start())
     return found
 
 
-def _script_at(data: bytes, start: int) -> tuple[int, bytes]:
+def _script_at(data: bytes, tag: int, start: int) -> tuple[int, bytes]:
     """Up to where scripts begin that this text holds too, and the text."""
-    end = _SCRIPT_END.search(data, start, start + MAX_SNIPPET_BYTES + 16)
+    end = _SCRIPT_END.search(data, start, start + MAX_SNIPPET_BYTES - 1)
     stop = end.start() if end is not None else len(data)
-    if end is None or data.find(b"<!--", start, stop) >= 0 or _is_in_tag(data, start, stop):
+    if end is None or data.find(b"<!--", start, stop) >= 0 or _is_open(data, tag, stop):
         return start + MAX_SNIPPET_BYTES, data[start : start + 2 * MAX_SNIPPET_BYTES]
     return stop, data[start:stop]
-
-
-def unmarked(text: bytes) -> bytes:
-    """A script or style sheet as SVG takes it: comments, CDATA marks and end tags left out."""
-    if not _is_marked(text):
-        return text
-    if b"<!--" in text:
-        text = b"".join(_between_comments(text))
-    return _MARKS.sub(b"", text) if b"</" in text or b"<![" in text else text
-
-
-def _between_comments(text: bytes) -> Iterator[bytes]:
-    position = 0
-    while (start := text.find(b"<!--", position)) >= 0:
-        end = text.find(b"-->", start)
-        if end < 0:
-            break
-        yield text[position:start]
-        position = end + 3
-    yield text[position:]

@@ -11,6 +11,8 @@ import re
 from dataclasses import dataclass
 from html.entities import html5
 
+from consentgate.formats.urls import decodings
+
 SPACE = b"\t\n\f\r "
 NAME_END = rb"(?=[\t\n\f\r />])"
 ATTRIBUTES = (
@@ -45,6 +47,8 @@ class Kind(enum.Enum):
     CODE = enum.auto()
     DOCUMENT = enum.auto()
     """A page of its own (``srcdoc``)."""
+    META = enum.auto()
+    """What a ``meta`` directs stands in its ``content``."""
 
 
 _KINDS = {
@@ -136,13 +140,11 @@ def loads(rel: str) -> bool:
 _REFERENCE = re.compile(r"&(?:#[0-9]+;?|#[xX][0-9a-fA-F]+;?|[A-Za-z0-9]+[;=]?)")
 
 
-def text_of(value: bytes) -> str:
-    """The text of an attribute value: UTF-8 or else Latin-1, character references decoded."""
-    try:
-        text = value.decode()
-    except UnicodeDecodeError:
-        text = value.decode("latin-1")
-    return _REFERENCE.sub(_decoded, text) if "&" in text else text
+def texts_of(value: bytes) -> tuple[str, ...]:
+    """What an attribute value may say, character references decoded."""
+    return tuple(
+        _REFERENCE.sub(_decoded, text) if "&" in text else text for text in decodings(value)
+    )
 
 
 def _decoded(found: re.Match[str]) -> str:

@@ -70,6 +70,14 @@ def address_of(url: str, base: Address | None = None) -> Address | None:
     return Address(host, _path(rest[len(authority) :])) if host else None
 
 
+def decodings(raw: bytes) -> tuple[str, ...]:
+    """What bytes of a page may say: UTF-8; where they are not, also Latin-1."""
+    try:
+        return (raw.decode(),)
+    except UnicodeDecodeError:
+        return raw.decode("utf-8", "replace"), raw.decode("latin-1")
+
+
 def scheme_of(url: str) -> str:
     """The scheme in lower case with its colon; empty for a relative address."""
     found = _SCHEME.match(url[:MAX_URL_CHARS].strip(_STRIPPED).translate(_REMOVED))
@@ -209,7 +217,7 @@ def of_refresh(content: str) -> str:
 
 
 _IN_TEXT = re.compile(
-    r"(?:\b[A-Za-z]{2,5}:)?[/\\]{2,}[^\s\"'`()<>\\]{1,2048}|\b[hH][tT]{2}[pP][sS]?:[^\s\"'`()<>\\]{1,2048}"
+    r"(?:\b[A-Za-z]{2,5}:)?[/\\]{2,}[^\s\"'`()<>\\]{1,2048}|\b(?i:https?|wss?|ftp):[^\s\"'`()<>\\]{1,2048}"
 )
 
 
@@ -221,9 +229,12 @@ def in_text(text: str) -> Iterator[str]:
 
 _CSS_CANDIDATE = re.compile(
     rb"[\"'(][\t\n\f\r ]{0,64}+"
-    rb"((?>(?:\\[0-9a-fA-F]{1,6}[\t\n\f\r ]?|\\[^0-9a-fA-F]|[^\"'()\t\n\f\r <>;\\]){2,512}))"
+    rb"((?>(?:\\[0-9a-fA-F]{1,6}(?:\r\n|[\t\n\f\r ])?|\\\r\n|\\[^0-9a-fA-F]|[^\"'()\n\f\r <>;\\])"
+    rb"{2,512}))"
 )
-_CSS_ESCAPE = re.compile(r"\\(?:([0-9a-fA-F]{1,6})[\t\n\f\r ]?|\n|(.))", re.DOTALL)
+_CSS_ESCAPE = re.compile(
+    r"\\(?:([0-9a-fA-F]{1,6})(?:\r\n|[\t\n\f\r ])?|\r\n|[\n\f\r]|(.))", re.DOTALL
+)
 
 
 def in_css(sheet: bytes) -> Iterator[tuple[int, str]]:
@@ -233,8 +244,8 @@ def in_css(sheet: bytes) -> Iterator[tuple[int, str]]:
     at-rule it stands in; escapes are decoded (CSS Syntax 3, 4.3.7).
     """
     for found in _CSS_CANDIDATE.finditer(sheet):
-        text = found[1].decode("utf-8", "replace")
-        yield found.start(1), _CSS_ESCAPE.sub(_css_char, text) if "\\" in text else text
+        for text in decodings(found[1]):
+            yield found.start(1), _CSS_ESCAPE.sub(_css_char, text) if "\\" in text else text
 
 
 def _css_char(found: re.Match[str]) -> str:

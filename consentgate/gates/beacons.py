@@ -16,7 +16,7 @@ from consentgate.formats.html import Rewriter
 from consentgate.formats.html_gating import UNKNOWN, Held
 from consentgate.formats.html_openings import Opening, Openings, language_in
 from consentgate.formats.persons import tells_who
-from consentgate.formats.urls import Address, canonical_host
+from consentgate.formats.urls import Address, canonical_host, decodings
 from consentgate.gates.hosts import HostTable
 from consentgate.gates.plan import Outcome
 
@@ -44,12 +44,12 @@ class _Hosts(dict[bytes, bool]):
     def __missing__(self, raw: bytes) -> bool:
         if b"&" in raw:
             return True  # character references: the tag itself will tell
-        try:
-            text = raw.decode()
-        except UnicodeDecodeError:
-            text = raw.decode("latin-1")
+        if raw.endswith(b"\\"):
+            return True  # an escape: the style sheet itself will tell
         # a line break inside quotes is left out of an address, without them it ends it
-        answer = any(map(self._is_denied, {text.translate(_REMOVED), _BREAK.split(text, 1)[0]}))
+        texts = decodings(raw)
+        readings = {text.translate(_REMOVED) for text in texts}
+        answer = any(map(self._is_denied, readings | {_BREAK.split(text, 1)[0] for text in texts}))
         if len(raw) <= _MOST_HOST_BYTES:
             if len(self) >= _MOST_HOSTS:
                 self.clear()

@@ -29,7 +29,7 @@ class Element:
     attributes: dict[str, str]
     text: str = field(repr=False, default="")
     """Its own text, where that can do something: scripts and styles. Inside SVG tags may cut it:
-    the pieces stand apart by NUL, as a signature that is cut is none."""
+    what runs or applies is the pieces joined (DOM, "child text content")."""
 
 
 def by_html5lib(page: str) -> list[Element]:
@@ -45,7 +45,7 @@ def by_html5lib(page: str) -> list[Element]:
 def _text(node: Any) -> str:
     if _local(node.tag) not in ("script", "style"):
         return ""
-    return "\0".join([node.text or "", *(child.tail or "" for child in node)])
+    return "".join([node.text or "", *(child.tail or "" for child in node)])
 
 
 def _local(tag: str) -> str:
@@ -61,7 +61,7 @@ def by_lexbor(page: str) -> list[Element]:
     found = []
     for node in LexborHTMLParser(page).root.traverse(include_text=False):  # type: ignore[union-attr]
         tag = (node.tag or "").lower()
-        text = node.text(deep=False, separator="\0") if tag in ("script", "style") else ""
+        text = node.text(deep=False, separator="") if tag in ("script", "style") else ""
         attributes = {name.lower(): value or "" for name, value in node.attributes.items()}
         found.append(Element(tag, attributes, text))
     return found
