@@ -188,9 +188,17 @@ class House:
             BodyProblem: 429 for too many in a minute.
         """
         limit = self._grants if grants else self._refusals
-        if not limit.allows(self.placing.client_of(visit.scope), visit.now):
+        if not limit.allows(self._client_of(visit), visit.now):
             self.count("rate_limited")
             raise BodyProblem(429, "rate_limited", "too many choices; please wait a minute")
+
+    def _client_of(self, visit: Visit) -> bytes | None:
+        """The client, for a limit alone; a refusal does not fail where it cannot be told."""
+        try:
+            return self.placing.client_of(visit.scope)
+        except Exception:
+            self.failed("client", "acts count against one limit for all")
+            return None
 
     def close(self) -> None:
         """Write what is queued and close files."""
@@ -220,7 +228,8 @@ class House:
         outcome = visit.page_outcome if is_shared else visit.outcome
         return View(
             language=self.pages.negotiate(
-                "" if is_shared else visit.header(b"accept-language"), page_language
+                self._asked(visit) if source == "banner" else visit.header(b"accept-language"),
+                page_language,
             ),
             regime=outcome.regime,
             decision=outcome.decision,
@@ -296,13 +305,17 @@ class House:
         """
         try:
             view = seen or self.view(visit)
-            asked = visit.header(b"accept-language")
-            language = self.pages.negotiate(asked, page_language)
+            language = self.pages.negotiate(self._asked(visit), page_language)
             if language != view.language:
                 view = replace(view, language=language)
             return self.pages.opening(view)
         except Exception:
             return self._markup_failed()
+
+    def _asked(self, visit: Visit) -> str:
+        """The languages that markup in a page may follow: none where caches share the page."""
+        is_shared = self.plan.shared_outcome is not None
+        return "" if is_shared else visit.header(b"accept-language")
 
     def _markup_failed(self) -> bytes:
         self.failed("page_markup", "the page is served without the first layer")

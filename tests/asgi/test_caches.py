@@ -23,6 +23,7 @@ LINK = (b"link", b"<https://cdn.ads.example/x>; rel=preload")
 MARKUP = b"<!doctype html><html lang=en><head></head><body><img src=https://ads.example/p>"
 ANSWERS = {
     "/": (b"text/html", MARKUP, ()),
+    "/speechless": (b"text/html", MARKUP.replace(b" lang=en", b""), ()),
     "/linked": (b"text/html", MARKUP, (LINK,)),
     "/cookies": (b"text/html", MARKUP, ((b"set-cookie", b"session=1"),)),
     "/asked": (b"text/html", MARKUP, ()),
@@ -121,6 +122,16 @@ def test_a_shared_page_is_the_same_for_everyone_and_may_be_kept(path: str) -> No
     assert first.all(b"vary") == []
     assert b"data-privacy-src" in first.body or path == "/a.css"
     assert b"ads.example" not in b"".join(first.all(b"link"))
+
+
+@pytest.mark.requirement("SEC-08")
+def test_a_shared_page_that_names_no_language_has_the_sites() -> None:
+    """Not that of whoever asked first: the cache would keep it for everyone."""
+    gate, _ = site("shared", "opt-in")
+    wishes = [[], [(b"accept-language", b"de")], [(b"accept-language", b"ar;q=1, en;q=0.1")]]
+    answers = [run(gate, http("/speechless", headers=headers)) for headers in wishes]
+    assert b"data-privacy-note" in answers[0].body
+    assert len({seen.body for seen in answers}) == 1
 
 
 @pytest.mark.requirement("SEC-08")
