@@ -37,13 +37,16 @@ def read_act(body: Body, policy: Policy) -> Act:
     """Check what was sent against the policy.
 
     Raises:
-        BodyProblem: 400 for an unknown kind, 422 for an unknown purpose or service.
+        BodyProblem: 400 for an unknown kind or nothing said, 422 for an unknown purpose or service.
     """
-    return (
+    act = (
         _act_of_json(body.document, policy)
         if body.document is not None
         else _act_of_form(body.fields, policy)
     )
+    if act.kind == "service" and not act.services:
+        raise BodyProblem(400, "malformed", "services: expected one at least")
+    return act
 
 
 def _act_of_form(fields: Mapping[str, list[str]], policy: Policy) -> Act:

@@ -227,6 +227,32 @@ def test_a_service_adds_to_an_earlier_choice(gate: ConsentGate) -> None:
 
 
 @pytest.mark.requirement("COL-06")
+@pytest.mark.parametrize("span", ["once", "always"])
+def test_to_name_no_service_is_to_say_nothing(gate: ConsentGate, span: str) -> None:
+    """Neither a form nor JSON leaves an event that tells of a refusal nobody made."""
+    token = raw.chosen(gate, choice="accept")
+    before = len(list(gate.house.ledger.events()))
+    said = {"choice": "service", "span": span, "notice": notice_of(gate)}
+    document = json.dumps({**said, "services": {}}).encode()
+    by_json = post("/privacy-choices", document, media_type=b"application/json", cookie=token)
+    for asked in (form("/privacy-choices", said, cookie=token), by_json):
+        seen = run(gate, *asked)
+        assert (seen.status, seen.set_cookies) == (400, [])
+    assert len(list(gate.house.ledger.events())) == before
+
+
+def test_a_client_that_cannot_be_told_may_still_refuse(
+    gate: ConsentGate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fault in finding the address is no reason to keep a refusal out."""
+
+    def broken(scope: object) -> bytes:
+        raise ZeroDivisionError("our own fault")
+
+    monkeypatch.setattr(gate.house.placing, "client_of", broken)
+    assert by_form(gate, choice="reject").status == 303
+
+
 def test_closing_under_opt_out_says_nothing() -> None:
     """Where silence grants, closing the first layer is no refusal."""
     gate = raw.gated(raw.page(), OPT_OUT)
