@@ -40,6 +40,7 @@ from consentgate.domain.choices import Choice
 from consentgate.domain.meaning import Meaning
 from consentgate.domain.policy import Policy
 from consentgate.domain.regimes import Regime
+from consentgate.domain.signals import NONE
 from consentgate.errors import LedgerUnavailable
 from consentgate.formats.html_gating import Held
 from consentgate.formats.html_openings import Opening
@@ -360,12 +361,14 @@ class House:
     def note(self, visit: Visit, duration_ns: int) -> None:
         """Write down what the site log may remember of a visit; warn of undeclared names."""
         try:
-            count_signals(self.signal_counts, visit)
+            if visit.signals is not NONE:
+                count_signals(self.signal_counts, visit)
             if self.security_log is not None and visit.status >= 400:
                 self.security_log.note(visit)
             if visit.scope.get("route") is UNNOTED:
                 return
-            self.site_log.note(visit, duration_ns)
+            if self.site_log.is_on:
+                self.site_log.note(visit, duration_ns)
             self.findings.note(visit)
         except Exception:
             self.failed("note", "the visit is not written down")

@@ -76,7 +76,8 @@ class Placing:
         self._client_header = settings.client_header.lower().encode("latin-1")
         self._country_header = settings.country_header.lower().encode("latin-1")
         self._region_header = settings.region_header.lower().encode("latin-1")
-        self._needs_place = not settings.fixed
+        has_source = self.lookup is not None or bool(self._country_header)
+        self._needs_place = has_source and not settings.fixed
         self._is_alike = not self._needs_place and residence_of is None
         self._day = (-1, dt.date.min)
         self._today = (-1, UNKNOWN)

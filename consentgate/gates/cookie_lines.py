@@ -13,7 +13,6 @@ from consentgate.gates.response_cookies import (
     expiries,
     is_personal,
     may_set,
-    repeated_names,
     unseen_expiries,
 )
 
@@ -38,22 +37,23 @@ def gated_cookies(visit: Visit, headers: Headers, *, adds: bool = True) -> Heade
 
 def passing_lines(visit: Visit, headers: Headers) -> Headers:
     """The pairs without the lines that may not pass; private where one would not for others."""
-    lines = [
-        (position, pair[1])
-        for position, pair in enumerate(headers)
-        if len(pair[0]) == 10 and pair[0].lower() == b"set-cookie"
-    ]
-    if not lines:
-        return headers
-    if len(lines) > 1:
-        visit.repeated += repeated_names(line for _, line in lines)
     outcome = visit.outcome
-    blocked = {
-        position
-        for position, line in lines
-        if not may_set(line, outcome, visit.now, visit.undeclared_set)
-    }
-    is_for_one = any(is_personal(line, outcome) for at, line in lines if at not in blocked)
+    blocked: set[int] = set()
+    names: dict[bytes, int] = {}
+    is_for_one = False
+    for position, (field, line) in enumerate(headers):
+        if len(field) != 10 or field.lower() != b"set-cookie":
+            continue
+        name = cookies.set_cookie_name(line)
+        names[name] = names.get(name, 0) + 1
+        if not may_set(line, outcome, visit.now, visit.undeclared_set, name=name):
+            blocked.add(position)
+        elif not is_for_one:
+            is_for_one = is_personal(name, outcome)
+    if not names:
+        return headers
+    # CKE-11; RFC 6265bis 4.1.1: SHOULD NOT
+    visit.repeated += [name for name, count in names.items() if count > 1]
     if blocked:
         headers = [pair for position, pair in enumerate(headers) if position not in blocked]
     return with_private(headers) if is_for_one else headers

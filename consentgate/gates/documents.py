@@ -7,6 +7,7 @@ under the blocking policy (STO-14); everything else passes.
 from __future__ import annotations
 
 import enum
+from functools import lru_cache
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -86,14 +87,16 @@ def kind_of(status: int, headers: Headers) -> Kind:
 def _kind_of_types(value: bytes, before: Kind) -> Kind:
     """What one field says, after others: of several types browsers take the last (Fetch 3.5)."""
     if b"," not in value:
-        found = _kind_of_type(value)
+        found = kind_of_type(value)
         return before if found is Kind.UNTYPED else found
     for part in value.split(b","):
         before = _kind_of_types(part, before)
     return before
 
 
-def _kind_of_type(content_type: bytes) -> Kind:
+@lru_cache(maxsize=256)
+def kind_of_type(content_type: bytes) -> Kind:
+    """What the value of a ``Content-Type`` says, without regard to the other headers."""
     media_type, _, parameters = content_type.partition(b";")
     media_type = media_type.strip().lower()
     if media_type == b"application/xhtml+xml":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zlib
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import product
@@ -16,7 +15,9 @@ MAX_EXPIRY_BYTES = 3_000
 """Room for expiry lines in one response: proxies commonly take 4 KB of headers."""
 
 
-def may_set(line: bytes, outcome: Outcome, now: int, undeclared: list[bytes]) -> bool:
+def may_set(
+    line: bytes, outcome: Outcome, now: int, undeclared: list[bytes], *, name: bytes | None = None
+) -> bool:
     """Say whether a ``Set-Cookie`` line passes as it is (CKE-01, CKE-03, CKE-10).
 
     Args:
@@ -24,8 +25,10 @@ def may_set(line: bytes, outcome: Outcome, now: int, undeclared: list[bytes]) ->
         outcome: what this visitor permits.
         now: seconds since the epoch, for ``Expires`` in the past.
         undeclared: takes the name where nobody declared it.
+        name: of the line, where that was read already.
     """
-    name = cookies.set_cookie_name(line)
+    if name is None:
+        name = cookies.set_cookie_name(line)
     verdict = outcome.cookie(name)
     if verdict is Pass.PERMITTED:
         return True
@@ -37,15 +40,8 @@ def may_set(line: bytes, outcome: Outcome, now: int, undeclared: list[bytes]) ->
     return is_deletion or verdict is Pass.UNDECLARED_PASSES
 
 
-def repeated_names(lines: Iterable[bytes]) -> list[bytes]:
-    """Names that one response sets more than once (CKE-11; RFC 6265bis 4.1.1: SHOULD NOT)."""
-    counts = Counter(cookies.set_cookie_name(line) for line in lines)
-    return [name for name, count in counts.items() if count > 1]
-
-
-def is_personal(line: bytes, outcome: Outcome) -> bool:
+def is_personal(name: bytes, outcome: Outcome) -> bool:
     """Whether a line that passes would not pass for everybody: no cache may hand it on."""
-    name = cookies.set_cookie_name(line)
     is_permitted = outcome.cookie(name) is Pass.PERMITTED
     return is_permitted and outcome.plan.strictest.cookie(name) is Pass.DENIED
 

@@ -26,7 +26,8 @@ Message = MutableMapping[str, Any]
 
 _MOST_KNOWN = 8_192
 _MOST_HASHED = 262_144
-_VALIDATORS = frozenset((b"etag", b"last-modified"))
+VALIDATORS = frozenset((b"etag", b"last-modified"))
+"""What names a state of the resource."""
 _OF_THE_BODY = frozenset(
     (b"content-length", b"content-type", b"content-encoding", b"transfer-encoding", b"trailer")
 )
@@ -159,7 +160,7 @@ class Blind:
         headers = [
             pair
             for pair in message["headers"]
-            if (name := pair[0].lower()) not in _VALIDATORS
+            if (name := pair[0].lower()) not in VALIDATORS
             or (name == b"last-modified" and self._is_modified_known)
         ]
         if etag:
@@ -223,4 +224,4 @@ def _is_embedded(destination: str, headers: Headers) -> bool:
 
 def _has_validator(headers: Headers) -> bool:
     """Whether the response carries an ETag or Last-Modified."""
-    return any(pair[0].lower() in _VALIDATORS for pair in headers)
+    return any(pair[0].lower() in VALIDATORS for pair in headers)

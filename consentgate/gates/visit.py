@@ -18,7 +18,7 @@ from consentgate.formats.html_openings import Opening
 from consentgate.gates.beacons import Beacons, Hold
 from consentgate.gates.caching import VISITOR, with_private, with_vary
 from consentgate.gates.cookie_lines import gated_cookies
-from consentgate.gates.documents import Kind, is_wide, with_length
+from consentgate.gates.documents import Kind, is_wide, kind_of_type, with_length
 from consentgate.gates.guarding import (
     HEADER_MESSAGES,
     OVERLONG,
@@ -34,16 +34,18 @@ from consentgate.gates.nonces import nonce_of
 from consentgate.gates.plan import Outcome, Plan
 from consentgate.gates.request_cookies import Headers, Sifted, sift
 from consentgate.gates.request_headers import FOLLOWING, shielded
-from consentgate.gates.response_headers import gated_headers
+from consentgate.gates.response_headers import OWNED, gated_headers
 from consentgate.gates.side_messages import SIDE_MESSAGES, gated_side
 from consentgate.gates.tokens import TokenReader
 from consentgate.gates.tracking import with_tk
-from consentgate.gates.validators import Blind, blind_for
+from consentgate.gates.validators import VALIDATORS, Blind, blind_for
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 
 _READ_NAMES = FOLLOWING | {b"cookie", b"host", b"sec-gpc", b"dnt", b"sec-purpose"}
+_GATED = OWNED | VALIDATORS | {b"set-cookie"}
+"""Response headers that a gate reads of an answer that is no page."""
 FILE_MESSAGES = frozenset(("http.response.pathsend", "http.response.zerocopysend"))
 """A body that the server reads from a file: the gate never sees its bytes."""
 OnPage = Callable[["Visit"], tuple[bytes, Opening, Hold | None]]
@@ -172,9 +174,9 @@ class Visit:
         self.choice: Choice | None = None
         self.has_once = False
         """Whether the browser brought the cookie for what is granted for its session."""
-        self._read(headers, regime)
-        self.news = self._tokens(headers, plan.news_names[self.is_https])
+        self.news: list[bytes] = []
         """What the browser says it has read of changes to come."""
+        self._read(headers, regime)
         self.outcome: Outcome = plan.outcome(
             regime, self.signals, self.choice, now, is_minor=is_minor
         )
@@ -201,22 +203,24 @@ class Visit:
                 signalling.append((folded, value))
         if signalling is not None:
             self.signals = self.plan.honoured(read_signals(signalling), regime)
-        if self.header_at:
-            self.tokens = self._tokens(headers, self.plan.token_names[self.is_https])
-            self.choice = self.reader.read(self.tokens, self.now) if self.tokens else None
-            once = self._tokens(headers, self.plan.once_names[self.is_https])
-            if once:
-                self.has_once = True
-                self.choice = self.reader.read_once(once, self.choice, self.now)
+        if not self.header_at:
+            return
+        name = self.plan.token_names[self.is_https]
+        # the names of our other cookies begin with the token's
+        carriers = [value for at in self.header_at if name in (value := headers[at][1])]
+        if carriers:
+            self._read_own(carriers, name)
 
-    def _tokens(self, headers: Headers, name: bytes) -> list[bytes]:
-        """Values of a cookie of ours; over HTTPS only the ``__Host-`` one counts (SEC-01)."""
-        found: list[bytes] = []
-        for position in self.header_at:
-            value = headers[position][1]
-            if name in value:
-                found += cookies.values_of(value, name)
-        return found
+    def _read_own(self, carriers: list[bytes], name: bytes) -> None:
+        """Take in cookies of ours; over HTTPS only the ``__Host-`` ones count (SEC-01)."""
+        self.tokens = _values_in(carriers, name)
+        if self.tokens:
+            self.choice = self.reader.read(self.tokens, self.now)
+        once = _values_in(carriers, self.plan.once_names[self.is_https])
+        if once:
+            self.has_once = True
+            self.choice = self.reader.read_once(once, self.choice, self.now)
+        self.news = _values_in(carriers, self.plan.news_names[self.is_https])
 
     @property
     def page_outcome(self) -> Outcome:
@@ -236,14 +240,16 @@ class Visit:
             kept = sifted.headers
             self.denied = sifted.denied
             self.undeclared += sifted.undeclared
-        changed, self.conditions = shielded(
-            scope,
-            kept,
-            self.outcome,
-            is_marked=self._is_marked,
-            asks_identity=asks_identity,
-        )
-        kept = changed.pop("headers", kept)
+        changed: dict[str, Any] = {}
+        if self._is_marked or asks_identity or self.outcome.strips_click_ids:
+            changed, self.conditions = shielded(
+                scope,
+                kept,
+                self.outcome,
+                is_marked=self._is_marked,
+                asks_identity=asks_identity,
+            )
+            kept = changed.pop("headers", kept)
         return {**scope, **changed, "headers": kept} if changed or kept is not headers else scope
 
     def outgoing(self, message: Message) -> tuple[Message, ...]:
@@ -300,6 +306,8 @@ class Visit:
         self.status = message.get("status", 101)
         given = message.get("headers", ())
         headers = given if type(given) is list else [(pair[0], pair[1]) for pair in given]
+        if headers is given and self._is_plain(headers):
+            return (message,)
         kind = kind_of_answer(self, message, headers) if self._on_page else Kind.OTHER
         is_for_all = self.plan.shared_outcome is not None
         is_shared = is_for_all and kind is Kind.PAGE and not self.asked_consent
@@ -326,6 +334,20 @@ class Visit:
             return (message,)
         self._held = message
         return ()
+
+    def _is_plain(self, headers: Headers) -> bool:
+        """Whether no gate has anything to do with an answer: most have a type, and no more."""
+        is_silent = self.signals is NONE and not self.denied
+        if self.asked_consent or not is_silent or self.plan.tells_always:
+            return False
+        is_other = False
+        for name, value in headers:
+            folded = name.lower()
+            if folded == b"content-type":
+                is_other = b"," not in value and kind_of_type(value) is Kind.OTHER
+            elif folded in _GATED:
+                return False
+        return is_other
 
     def _open_page(self, headers: Headers) -> Headers:
         """Get ready to put markup into a page; what caches may do follows from that."""
@@ -412,6 +434,15 @@ class Visit:
             max_age_seconds=days * 86_400,
             is_secure=self.is_https,
         )
+
+
+def _values_in(carriers: list[bytes], name: bytes) -> list[bytes]:
+    """What cookie fields say under one name."""
+    found: list[bytes] = []
+    for value in carriers:
+        if name in value:
+            found += cookies.values_of(value, name)
+    return found
 
 
 def quoted(path: str) -> bytes:
