@@ -196,6 +196,7 @@ class ConsentGate:
             await handler(visit, receive, counted)
         finally:
             self.house.note(visit, time.perf_counter_ns() - started)
+            visit.let_go(SCOPE_KEY)
 
     async def _collect(self, visit: Visit, receive: Receive, send: Send) -> None:
         """Answer in the place of a denied collector; the app never hears of it."""
@@ -204,6 +205,7 @@ class ConsentGate:
             await collect(visit, receive, send)
         finally:
             self.house.note(visit, time.perf_counter_ns() - started)
+            visit.let_go(SCOPE_KEY)
 
     async def _serve(self, visit: Visit, receive: Receive, send: Send) -> Any:
         started = time.perf_counter_ns()
@@ -227,6 +229,7 @@ class ConsentGate:
             raise
         finally:
             self.house.note(visit, time.perf_counter_ns() - started)
+            visit.let_go(SCOPE_KEY)
 
     def _explained(self, visit: Visit, message: Message) -> tuple[Message, ...]:
         """Put the explanation in the place of a bare refusal; what else the app sends passes."""

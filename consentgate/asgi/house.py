@@ -367,8 +367,7 @@ class House:
                 self.security_log.note(visit)
             if visit.scope.get("route") is UNNOTED:
                 return
-            if self.site_log.is_on:
-                self.site_log.note(visit, duration_ns)
+            self.site_log.note(visit, duration_ns)
             self.findings.note(visit)
         except Exception:
             self.failed("note", "the visit is not written down")

@@ -168,7 +168,7 @@ def verdicts_of(outcome: Outcome) -> Verdicts:
 class Beacons:
     """One page on its way to one visitor: feed bytes, get bytes."""
 
-    __slots__ = ("_between", "_hold", "_openings", "_rewriter", "_start")
+    __slots__ = ("_between", "_hold", "_openings", "_rewriter", "_start", "overlong")
 
     def __init__(
         self, outcome: Outcome, head: bytes, opening: Opening, hold: Hold | None = None
@@ -187,12 +187,9 @@ class Beacons:
         draw = self._draw if hold is not None else None
         self._rewriter = None if verdicts.is_idle else Rewriter(verdicts, draw)
         self._start = b""
+        self.overlong = 0
+        """How many tags were too long to be held back, and became comments; known at the end."""
         self._between: bytes | None = None
-
-    @property
-    def overlong(self) -> int:
-        """How many tags were too long to be held back, and became comments."""
-        return self._rewriter.overlong if self._rewriter is not None else 0
 
     def feed(self, data: bytes) -> bytes:
         """Take the next bytes of the body, give what may go on."""
@@ -209,6 +206,8 @@ class Beacons:
         if self._rewriter is not None:
             self._begin(data)
             self._between = data = self._rewriter.close(data)
+            self.overlong = self._rewriter.overlong
+            self._rewriter = None  # it holds what draws placeholders, which is this page
         passed = self._openings.feed(data)
         self._between = None
         rest = self._openings.close()

@@ -398,6 +398,19 @@ class Visit:
         passing = self._counted((message,))
         return passing if start is None else ({**start, "headers": headers}, *passing)
 
+    def let_go(self, name: str) -> None:
+        """Forget what leads back to this visit once it is over.
+
+        What goes round in a circle would wait for the garbage collector.
+
+        Args:
+            name: under which the scope holds what the app sees of consent; ``state`` holds it, too.
+        """
+        rest = dict(self.scope)
+        rest.pop(name, None)
+        rest.pop("state", None)
+        self.scope = rest
+
     @property
     def path(self) -> str:
         """The request path as the app knows it, without its mount path."""

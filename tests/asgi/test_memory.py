@@ -1,0 +1,49 @@
+"""What served a visitor is freed as the visit ends."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from typing import Any
+
+import pytest
+
+from starlette.types import Message, Receive, Scope, Send
+
+from consentgate.gates.visit import Visit
+from tests.asgi import raw
+from tests.asgi.raw import PAGE, http
+
+HTML = [(b"content-type", b"text/html"), (b"content-length", b"%d" % len(PAGE))]
+
+
+async def page(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer with a page and remember nothing."""
+    await send({"type": "http.response.start", "status": 200, "headers": HTML})
+    await send({"type": "http.response.body", "body": PAGE})
+
+
+@pytest.mark.parametrize("cookie", ["", "visitor=1; _fbp=2"], ids=["no cookies", "cookies"])
+def test_a_visit_leaves_nothing_to_the_garbage_collector(cookie: str) -> None:
+    """Nothing that served a page goes round in a circle: it would cost a pause later."""
+    gate = raw.gated(page)
+    asyncio.run(_visits(gate, cookie))
+    gc.collect()
+    gc.disable()
+    try:
+        asyncio.run(_visits(gate, cookie))
+        left = [one for one in gc.get_objects() if isinstance(one, Visit)]
+    finally:
+        gc.enable()
+    assert left == []
+
+
+async def _visits(gate: Any, cookie: str) -> None:
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Message) -> None:
+        """Nobody looks."""
+
+    for _ in range(3):
+        await gate(http(cookie=cookie), receive, send)
