@@ -48,11 +48,39 @@ country = "US"
 cookies = ["ad_id", "_gcl_*"]
 hosts = ["adverts.example"]
 """
+_HEAD = b"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Shoes for long ways | The shop</title>
+<meta name="description" content="Shoes, boots and what goes with them.">
+<link rel="canonical" href="https://shop.example/shoes">
+<link rel="icon" href="/favicon.svg" type="image/svg+xml">
+<link rel="stylesheet" href="/static/site.css?v=31">
+<script src="/static/site.js?v=31" defer></script>
+<script async src="https://adverts.example/tag.js?id=A-1042"></script>
+<script>
+window.adverts = window.adverts || [];
+function tell() { adverts.push(arguments); }
+tell("start", new Date()); tell("account", "A-1042");
+</script>
+</head>
+"""
+_ARTICLE = b"""<article class="card" data-id="17"><a href="/shoes/17">
+<img src="/media/17.avif" alt="A boot" width="320" height="240" loading="lazy"></a>
+<h2>A boot for rain &amp; stone</h2>
+<p>Things to buy, and words about them: leather, wool, a sole that lasts.</p>
+</article>
+"""
 PAGE = (
-    b"<!doctype html><html lang=en><head><meta charset=utf-8><title>Shop</title></head><body>"
-    + b"<p>Things to buy, and words about them.</p>\n" * 115
-    + b"</body></html>"
+    _HEAD
+    + b'<body class="list"><nav><a href="/">Home</a> <a href="/shoes">Shoes</a></nav><main>\n'
+    + _ARTICLE * 14
+    + b'</main><noscript><img src="https://adverts.example/pixel?id=A-1042" width="1" height="1">'
+    + b"</noscript><footer><a href='https://news.example/shop'>News</a></footer></body></html>\n"
 )
+"""5 KB with what shops have in them: a denied script and pixel, links, pictures, entities."""
 SET_COOKIES = (
     (b"set-cookie", b"session=fresh; Path=/; HttpOnly"),
     (b"set-cookie", b"theme=dark; Path=/; Max-Age=86400"),
