@@ -7,7 +7,6 @@ import gc
 from typing import Any
 
 import pytest
-
 from starlette.types import Message, Receive, Scope, Send
 
 from consentgate.gates.visit import Visit
