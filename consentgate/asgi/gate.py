@@ -196,7 +196,7 @@ class ConsentGate:
             await handler(visit, receive, counted)
         finally:
             self.house.note(visit, time.perf_counter_ns() - started)
-            visit.let_go(SCOPE_KEY)
+            _let_go(visit)
 
     async def _collect(self, visit: Visit, receive: Receive, send: Send) -> None:
         """Answer in the place of a denied collector; the app never hears of it."""
@@ -205,7 +205,7 @@ class ConsentGate:
             await collect(visit, receive, send)
         finally:
             self.house.note(visit, time.perf_counter_ns() - started)
-            visit.let_go(SCOPE_KEY)
+            _let_go(visit)
 
     async def _serve(self, visit: Visit, receive: Receive, send: Send) -> Any:
         started = time.perf_counter_ns()
@@ -229,7 +229,7 @@ class ConsentGate:
             raise
         finally:
             self.house.note(visit, time.perf_counter_ns() - started)
-            visit.let_go(SCOPE_KEY)
+            _let_go(visit)
 
     def _explained(self, visit: Visit, message: Message) -> tuple[Message, ...]:
         """Put the explanation in the place of a bare refusal; what else the app sends passes."""
@@ -239,6 +239,14 @@ class ConsentGate:
             visit.is_explained = True
             return explained(self.house, visit, message)
         return visit.outgoing(message)
+
+
+def _let_go(visit: Visit) -> None:
+    """Forget what leads back to a visit that is over; circles wait for the garbage collector."""
+    rest = dict(visit.scope)
+    rest.pop(SCOPE_KEY, None)
+    rest.pop("state", None)
+    visit.scope = rest
 
 
 def _unread(scope: Scope) -> Scope:

@@ -53,6 +53,15 @@ def values_of(header: bytes, name: bytes) -> list[bytes]:
     return found
 
 
+def values_in(headers: Iterable[bytes], name: bytes) -> list[bytes]:
+    """Every value that several ``Cookie`` field values give for one name."""
+    found: list[bytes] = []
+    for header in headers:
+        if name in header:
+            found += values_of(header, name)
+    return found
+
+
 def value_of(piece: bytes) -> bytes:
     """The value in one piece of a ``Cookie`` field, without surrounding space."""
     return piece.partition(b"=")[2].strip(_WHITESPACE)

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from consentgate.domain.signals import NONE
 from consentgate.gates.caching import PAGE, with_private, with_vary
 from consentgate.gates.csp import csp_headers, is_binding
-from consentgate.gates.documents import Kind, kind_of, without_stale
+from consentgate.gates.documents import Kind, kind_of, kind_of_type, without_stale
 from consentgate.gates.referrers import with_referrer_policy
 from consentgate.gates.request_headers import is_navigation
+from consentgate.gates.response_headers import OWNED
 from consentgate.gates.side_messages import SIDE_MESSAGES
+from consentgate.gates.validators import VALIDATORS
 
 if TYPE_CHECKING:
     from consentgate.gates.visit import Message, Visit
@@ -23,10 +26,27 @@ Headers = list[tuple[bytes, bytes]]
 HEADER_MESSAGES = frozenset(
     ("http.response.start", "websocket.accept", "websocket.http.response.start")
 )
+_GATED = OWNED | VALIDATORS | {b"set-cookie"}
+"""Response headers that a gate reads of an answer that is no page."""
 UNREADABLE = "page_unreadable"
 COMPRESSED = "page_compressed"
 OVERLONG = "tag_overlong"
 """Names of what is counted."""
+
+
+def is_plain(visit: Visit, headers: Headers) -> bool:
+    """Whether no gate has anything to do with an answer: most have a type, and no more."""
+    is_silent = visit.signals is NONE and not visit.denied
+    if visit.asked_consent or not is_silent or visit.plan.tells_always:
+        return False
+    is_other = False
+    for name, value in headers:
+        folded = name.lower()
+        if folded == b"content-type":
+            is_other = b"," not in value and kind_of_type(value) is Kind.OTHER
+        elif folded in _GATED:
+            return False
+    return is_other
 
 
 def kind_of_answer(visit: Visit, message: Message, headers: Headers) -> Kind:

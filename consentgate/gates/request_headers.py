@@ -44,8 +44,10 @@ def shielded(
     Returns:
         The changed entries of the scope, and the conditions that were taken out.
     """
-    kept: Headers = headers
     conditions: dict[bytes, bytes] = {}
+    if not (is_marked or asks_identity or outcome.strips_click_ids):
+        return {}, conditions
+    kept: Headers = headers
     if is_marked and not outcome.may_follow:
         is_read = scope.get("method") in ("GET", "HEAD")
         kept, conditions = _without_following(headers, is_read=is_read)

@@ -18,11 +18,12 @@ from consentgate.formats.html_openings import Opening
 from consentgate.gates.beacons import Beacons, Hold
 from consentgate.gates.caching import VISITOR, with_private, with_vary
 from consentgate.gates.cookie_lines import gated_cookies
-from consentgate.gates.documents import Kind, is_wide, kind_of_type, with_length
+from consentgate.gates.documents import Kind, is_wide, with_length
 from consentgate.gates.guarding import (
     HEADER_MESSAGES,
     OVERLONG,
     goes_at_once,
+    is_plain,
     kind_of_answer,
     page_headers,
     spared_message,
@@ -34,18 +35,16 @@ from consentgate.gates.nonces import nonce_of
 from consentgate.gates.plan import Outcome, Plan
 from consentgate.gates.request_cookies import Headers, Sifted, sift
 from consentgate.gates.request_headers import FOLLOWING, shielded
-from consentgate.gates.response_headers import OWNED, gated_headers
+from consentgate.gates.response_headers import gated_headers
 from consentgate.gates.side_messages import SIDE_MESSAGES, gated_side
 from consentgate.gates.tokens import TokenReader
 from consentgate.gates.tracking import with_tk
-from consentgate.gates.validators import VALIDATORS, Blind, blind_for
+from consentgate.gates.validators import Blind, blind_for
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 
 _READ_NAMES = FOLLOWING | {b"cookie", b"host", b"sec-gpc", b"dnt", b"sec-purpose"}
-_GATED = OWNED | VALIDATORS | {b"set-cookie"}
-"""Response headers that a gate reads of an answer that is no page."""
 FILE_MESSAGES = frozenset(("http.response.pathsend", "http.response.zerocopysend"))
 """A body that the server reads from a file: the gate never sees its bytes."""
 OnPage = Callable[["Visit"], tuple[bytes, Opening, Hold | None]]
@@ -203,8 +202,6 @@ class Visit:
                 signalling.append((folded, value))
         if signalling is not None:
             self.signals = self.plan.honoured(read_signals(signalling), regime)
-        if not self.header_at:
-            return
         name = self.plan.token_names[self.is_https]
         # the names of our other cookies begin with the token's
         carriers = [value for at in self.header_at if name in (value := headers[at][1])]
@@ -213,14 +210,14 @@ class Visit:
 
     def _read_own(self, carriers: list[bytes], name: bytes) -> None:
         """Take in cookies of ours; over HTTPS only the ``__Host-`` ones count (SEC-01)."""
-        self.tokens = _values_in(carriers, name)
+        self.tokens = cookies.values_in(carriers, name)
         if self.tokens:
             self.choice = self.reader.read(self.tokens, self.now)
-        once = _values_in(carriers, self.plan.once_names[self.is_https])
+        once = cookies.values_in(carriers, self.plan.once_names[self.is_https])
         if once:
             self.has_once = True
             self.choice = self.reader.read_once(once, self.choice, self.now)
-        self.news = _values_in(carriers, self.plan.news_names[self.is_https])
+        self.news = cookies.values_in(carriers, self.plan.news_names[self.is_https])
 
     @property
     def page_outcome(self) -> Outcome:
@@ -240,16 +237,10 @@ class Visit:
             kept = sifted.headers
             self.denied = sifted.denied
             self.undeclared += sifted.undeclared
-        changed: dict[str, Any] = {}
-        if self._is_marked or asks_identity or self.outcome.strips_click_ids:
-            changed, self.conditions = shielded(
-                scope,
-                kept,
-                self.outcome,
-                is_marked=self._is_marked,
-                asks_identity=asks_identity,
-            )
-            kept = changed.pop("headers", kept)
+        changed, self.conditions = shielded(
+            scope, kept, self.outcome, is_marked=self._is_marked, asks_identity=asks_identity
+        )
+        kept = changed.pop("headers", kept)
         return {**scope, **changed, "headers": kept} if changed or kept is not headers else scope
 
     def outgoing(self, message: Message) -> tuple[Message, ...]:
@@ -306,7 +297,7 @@ class Visit:
         self.status = message.get("status", 101)
         given = message.get("headers", ())
         headers = given if type(given) is list else [(pair[0], pair[1]) for pair in given]
-        if headers is given and self._is_plain(headers):
+        if headers is given and is_plain(self, headers):
             return (message,)
         kind = kind_of_answer(self, message, headers) if self._on_page else Kind.OTHER
         is_for_all = self.plan.shared_outcome is not None
@@ -334,20 +325,6 @@ class Visit:
             return (message,)
         self._held = message
         return ()
-
-    def _is_plain(self, headers: Headers) -> bool:
-        """Whether no gate has anything to do with an answer: most have a type, and no more."""
-        is_silent = self.signals is NONE and not self.denied
-        if self.asked_consent or not is_silent or self.plan.tells_always:
-            return False
-        is_other = False
-        for name, value in headers:
-            folded = name.lower()
-            if folded == b"content-type":
-                is_other = b"," not in value and kind_of_type(value) is Kind.OTHER
-            elif folded in _GATED:
-                return False
-        return is_other
 
     def _open_page(self, headers: Headers) -> Headers:
         """Get ready to put markup into a page; what caches may do follows from that."""
@@ -398,19 +375,6 @@ class Visit:
         passing = self._counted((message,))
         return passing if start is None else ({**start, "headers": headers}, *passing)
 
-    def let_go(self, name: str) -> None:
-        """Forget what leads back to this visit once it is over.
-
-        What goes round in a circle would wait for the garbage collector.
-
-        Args:
-            name: under which the scope holds what the app sees of consent; ``state`` holds it, too.
-        """
-        rest = dict(self.scope)
-        rest.pop(name, None)
-        rest.pop("state", None)
-        self.scope = rest
-
     @property
     def path(self) -> str:
         """The request path as the app knows it, without its mount path."""
@@ -447,15 +411,6 @@ class Visit:
             max_age_seconds=days * 86_400,
             is_secure=self.is_https,
         )
-
-
-def _values_in(carriers: list[bytes], name: bytes) -> list[bytes]:
-    """What cookie fields say under one name."""
-    found: list[bytes] = []
-    for value in carriers:
-        if name in value:
-            found += cookies.values_of(value, name)
-    return found
 
 
 def quoted(path: str) -> bytes:
