@@ -19,7 +19,7 @@ _TABLET = re.compile(r"iPad|[Tt]ablet|PlayBook|Kindle|Silk/(?!.*Mobile)|Android(
 _MOBILE = re.compile(
     r"[Mm]obi|iPhone|iPod|Windows Phone|BlackBerry|Opera Mini|MIDP|Nokia|UP\.Browser|KAIOS"
 )
-_OTHER = re.compile(r"TV|PlayStation|Nintendo|Xbox|CrKey|Roku|watch", re.I)
+_OTHER = ("tv", "playstation", "nintendo", "xbox", "crkey", "roku", "watch")
 _DESKTOP = re.compile(r"Windows|Macintosh|X11|CrOS|Linux|Win\d|BSD")
 
 
@@ -79,8 +79,10 @@ def _resolver() -> Callable[[str], tuple[tuple[str, str], str]]:
 
 def device_of(agent: str) -> Device:
     """The class of device, by plain words of the agent."""
+    low = agent.lower()
+    if any(name in low for name in _OTHER):
+        return Device.OTHER
     for pattern, device in (
-        (_OTHER, Device.OTHER),
         (_TABLET, Device.TABLET),
         (_MOBILE, Device.MOBILE),
         (_DESKTOP, Device.DESKTOP),
