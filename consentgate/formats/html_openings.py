@@ -32,6 +32,16 @@ _RAW_ENDS = {
     name: re.compile(rb"</" + name + rb"(?=[\t\n\f\r />])", re.IGNORECASE)
     for name in (b"script", b"style", b"title", b"noframes", b"template", b"noscript")
 }
+_PLAIN_REST = rb"(?=[\t\n\f\r />])(?>(?:[^<>\"'=]*+(?<=[a-z0-9-])=\"[^\"<>]*+\")*)[^<>\"'=]*+>"
+"""Attributes as nearly all are written: values in double quotes, or none."""
+_PLAIN = re.compile(
+    rb"(?>(?:[\t\n\f\r ]++|<(?:meta|link)"
+    + _PLAIN_REST
+    + rb"|<title>[^<]*+</title>|<script"
+    + _PLAIN_REST
+    + rb"[^<]*+</script>)*)"
+)
+"""What most heads are made of, passed at once; the first other thing is looked at by name."""
 _HEAD_VOID = frozenset((b"base", b"basefont", b"bgsound", b"link", b"meta"))
 _IMPLIES_BODY = -2
 _DOCUMENT = re.compile(
@@ -127,7 +137,7 @@ class Openings:
     def _skip_comments(self, data: bytes) -> int:
         position = 3 if data.startswith(b"\xef\xbb\xbf") else 0
         while True:
-            at = _end_of_space(data, position)
+            at = _end_of(_SPACE, data, position)
             if not data.startswith(b"<!--", at):
                 return position
             end = _comment_end(data, at)
@@ -138,7 +148,8 @@ class Openings:
     def _find_body(self, data: bytes) -> int:
         """Where the opening goes; -1 while that is not in the data."""
         while True:
-            at = self._position = _end_of_space(data, self._position)
+            passed = _PLAIN if self._head_at >= 0 else _SPACE
+            at = self._position = _end_of(passed, data, self._position)
             if at >= len(data):
                 return -1
             if data[at] != 0x3C:  # text implies the body
@@ -210,8 +221,8 @@ def _may_become_document(rest: bytes) -> bool:
     return any(start.startswith(rest) for start in starts) or rest in starts
 
 
-def _end_of_space(data: bytes, position: int) -> int:
-    found = _SPACE.match(data, position)
+def _end_of(pattern: re.Pattern[bytes], data: bytes, position: int) -> int:
+    found = pattern.match(data, position)
     return found.end() if found else position
 
 

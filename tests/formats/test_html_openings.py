@@ -50,6 +50,20 @@ CASES = [
         "<html><head><noscript><style></style></noscript><body>x",
         "<html><head>[H]<noscript><style></style></noscript><body>[B]x",
     ),
+    # plain tags beside odd ones: what is passed at once ends where a tag does
+    (
+        '<html><head><meta charset="utf-8"><link rel="a" href="/x"><title>t</title><body>x',
+        '<html><head>[H]<meta charset="utf-8"><link rel="a" href="/x"><title>t</title><body>[B]x',
+    ),
+    (
+        '<html><head><meta content="<body>"><meta a="1"b="2"><link href=\'"><body>\'><body>x',
+        '<html><head>[H]<meta content="<body>"><meta a="1"b="2"><link href=\'"><body>\'><body>[B]x',
+    ),
+    (
+        '<html><head><script src="a">1<2</script><script async>"<body>"</script ><body>x',
+        '<html><head>[H]<script src="a">1<2</script><script async>"<body>"</script ><body>[B]x',
+    ),
+    ('<html><head><metal a="b"><body>x', '<html><head>[H][B]<metal a="b"><body>x'),
     ("<!doctype html><!-->a", "<!doctype html><!-->[H][B]a"),
     ("<html><headline>x", "<html>[H][B]<headline>x"),
     # before the document
