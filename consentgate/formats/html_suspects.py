@@ -41,11 +41,8 @@ _MARK = re.compile(
 _NEAR_BYTES = 4_096
 """A start tag longer than this is not measured."""
 _SCRIPT = re.compile(rb"<[sS][cC][rR][iI][pP][tT](?=[\t\n\f\r />])")
-_SCRIPT_TEXT = re.compile(
-    rb"<[sS][cC](?=[rR][iI][pP][tT][\t\n\f\r />])....([^<]*+"
-    rb"(?>(?:<(?!/[sS][cC][rR][iI][pP][tT][\t\n\f\r />])[^<]*+)*))(<?)"
-)
-"""A script from its name to its first end tag, if it has one."""
+_HIDING = re.compile(rb"<(?:!--|[sS][cC][rR][iI][pP][tT][\t\n\f\r />])")
+"""What in a script may keep its end tag from being one."""
 _SCRIPT_END = re.compile(rb"</[sS][cC][rR][iI][pP][tT](?=[\t\n\f\r />])")
 
 
@@ -104,19 +101,23 @@ def _places(pattern: re.Pattern[bytes], data: bytes) -> list[int]:
 def _scripts(data: bytes, told: Suspicion) -> list[int]:
     """Inline scripts that bear a signature."""
     found = []
-    for match in _SCRIPT_TEXT.finditer(data):
-        text = match[1]
-        if not match[2] or _may_hide_its_end(text) or _is_open(data, match.start(), match.end(1)):
+    position = 0
+    while opening := _SCRIPT.search(data, position):
+        start = opening.end()
+        end = _SCRIPT_END.search(data, start)
+        if end is None:
+            return _careful_scripts(data, told)
+        position = end.start()
+        text = data[start:position]
+        if _may_hide_its_end(text) or _is_open(data, opening.start(), position):
             return _careful_scripts(data, told)
         if told.knows(text):
-            found.append(match.start())
+            found.append(opening.start())
     return found
 
 
 def _may_hide_its_end(text: bytes) -> bool:
-    if len(text) > MAX_SNIPPET_BYTES:
-        return True
-    return b"<" in text and (b"<!--" in text or _SCRIPT.search(text) is not None)
+    return len(text) > MAX_SNIPPET_BYTES or (b"<" in text and _HIDING.search(text) is not None)
 
 
 def _is_open(data: bytes, tag: int, stop: int) -> bool:
