@@ -156,11 +156,11 @@ class Traffic:
     def _referrer(self, path: str) -> str:
         draw = self._random
         kind = draw.random()
-        if kind < 0.45:
+        if kind < 0.18:  # of three page views one begins a visit
             return ""
-        if kind < 0.75:
+        if kind < 0.85:
             return f"https://shop.example{path}?session={self._token()}"
-        if kind < 0.9:
+        if kind < 0.93:
             return f"https://www.google.com/search?q={quote(self._name())}"
         return f"https://mail.example/inbox/{self._email()}?key={self._token()}"
 

@@ -169,13 +169,15 @@ class ConsentGate:
     def _read(self, scope: Scope) -> Visit:
         house = self.house
         is_bot = _is_crawler(scope)
-        regime = UNKNOWN if is_bot else house.regime_of(scope)
+        now = int(self._clock())
+        regime, country = (UNKNOWN, None) if is_bot else house.placing.placed(scope, now)
         return Visit(
             scope,
             house.plan,
             house.reader,
             regime,
-            int(self._clock()),
+            now,
+            country=country,
             is_minor=house.placing.is_minor(scope, regime),
             is_bot=is_bot,
             asks_identity=house.findings.asks_identity,

@@ -83,23 +83,30 @@ class Placing:
         self._today = (-1, UNKNOWN)
 
     def regime_of(self, scope: Scope, now: int) -> Regime:
-        """The rules of the visitor's place; UNKNOWN where anything fails. Never raises.
+        """The rules of the visitor's place; UNKNOWN where anything fails. Never raises."""
+        return self.placed(scope, now)[0]
+
+    def placed(self, scope: Scope, now: int) -> tuple[Regime, str | None]:
+        """The rules of the visitor's place, and its country. Never raises.
 
         Args:
             scope: of any connection with headers.
             now: whole seconds since the epoch.
+
+        Returns:
+            UNKNOWN where anything fails; None for a country that was not looked up.
         """
         if self._is_alike and self._today[0] == now // DAY_SECONDS:
-            return self._today[1]
+            return self._today[1], None
         try:
             place = self.place_of(scope) if self._needs_place else NOWHERE
             regime = self.table.regime(place, self._day_of(now), self._residence(scope))
         except Exception:
             self.report("place", "the strictest rules hold")
-            return UNKNOWN
+            return UNKNOWN, None
         if self._is_alike:
             self._today = (now // DAY_SECONDS, regime)
-        return regime
+        return regime, place.country if self._needs_place else None
 
     def is_minor(self, scope: Scope, regime: Regime) -> bool:
         """Whether the app knows the visitor to be below the regime's age. Never raises.

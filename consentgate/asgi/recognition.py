@@ -59,15 +59,20 @@ class Recognition:
         self._reference_of = reference_of
         self._is_failing = False
 
-    def visitor(self, visit: Visit) -> str:
-        """The visitor's name for today; empty where the address or the key is not to be had."""
+    def visitor(self, visit: Visit, agent: str | None = None) -> str:
+        """The visitor's name for today; empty where the address or the key is not to be had.
+
+        Args:
+            visit: whose address is read.
+            agent: the first 512 characters of its User-Agent, where they were read before.
+        """
         if self._ratchet is None:
             return ""
         key = self._ratchet.key(visit.now // DAY_SECONDS)
         address = self._address_of(visit) if key is not None else None
         if key is None or address is None:
             return ""
-        agent = visit.header(b"user-agent")[:512]
+        agent = visit.header(b"user-agent")[:512] if agent is None else agent
         return visitor_name(key, address, agent, self._site)
 
     def subject(self, visit: Visit) -> str:

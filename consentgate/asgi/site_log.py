@@ -7,24 +7,28 @@ address is read for T1 alone, and goes no further than the keyed visitor.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from consentgate.asgi.recognition import Recognition
 from consentgate.asgi.routes import OWN_ROUTE
-from consentgate.domain.agents import Browser, Looks
 from consentgate.domain.policy import LogSettings, Policy
 from consentgate.domain.record import SCHEMA, Tier
-from consentgate.formats.client_hints import hinted_browser
 from consentgate.formats.paths import has_click_id, kept_query, scrubbed_path
 from consentgate.formats.templates import UNMATCHED, Templates
-from consentgate.gates.origins import (
-    is_entry,
-    origin_of,
-    primary_language,
-    referrer_class,
-    without_path,
+from consentgate.gates.origins import without_path
+from consentgate.gates.seen import (
+    MAX_CHARS,
+    MAX_WORD,
+    Coming,
+    Seen,
+    coming_of,
+    country_code,
+    hinted,
+    language_of,
+    names_of,
+    text_of,
+    wanted,
 )
 from consentgate.gates.site_information import (
     Machine,
@@ -38,11 +42,13 @@ from consentgate.gates.site_information import (
     method_name,
     minute_of,
     operational_record,
+    operational_template,
     statistics_record,
+    two_digits,
 )
 from consentgate.gates.visit import Visit
 from consentgate.log import RecordSink
-from consentgate.log.files import NoFile, SegmentFile
+from consentgate.log.files import NoFile, SegmentFile, encoder
 from consentgate.log.standard_output import NAME as STANDARD_OUTPUT
 from consentgate.log.standard_output import StandardOutput
 from consentgate.log.ticking import TICKER
@@ -50,10 +56,9 @@ from consentgate.log.visit_counts import Marginals, VisitCounts
 from consentgate.lookup.agents import Agents
 
 PURPOSE = "statistics"
-MAX_CHARS = 512
-"""Of any header: what follows costs time and says nothing."""
-MAX_WORD = 32
-"""Of a header that is one of few words, the longest of which is shorter."""
+Case = tuple[int, str, str, int, str, str, bool, bool, tuple[str, ...]]
+"""What T0 says of a visit besides size and duration: hour, method, route, status, referrer's class,
+device, whether a visit begins, whether it is suspect, signals."""
 CountryOf = Callable[[Visit], str]
 """Gives the country of a visit's place, ISO 3166-1; empty where it is not known."""
 
@@ -61,20 +66,6 @@ CountryOf = Callable[[Visit], str]
 def no_country(visit: Visit) -> str:
     """No place is looked up."""
     return ""
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What the headers of a visit show, in classes."""
-
-    looks: Looks
-    host: str
-    """Where it came from; empty: not known."""
-    kind: str
-    is_entry: bool
-    is_suspect: bool
-    """A browser's name comes with headers that no browser sends: each states its languages, and
-    over HTTPS each in use since 2023 its ``Sec-Fetch-*`` headers."""
 
 
 class SiteLog:
@@ -99,6 +90,9 @@ class SiteLog:
         self._names = frozenset(policy.log.fields)
         self.agents = agents or Agents()
         self._seen = lru_cache(8_192)(self._seen_of)
+        self._coming = lru_cache(4_096)(coming_of)
+        self._encode = encoder()
+        self._template = lru_cache(4_096)(self._template_of)
         self.counts = VisitCounts(policy.log.folder, self.agents.browser)
         """Sums of what no record may say: ``counts.add("event", name, now)``."""
         self.country_of = country_of
@@ -126,16 +120,16 @@ class SiteLog:
         if self._drops_signals and visit.outcome.decision.signals.is_set:
             return
         try:
-            record = self._record(visit, duration_ns // 1000)
+            self._note(visit, duration_ns // 1000)
         except Exception:
-            record = {
+            record: Record = {
                 "ts": hour_of(visit.now),
                 "tier": Tier.OPERATIONAL.value,
                 "v": self._version,
                 "status": visit.status,
                 "err": "min",
             }
-        self._write(record)
+            self._write(record)
 
     def _watch(self) -> None:
         """Have the sums flushed, from the first visit on: a process that only forks needs none."""
@@ -171,8 +165,8 @@ class SiteLog:
             return
         if self._is_fresh:
             self._watch()
-        headers = _first(visit.scope["headers"])
-        looks = self.agents.looks(_text(headers, b"user-agent"))
+        headers = wanted(visit.scope["headers"])
+        looks = self.agents.looks(text_of(headers, b"user-agent"))
         if looks.bot is not None or looks.is_tool:
             return
         if not self._may_count(visit):
@@ -189,71 +183,88 @@ class SiteLog:
             record.update(tier=Tier.LONGITUDINAL.value, subject=subject)
         self._write(record)
 
-    def _record(self, visit: Visit, duration_us: int) -> Record:
+    def _note(self, visit: Visit, duration_us: int) -> None:
         scope = visit.scope
-        headers = _first(scope["headers"])
-        seen = self._seen(
-            headers.get(b"user-agent", b"")[:MAX_CHARS],
+        headers = wanted(scope["headers"])
+        site = headers.get(b"sec-fetch-site", b"")[:MAX_WORD]
+        seen = self._seen(headers.get(b"user-agent", b"")[:MAX_CHARS])
+        coming = self._coming(
             without_path(headers.get(b"referer", b"")[:MAX_CHARS]),
             visit.host[:MAX_CHARS],
-            headers.get(b"sec-fetch-site", b"")[:MAX_WORD],
+            site,
             headers.get(b"sec-fetch-dest", b"")[:MAX_WORD],
             b"text/html" in headers.get(b"accept", b""),
-            b"accept-language" in headers,
-            visit.is_https,
         )
-        looks, host = seen.looks, seen.host
-        facts = Operational(
-            hour_of(visit.now // 3_600 * 3_600),
+        is_whole = b"accept-language" in headers and (site or not visit.is_https)
+        begins = coming.is_entry and not visit.signals.prefetch
+        is_suspect = seen.is_tool or (seen.says_browser and not is_whole)
+        case = (
+            visit.now // 3_600,
             "WS" if scope["type"] == "websocket" else method_name(scope["method"]),
             route_of(scope, self._templates),
             visit.status,
-            visit.bytes_out,
+            coming.kind,
+            seen.device,
+            begins,
+            is_suspect,
+            names_of(visit.signals),
+        )
+        if seen.bot is not None:
+            facts = self._facts(case, visit.bytes_out, duration_us)
+            self._write(self._of_machine(visit, facts, Machine("", "", coming.host, "", seen.bot)))
+            return
+        if scope.get("route") is not OWN_ROUTE:  # who comes to choose is not told apart (LOG-11)
+            if visit.choice is not None and self._may_count(visit):
+                facts = self._facts(case, visit.bytes_out, duration_us)
+                self._write(self._of_visitor(visit, facts, headers, coming.host))
+                return
+            if begins and not is_suspect and not self._is_signalled(visit):
+                self.counts.add_visit(self._marginals(visit, headers, coming), visit.now)
+        self._operate(case, visit.bytes_out, duration_us)
+
+    def _operate(self, case: Case, bytes_out: int, duration_us: int) -> None:
+        """Write the record of a visit without consent (T0)."""
+        if self._names:
+            self._write(operational_record(self._facts(case, bytes_out, duration_us)))
+        else:
+            line = self._template(*case)
+            self._sink.append(line % (two_digits(bytes_out), two_digits(duration_us)))
+
+    def _template_of(self, *case: *Case) -> bytes:
+        """What operational lines have in common: none of it is a visitor's own, few are."""
+        return operational_template(self._facts(case, 0, 0), self._encode)
+
+    def _facts(self, case: Case, bytes_out: int, duration_us: int) -> Operational:
+        hour, method, route, status = case[:4]
+        kind, device, is_entry, is_suspect, signals = case[4:]
+        return Operational(
+            hour_of(hour * 3_600),
+            method,
+            route,
+            status,
+            bytes_out,
             duration_us,
-            seen.kind,
-            looks.device,
-            seen.is_entry and not visit.signals.prefetch,
-            seen.is_suspect,
-            _signals(visit),
+            kind,
+            device,
+            is_entry,
+            is_suspect,
+            signals,
             self._version,
         )
-        if looks.bot is not None:
-            return self._of_machine(visit, facts, Machine("", "", host, "", looks.bot))
-        if scope.get("route") is OWN_ROUTE:
-            return operational_record(facts)  # who comes to choose is not told apart (LOG-11)
-        if not self._may_count(visit):
-            if facts.is_entry and not facts.is_suspect and not self._is_signalled(visit):
-                self.counts.add_visit(self._marginals(visit, headers, host), visit.now)
-            return operational_record(facts)
+
+    def _of_visitor(
+        self, visit: Visit, facts: Operational, headers: Mapping[bytes, bytes], host: str
+    ) -> Record:
         more = self._statistics(visit, headers, host)
         subject = self._subject(visit)
         if subject:
             return longitudinal_record(facts, more, subject)
         return statistics_record(facts, more)
 
-    def _seen_of(
-        self,
-        agent: bytes,
-        origin: bytes,
-        own_host: str,
-        site: bytes,
-        destination: bytes,
-        wants_page: bool,
-        has_language: bool,
-        is_https: bool,
-    ) -> Seen:
-        """What a visit looks like from its headers; the same browser asks many times."""
+    def _seen_of(self, agent: bytes) -> Seen:
         looks = self.agents.looks(agent.decode("latin-1"))
-        host, kind = origin_of(origin, own_host)
-        accept = "text/html" if wants_page else ""
-        is_whole = has_language and (not is_https or bool(site))
-        return Seen(
-            looks,
-            host,
-            kind,
-            is_entry(site.decode("latin-1"), destination.decode("latin-1"), kind, accept),
-            looks.is_tool or (agent.startswith(b"Mozilla/5.0") and not is_whole),
-        )
+        is_browser = agent.startswith(b"Mozilla/5.0")
+        return Seen(looks.bot, looks.device.value, looks.is_tool, is_browser)
 
     def _of_machine(self, visit: Visit, facts: Operational, more: Machine) -> Record:
         more.minute = minute_of(visit.now // 60 * 60)
@@ -263,8 +274,8 @@ class SiteLog:
 
     def _statistics(self, visit: Visit, headers: Mapping[bytes, bytes], host: str) -> Statistics:
         query = visit.scope.get("query_string", b"")
-        agent = _text(headers, b"user-agent")
-        hinted = _hinted(headers)
+        agent = text_of(headers, b"user-agent")
+        known = hinted(headers)
         return Statistics(
             minute=minute_of(visit.now // 60 * 60),
             path=scrubbed_path(visit.scope["path"]),
@@ -272,24 +283,24 @@ class SiteLog:
             is_paid=bool(query) and has_click_id(query),
             referrer_host=host,
             country=self._country(visit),
-            language=primary_language(_text(headers, b"accept-language")),
-            browser=hinted or (self.agents.browser(agent) if agent else None),
-            visitor=self.recognition.visitor(visit) if self.recognition else "",
+            language=language_of(headers.get(b"accept-language", b"")[:MAX_WORD]),
+            browser=known or (self.agents.browser(agent) if agent else None),
+            visitor=self.recognition.visitor(visit, agent) if self.recognition else "",
         )
 
-    def _marginals(self, visit: Visit, headers: Mapping[bytes, bytes], host: str) -> Marginals:
+    def _marginals(self, visit: Visit, headers: Mapping[bytes, bytes], coming: Coming) -> Marginals:
         """What is counted of a visit that begins without consent, each dimension by itself."""
         return Marginals(
-            _text(headers, b"user-agent"),
-            _hinted(headers),
+            text_of(headers, b"user-agent"),
+            hinted(headers),
             self._country(visit),
-            primary_language(_text(headers, b"accept-language")),
-            host if referrer_class(host, visit.host[:MAX_CHARS]) != "internal" else "",
+            language_of(headers.get(b"accept-language", b"")[:MAX_WORD]),
+            coming.outer_host,
         )
 
     def _country(self, visit: Visit) -> str:
-        code = self.country_of(visit)[:2].upper()
-        return code if len(code) == 2 and code.isalpha() and code != "ZZ" else ""
+        code = visit.country
+        return country_code(self.country_of(visit) if code is None else code)
 
     def _subject(self, visit: Visit) -> str:
         known = self.recognition
@@ -333,42 +344,6 @@ def _sink_of(settings: LogSettings) -> RecordSink:
     if not settings.directory:
         return NoFile()
     return SegmentFile(settings.directory, durability=settings.durability)
-
-
-_WANTED = frozenset(
-    (
-        b"referer",
-        b"sec-fetch-site",
-        b"sec-fetch-dest",
-        b"accept",
-        b"accept-language",
-        b"user-agent",
-        b"sec-ch-ua",
-        b"sec-ch-ua-platform",
-    )
-)
-
-
-def _first(headers: list[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
-    """The first of each header that is wanted, as it came: few of them are ever read."""
-    return {pair[0]: pair[1] for pair in reversed(headers) if pair[0] in _WANTED}
-
-
-def _text(headers: Mapping[bytes, bytes], name: bytes) -> str:
-    return headers.get(name, b"")[:MAX_CHARS].decode("latin-1")
-
-
-def _hinted(headers: Mapping[bytes, bytes]) -> Browser | None:
-    if b"sec-ch-ua" not in headers:
-        return None
-    return hinted_browser(_text(headers, b"sec-ch-ua"), _text(headers, b"sec-ch-ua-platform"))
-
-
-def _signals(visit: Visit) -> tuple[str, ...]:
-    signals = visit.signals
-    if not signals.is_set:
-        return ()
-    return tuple(n for n, is_set in (("gpc", signals.gpc), ("dnt", signals.dnt)) if is_set)
 
 
 _NONE_DECLARED = Templates(())

@@ -42,6 +42,8 @@ def origin_of(referrer: bytes, own_host: str) -> tuple[str, str]:
 
 def without_path(referrer: bytes) -> bytes:
     """A referrer up to its path or query, which are not needed and not kept."""
+    if not referrer:
+        return referrer
     end = _REST.search(referrer, 8)
     return referrer if end is None else referrer[: end.start()]
 

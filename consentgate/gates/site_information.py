@@ -7,7 +7,7 @@ there is a type error, not an oversight (LOG-01, LOG-04, LOG-15).
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -96,6 +96,20 @@ def operational_record(facts: Operational) -> Record:
     return record
 
 
+_AMOUNTS = b'"bytes":0,"dur_us":0'
+
+
+def operational_template(facts: Operational, encode: Callable[[object], bytes]) -> bytes:
+    """The line of operational records that differ in size and duration alone, with ``%d`` for each.
+
+    Args:
+        facts: both numbers are 0.
+        encode: makes a line of a record, compact JSON; a quotation mark inside a text is escaped.
+    """
+    line = encode(operational_record(facts)).replace(b"%", b"%%")
+    return line.replace(_AMOUNTS, b'"bytes":%d,"dur_us":%d')
+
+
 def statistics_record(facts: Operational, more: Statistics) -> Record:
     """Build the record of a visit whose visitor granted statistics (T1)."""
     record = operational_record(facts)
@@ -106,21 +120,26 @@ def statistics_record(facts: Operational, more: Statistics) -> Record:
     record["ref"] = more.referrer_host or facts.referrer_class
     if more.is_paid:
         record["paid"] = True
-    browser = more.browser
-    for name, value in (
-        ("q", dict(more.query or ())),
-        ("country", more.country),
-        ("lang", more.language),
-        ("browser", browser.family if browser else ""),
-        ("bmaj", browser.major if browser else ""),
-        ("os", browser.os if browser else ""),
-        ("visitor", more.visitor),
-        ("event", more.event),
-        ("props", dict(more.properties or ())),
-    ):
-        if value:
-            record[name] = value
+    if more.query:
+        record["q"] = dict(more.query)
+    if more.country:
+        record["country"] = more.country
+    if more.language:
+        record["lang"] = more.language
+    if more.browser is not None:
+        _add_browser(record, more.browser)
+    if more.visitor:
+        record["visitor"] = more.visitor
     return record
+
+
+def _add_browser(record: Record, browser: Browser) -> None:
+    if browser.family:
+        record["browser"] = browser.family
+    if browser.major:
+        record["bmaj"] = browser.major
+    if browser.os:
+        record["os"] = browser.os
 
 
 def interest_record(version: str, route: str, device: str, more: Statistics) -> Record:
@@ -179,8 +198,12 @@ _UNITS = tuple(int("1" + "0" * power) for power in range(1, 64))
 
 def two_digits(number: int) -> int:
     """Keep two significant digits: enough for every percentile, too few for a fingerprint."""
-    if number < 100:
-        return number if number > 0 else 0
+    if number < 1_000:
+        return number - number % 10 if number >= 100 else max(number, 0)
+    if number < 10_000:
+        return number - number % 100
+    if number < 100_000:
+        return number - number % 1_000
     return number - number % _UNITS[len(str(number)) - 3]
 
 
@@ -215,6 +238,7 @@ __all__ = [
     "minute_of",
     "month_of",
     "operational_record",
+    "operational_template",
     "primary_language",
     "referrer_class",
     "referrer_host",

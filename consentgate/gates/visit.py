@@ -68,6 +68,7 @@ class Visit:
         "bytes_out",
         "choice",
         "conditions",
+        "country",
         "denied",
         "has_once",
         "header_at",
@@ -106,6 +107,7 @@ class Visit:
         regime: Regime,
         now: int,
         *,
+        country: str | None = None,
         is_minor: bool = False,
         is_bot: bool = False,
         asks_identity: bool = False,
@@ -119,6 +121,7 @@ class Visit:
             reader: turns tokens into a choice.
             regime: rules of the visitor's place.
             now: whole seconds since the epoch.
+            country: of the visitor's place, ISO 3166-1; empty: not known, None: not looked up.
             is_minor: whether the app knows the visitor to be below the regime's age.
             is_bot: whether a program reads, not a person.
             asks_identity: whether the app compresses what the gate must read, so that pages are
@@ -126,12 +129,12 @@ class Visit:
             on_page: gives the markup that a page gets.
         """
         self.plan = plan
+        self.country = country
         self.is_minor = is_minor
         self.is_bot = is_bot
         self.reader = reader
         self.now = now
-        self.status = 0
-        self.bytes_out = 0
+        self.status = self.bytes_out = 0
         self.asked_consent = False
         self.refused = ""
         """Purpose or service that the app asked for in vain with ``require``."""
@@ -152,8 +155,7 @@ class Visit:
         """Names that the browser sent and that are denied."""
         self.is_line_added = False
         self._held: Message | None = None
-        self._has_begun = False
-        self._is_marked = False
+        self._has_begun = self._is_marked = False
         self.conditions: dict[bytes, bytes] = {}
         self._blind: Blind | None = None
         self._on_page = on_page

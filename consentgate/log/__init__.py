@@ -16,6 +16,10 @@ class RecordSink(Protocol):
         """Write one record. Never raises: a full disk stops the log, not the site."""
         ...
 
+    def append(self, line: bytes) -> None:
+        """The same for the ready line of an operational record (T0), line break included."""
+        ...
+
     def close(self) -> None:
         """Let go of files."""
         ...

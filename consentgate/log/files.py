@@ -102,10 +102,21 @@ class SegmentFile:
         except (TypeError, ValueError) as error:
             self._lose(1, type(error).__name__)
             return
+        if record.get("tier") == Tier.OPERATIONAL:
+            self.append(line)
+            return
         with self._lock:
             if self._handle < 0 and not self._open():
                 self.lost += 1
-            elif self._is_batched and record.get("tier") == Tier.OPERATIONAL:
+            else:
+                self._put(line, 1)
+
+    def append(self, line: bytes) -> None:
+        """The same for the ready line of an operational record, which a batch holds back."""
+        with self._lock:
+            if self._handle < 0 and not self._open():
+                self.lost += 1
+            elif self._is_batched:
                 self._keep(line)
             else:
                 self._put(line, 1)
@@ -232,6 +243,9 @@ class NoFile:
 
     def write(self, record: Mapping[str, object]) -> None:
         """Forget the record."""
+
+    def append(self, line: bytes) -> None:
+        """Forget the line."""
 
     def close(self) -> None:
         """Nothing to let go of."""

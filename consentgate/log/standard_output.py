@@ -35,10 +35,18 @@ class StandardOutput:
         """Print one record. Never raises: what cannot be written is counted, and said once."""
         try:
             line = self._encode(record)
+        except (TypeError, ValueError) as error:
+            self._lose(type(error).__name__)
+            return
+        self.append(line)
+
+    def append(self, line: bytes) -> None:
+        """Print a ready line."""
+        try:
             with self._lock:
                 self._put(b"\n" + line if self._is_torn else line)
-        except (OSError, TypeError, ValueError) as error:
-            self._lose(str(getattr(error, "strerror", None) or type(error).__name__))
+        except OSError as error:
+            self._lose(str(error.strerror or type(error).__name__))
 
     def _put(self, line: bytes) -> None:
         written = os.write(self._handle, line)

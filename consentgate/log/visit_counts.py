@@ -1,18 +1,18 @@
 """Owns what may be counted of visits without consent: one dimension at a time, never joined.
 
 How many came with Firefox and how many from Norway, and never how many from Norway with Firefox:
-the sums cannot be put together again. Agents are told apart off the request's path: a visit costs
-the path one addition per dimension, the parser runs when sums are flushed.
+the sums cannot be put together again. All that is done off the request's path, where a visit only
+gets into a queue: sums are added up within a second, agents are told apart when they are flushed.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from consentgate.domain.agents import Browser
 from consentgate.log import forks
@@ -23,6 +23,8 @@ FLUSH_SECONDS = 60
 LEAST_VISITS = 10
 """A flush waits for that many visits of a day: the lines of fewer, side by side, would describe
 one visitor. What is left of a day that ends, or of a process, is counted as ``(other)``."""
+MOST_QUEUED = 4_096
+"""Visits that wait to be counted; one more, and all are counted at once."""
 MOST_AGENTS = 4_096
 """Distinct agents that wait for the parser; the rest are counted as ``(other)``."""
 MOST_HOSTS = 1_024
@@ -38,8 +40,7 @@ BrowserOf = Callable[[str], Browser]
 """Tells family and system of an agent."""
 
 
-@dataclass(slots=True)
-class Marginals:
+class Marginals(NamedTuple):
     """What of one visit is counted, each by itself; empty: not known."""
 
     agent: str = ""
@@ -66,6 +67,7 @@ class VisitCounts:
     def _begin(self) -> None:
         self._lock = threading.Lock()
         self._days: dict[int, _Day] = {}
+        self._queue: deque[tuple[int, Marginals]] = deque()
 
     def forget_parent(self) -> None:
         """A forked child counts for itself."""
@@ -86,25 +88,23 @@ class VisitCounts:
 
     def add_visit(self, facts: Marginals, now: int) -> None:
         """Count a visit whose visitor neither granted statistics nor sent a signal."""
+        self._queue.append((now // DAY_SECONDS, facts))
+        if len(self._queue) >= MOST_QUEUED:
+            self._add_up()
+
+    def _add_up(self) -> None:
+        """Count what is queued; what others queue meanwhile may wait for the next time."""
         with self._lock:
-            day = self._days.get(now // DAY_SECONDS)
-            if day is None:
-                day = self._days[now // DAY_SECONDS] = _Day()
-            day.visits += 1
-            sums = day.sums
-            if facts.country:
-                sums["country", facts.country] += 1
-            if facts.language:
-                sums["lang", facts.language] += 1
-            if facts.referrer_host:
-                day.add_host(facts.referrer_host[:_MOST_CHARS])
-            if facts.browser is not None:
-                day.add_browser(facts.browser, 1)
-            elif facts.agent:
-                day.add_agent(facts.agent)
+            for _ in range(len(self._queue)):
+                number, facts = self._queue.popleft()
+                day = self._days.get(number)
+                if day is None:
+                    day = self._days[number] = _Day()
+                day.add(facts)
 
     def tick(self, now: int) -> None:
         """Once a minute: forget agents, and write what is many enough or of a day that is over."""
+        self._add_up()
         if time.monotonic() - self._flushed_at < FLUSH_SECONDS:
             return
         self._flushed_at = time.monotonic()
@@ -118,6 +118,7 @@ class VisitCounts:
 
     def flush(self) -> None:
         """Write everything: the process ends."""
+        self._add_up()
         for number in list(self._days):
             self._release(number)
         self._sums.flush()
@@ -151,6 +152,19 @@ class _Day:
         self.hosts: set[str] = set()
         self.sums: Counter[tuple[str, str]] = Counter()
         self.agents: Counter[str] = Counter()
+
+    def add(self, facts: Marginals) -> None:
+        self.visits += 1
+        if facts.country:
+            self.sums["country", facts.country] += 1
+        if facts.language:
+            self.sums["lang", facts.language] += 1
+        if facts.referrer_host:
+            self.add_host(facts.referrer_host[:_MOST_CHARS])
+        if facts.browser is not None:
+            self.add_browser(facts.browser, 1)
+        elif facts.agent:
+            self.add_agent(facts.agent)
 
     def add_agent(self, agent: str) -> None:
         if agent in self.agents or len(self.agents) < MOST_AGENTS:
