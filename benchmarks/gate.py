@@ -1,9 +1,9 @@
 """Measures what the gate adds to a request, beside Starlette's own middleware, in one run.
 
-``python -m benchmarks.gate`` prints, per case, the time a request takes in process and the CPU
-time it takes behind uvicorn under wrk, as what each middleware *adds* to the bare app, and that
-as a share of what SessionMiddleware adds. All stacks take turns in every round; the figures are
-medians of rounds, so a busy machine blurs all of them alike.
+``python -m benchmarks.gate`` prints, per case, the CPU time a request takes in process and behind
+uvicorn under wrk, as what each middleware *adds* to the bare app, and that as a share of what
+SessionMiddleware adds. All stacks take turns in every round; the figures are medians of rounds, so
+a busy machine blurs all of them alike, and waiting for a processor is not counted.
 """
 
 from __future__ import annotations
@@ -156,7 +156,7 @@ def _scope(method: str, path: str, headers: list[tuple[bytes, bytes]]) -> dict[s
 
 
 async def _time(app: ASGIApp, path: str, headers: list[tuple[bytes, bytes]], calls: int) -> float:
-    """Seconds for one request, over ``calls`` of them; every request has a scope of its own."""
+    """CPU seconds for one request, over ``calls`` of them; every request has a scope of its own."""
 
     async def receive() -> Message:
         return {"type": "http.request", "body": b"", "more_body": False}
@@ -165,10 +165,10 @@ async def _time(app: ASGIApp, path: str, headers: list[tuple[bytes, bytes]], cal
         return None
 
     scopes = [_scope("GET", path, list(headers)) for _ in range(calls)]
-    started = time.perf_counter()
+    started = time.process_time()
     for scope in scopes:
         await app(scope, receive, send)
-    return (time.perf_counter() - started) / calls
+    return (time.process_time() - started) / calls
 
 
 def in_process(rounds: int) -> list[tuple[Case, float, float, float]]:
