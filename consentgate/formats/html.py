@@ -23,6 +23,7 @@ from consentgate.formats.html_gating import (
     denied_in_text,
 )
 from consentgate.formats.html_marks import (
+    MARK,
     Marked,
     has_cut,
     joined,
@@ -33,6 +34,7 @@ from consentgate.formats.html_marks import (
 from consentgate.formats.html_scanning import (
     BOGUS,
     CUT,
+    ENDS,
     MAX_CARRY_BYTES,
     PLAINTEXT,
     RAW,
@@ -68,7 +70,6 @@ class Rewriter(Scanner):
         "_hold",
         "_in_noscript",
         "_judge",
-        "_read_keys",
         "waits",
     )
 
@@ -98,13 +99,14 @@ class Rewriter(Scanner):
         self._depth = depth
         self._has_body = False
         self._in_noscript = False
-        self._read_keys: dict[bytes, tuple[str, ...]] = {}
 
     def _find_suspects(self, data: bytes) -> list[int]:
         return suspects(data, self._judge)
 
     def _is_clear(self, data: bytes) -> bool:
-        return not may_be_marked(data, is_drawn=bool(self._foreign) or self._foreign.is_point)
+        return not self._is_doubtful and not may_be_marked(
+            data, is_drawn=bool(self._foreign) or self._foreign.is_point
+        )
 
     def _style(self, start: int, end: int, *, is_ended: bool) -> int:
         """Take denied addresses out of a style sheet, as far as it can be told."""
@@ -136,7 +138,9 @@ class Rewriter(Scanner):
 
     def _html_tag(self, found: re.Match[bytes], name: bytes) -> int:
         if name in _TEXT and self._is_doubtful and self._differs(name):
-            return self._undone(found)
+            is_alike = self._reads_alike(found, name)
+            if not is_alike:
+                return CUT if is_alike is None else self._undone(found)
         if self._foreign.is_point and name not in _ROOTS:
             self._foreign.starts_html(name)
         if name == b"script":
@@ -149,6 +153,15 @@ class Rewriter(Scanner):
     def _differs(self, name: bytes) -> bool:
         """Whether browsers differ on what the content is; in a ``select`` they agree on two."""
         return self._foreign.is_doubtful or name not in (b"script", b"textarea")
+
+    def _reads_alike(self, found: re.Match[bytes], name: bytes) -> bool | None:
+        """Whether the content is the same as text and as markup; None: it is cut."""
+        end = ENDS[name].search(self._data, found.end()) if name in ENDS else None
+        if end is None:
+            may_wait = name in ENDS and not self._is_last and self._may_wait(found.start())
+            return None if may_wait else False
+        is_empty = closes_itself(found[3])
+        return not is_empty and MARK.search(self._data, found.end(), end.start()) is None
 
     def _undone(self, found: re.Match[bytes]) -> int:
         """Make a comment of a tag whose content is text to one browser and markup to another."""
@@ -198,26 +211,18 @@ class Rewriter(Scanner):
         return found.end()
 
     def _foreign_content(self, found: re.Match[bytes], element: Element) -> tuple[str, ...] | None:
-        """What the content of SVG's script or style sheet gives away; None: it is cut.
-
-        What stands in another of its kind was read with that, and is held with it.
-        """
+        """What the content of SVG's script or style sheet gives away; None: it is cut."""
         start, name = found.end(), element.name
-        if start < self._read_to.get(name, 0):
-            return self._read_keys[name]
         inner = marked(self._data, start, name)
         if inner.end < 0 and not self._is_last and self._may_wait(found.start()):
             return None
-        content: tuple[str, ...] = ()
+        if SERVICE in element.first and name == b"style":
+            return ()
         if not inner.is_clear:
-            content = (UNKNOWN,)
-        elif name == b"script":
-            content = self._judge.knows(readings(self._data, inner))
-        elif SERVICE not in element.first:
-            content = self._foreign_style(inner)
-        self._read_to[name] = inner.end if inner.end >= 0 else len(self._data)
-        self._read_keys[name] = content
-        return content
+            return (UNKNOWN,)
+        if name == b"style":
+            return self._foreign_style(inner)
+        return self._judge.knows(readings(self._data, inner))
 
     def _foreign_style(self, inner: Marked) -> tuple[str, ...]:
         """Take denied addresses out of SVG's style sheet; gives those that marks inside it cut."""

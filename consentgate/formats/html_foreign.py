@@ -10,9 +10,10 @@ import enum
 import re
 from collections.abc import Callable
 
-from consentgate.formats.html_skipping import BREAKOUTS
+from consentgate.formats.html_skipping import BREAKOUTS, OUTER
 
 _ROOTS = frozenset((b"svg", b"math"))
+_CONTENTS = frozenset((b"script", b"style"))
 _POINTS = {
     b"svg": frozenset((b"foreignobject", b"desc", b"title")),
     b"math": frozenset((b"mi", b"mo", b"mn", b"ms", b"mtext", b"annotation-xml")),
@@ -20,6 +21,7 @@ _POINTS = {
 POINTS = _POINTS[b"svg"] | _POINTS[b"math"]
 """Elements of SVG and MathML in which HTML may stand."""
 _BREAKOUT = re.compile(BREAKOUTS.encode())
+_OUTER = re.compile(OUTER.encode())
 _FONT = frozenset((b"color", b"face", b"size"))
 _MARKUP = frozenset(("text/html", "application/xhtml+xml"))
 _VOID = frozenset(
@@ -49,11 +51,14 @@ class _Kind(enum.Enum):
 class Foreign:
     """The open elements that decide whether tags are HTML's; empty outside SVG and MathML."""
 
-    __slots__ = ("_kinds", "_names", "is_doubtful")
+    __slots__ = ("_html", "_kinds", "_names", "_roots", "is_doubtful")
 
     def __init__(self) -> None:
         self._names: list[bytes] = []
         self._kinds: list[_Kind] = []
+        self._html = 0
+        self._roots: list[bytes] = []
+        """What each belongs to: the ``svg`` or ``math`` that is lowest on top of HTML."""
         self.is_doubtful = False
         """Whether it can no longer be told what is HTML's: end tags crossed."""
 
@@ -69,7 +74,7 @@ class Foreign:
     @property
     def takes_all(self) -> bool:
         """Whether every tag has to be taken: where HTML is inside, any may end what is around."""
-        return self.is_point or _Kind.HTML in self._kinds
+        return self.is_point or self._html > 0
 
     def ends(self, name: bytes) -> None:
         """Take an end tag."""
@@ -90,13 +95,14 @@ class Foreign:
             self._cut(at)
         elif is_point and name not in (b"p", b"br"):
             self.is_doubtful = True  # a nameless element of SVG's may have ended, or none
-        elif not is_point and name in self._names:
-            self.is_doubtful = True
+        elif not is_point and (name in self._names or _OUTER.fullmatch(name)):
+            self.is_doubtful = True  # what is around may have ended, or nothing
 
     def _ends_html(self, name: bytes) -> None:
         """HTML does not end beyond its integration point; crossed tags are for the browser."""
         at = self._find(name, lambda kind: kind is _Kind.HTML)
         if at < 0:
+            self.is_doubtful = name in self._names
             return
         if all(inner in _IMPLIED for inner in self._names[at + 1 :]):
             self._cut(at)
@@ -115,7 +121,8 @@ class Foreign:
         return -1
 
     def _cut(self, at: int) -> None:
-        del self._names[at:], self._kinds[at:]
+        self._html -= self._kinds[at:].count(_Kind.HTML)
+        del self._names[at:], self._kinds[at:], self._roots[at:]
 
     def leave(self) -> None:
         """Go back to HTML: to the nearest integration point, or out."""
@@ -140,22 +147,16 @@ class Foreign:
         if not self:
             self._push(name, _Kind.FOREIGN)
             return
-        is_point = name in _POINTS[self._root]
+        is_point = name in _POINTS[self._roots[-1]]
         if name == b"annotation-xml" and encoding.lower() not in _MARKUP:
             is_point = False
         if is_point:
             self._push(name, _Kind.POINT)
-        elif name in _ROOTS:
+        elif name in _ROOTS or name in _CONTENTS:
             self._push(name, _Kind.FOREIGN)
 
-    @property
-    def _root(self) -> bytes:
-        """What the innermost foreign elements belong to: the lowest one on top of HTML."""
-        at = len(self._kinds) - 1
-        while at > 0 and self._kinds[at - 1] is _Kind.FOREIGN:
-            at -= 1
-        return self._names[at]
-
     def _push(self, name: bytes, kind: _Kind) -> None:
+        self._roots.append(self._roots[-1] if self else name)
         self._names.append(name)
         self._kinds.append(kind)
+        self._html += kind is _Kind.HTML

@@ -17,10 +17,11 @@ from consentgate.formats.html_tags import TAG, attributes_of, closes_itself
 
 _NEAR_BYTES = 4_096
 """A start tag longer than this is not measured, but looked at."""
+_HIDING = POINTS | {b"script", b"style"}
 _DEEPEST = 64
 """Of the elements open in it so many are looked at."""
 _COMMENT = re.compile(rb"<!--(?:-?>|.*?(?:--!?>|\Z))", re.DOTALL)
-_BOGUS = re.compile(rb"<(?:[!?]|/[^A-Za-z])[^>]*(?:>|\Z)|</>")
+_BOGUS = re.compile(rb"</>|<(?:[!?]|/[^A-Za-z])[^>]*(?:>|\Z)")
 _CDATA = re.compile(rb"<!\[CDATA\[(.*?)(?:\]\]>|\Z)", re.DOTALL)
 _DRAWING = re.compile(rb"<(?:[sS][vV][gG]|[mM][aA][tT][hH])(?=[\t\n\f\r />])")
 _CONTENT = re.compile(rb"<([sS](?:[cC][rR][iI][pP][tT]|[tT][yY][lL][eE]))(?=[\t\n\f\r />])")
@@ -28,7 +29,8 @@ _ENDS = {
     name: re.compile(rb"</" + name + rb"(?=[\t\n\f\r />])", re.IGNORECASE)
     for name in (b"script", b"style")
 }
-_MARK = re.compile(rb"<[A-Za-z/!?]|&[#A-Za-z]")
+MARK = re.compile(rb"<[A-Za-z/!?]|&[#A-Za-z]")
+"""What makes content read as markup another than as text."""
 
 
 @dataclass(slots=True)
@@ -38,7 +40,7 @@ class Marked:
     end: int = -1
     """Where it ends; -1: not in the data."""
     is_clear: bool = True
-    """Whether it could be read: not where HTML begins in it, in a ``desc``."""
+    """Whether it could be read: not where HTML, or another such content, begins in it."""
     pieces: list[tuple[int, int]] = field(default_factory=list)
     """Where text of it starts and ends, between the marks."""
     own: list[tuple[int, int]] = field(default_factory=list)
@@ -66,7 +68,7 @@ def marked(data: bytes, start: int, name: bytes) -> Marked:
             continue
         if _ends(tag, name, opened):
             found.end = at
-            found.is_clear = bool(tag[1]) or tag[2].lower() not in POINTS
+            found.is_clear = bool(tag[1]) or tag[2].lower() not in _HIDING
             return found
         position = tag.end()
 
@@ -75,7 +77,7 @@ def _ends(tag: re.Match[bytes], name: bytes, opened: list[bytes]) -> bool:
     """Whether a tag ends the content of ``name``; else keep what is open in it."""
     this = tag[2].lower()
     if not tag[1]:
-        if this in POINTS or is_breakout(this, _names(tag)):
+        if this in _HIDING or is_breakout(this, _names(tag)):
             return True
         if not closes_itself(tag[3]):
             opened.append(this)
@@ -136,7 +138,7 @@ def has_cut(data: bytes, pieces: list[tuple[int, int]]) -> bool:
     for (_, end), (start, _) in pairwise(pieces):
         if not data[end - 1 : end].isspace() and not data[start : start + 1].isspace():
             return True
-    return any(_MARK.search(data, start, end) for start, end in pieces)
+    return any(MARK.search(data, start, end) for start, end in pieces)
 
 
 def may_be_marked(data: bytes, *, is_drawn: bool) -> bool:
@@ -160,4 +162,4 @@ def _contents(data: bytes, position: int) -> Iterator[bool]:
             yield True
             continue
         end = _ENDS[found[1].lower()].search(data, tag.end())
-        yield _MARK.search(data, tag.end(), end.start() if end else len(data)) is not None
+        yield MARK.search(data, tag.end(), end.start() if end else len(data)) is not None

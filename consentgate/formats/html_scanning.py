@@ -47,7 +47,6 @@ class Scanner:
         "_is_doubtful",
         "_is_last",
         "_looks_at_all",
-        "_read_to",
         "_suspects",
         "_turn",
         "overlong",
@@ -67,8 +66,6 @@ class Scanner:
         self._turn = 0
         self._foreign = Foreign()
         self._forms = Forms()
-        self._read_to: dict[bytes, int] = {}
-        """How far the content of SVG's scripts and style sheets was read, by their name."""
 
     def _find_suspects(self, data: bytes) -> list[int]:
         """Places whose tokens have to be looked at."""
@@ -117,7 +114,6 @@ class Scanner:
         self._forms.is_inside(whole)
         self._carry = whole[end:]
         edits, self._data = self._edits, b""
-        self._read_to = {name: at - end for name, at in self._read_to.items() if at > end}
         # a style sheet inside SVG may have been decided beyond a tag in it that is still cut
         self._edits = [(place - end, inserted) for place, inserted in edits if place >= end]
         if self._edits:

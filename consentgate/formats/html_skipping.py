@@ -70,6 +70,11 @@ BREAKOUTS = (
     "menu|meta|nobr|ol|p|pre|ruby|s|small|span|strong|strike|sub|sup|table|tt|u|ul|var|font"
 )
 """Start tags that end SVG and MathML (13.2.6.5)."""
+OUTER = (
+    BREAKOUTS + "|section|article|aside|header|footer|main|nav|figure|form|button|label|"
+    "td|th|tr|tbody|thead|tfoot|html|select|option"
+)
+"""Elements of HTML that SVG and MathML do not have: their end tags end what is around."""
 
 _STOPS = _names(
     *("svg", "math", "noscript", "form", "plaintext", "script", "base", "body", "select"),
@@ -77,7 +82,7 @@ _STOPS = _names(
 )
 _END_STOPS = _names("noscript", "form", "head", "select")
 _FOREIGN_STOPS = _names("svg", "math", "script", "style", *_POINTS, BREAKOUTS)
-_FOREIGN_END_STOPS = _names("svg", "math", "p", "br", *_POINTS)
+_FOREIGN_END_STOPS = _names("svg", "math", "script", "style", OUTER, *_POINTS)
 
 _QUICK = (
     rb"(?:/(?:[a-gi-mo-rt-z]|h(?!ea)|n(?!o)|s(?!el))[a-z0-9-]*+>|"

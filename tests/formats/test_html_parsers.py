@@ -100,6 +100,13 @@ def test_what_browsers_read_differently_becomes_a_comment(tag: str) -> None:
     assert gated.startswith(f"<select><!{tag}></select><img data-privacy-service")
 
 
+def test_where_browsers_differ_text_that_reads_alike_stays() -> None:
+    """A drawing that was never closed costs the page none of its plain scripts and styles."""
+    page = "<div><svg></div><style>p{}</style><script>okq(1)</script><title>x</title>"
+    gated = Rewriter(JUDGE).close((page + "<img src=//ads.example/>").encode()).decode()
+    assert gated.startswith(page + "<img data-privacy-service")
+
+
 def test_an_ordinary_select_and_drawing_stay_as_they_are() -> None:
     """Icons with titles, options, frames of HTML in a drawing: nothing of it is in doubt."""
     page = (
