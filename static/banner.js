@@ -12,7 +12,8 @@ const root = new URL(own.src).pathname.replace(/\/assets\/[^/]*$/, '');
 const held = '[data-privacy-service],[data-privacy-purpose]';
 const fresh = (performance.getEntriesByType('navigation')[0])?.type !== 'reload';
 let state = Object.freeze(JSON.parse(own.dataset.privacyState || 'null'));
-const isShared = !state;
+const isSent = 'privacySent' in own.dataset;
+const stays = isSent || !state;
 let policy;
 let watches = false;
 let busy = false;
@@ -81,7 +82,7 @@ all(service, state.services) && all(purpose, state.purposes);
 const writes = (el) => el.text.includes('document.write');
 const restore = () => {
 const found = ([...doc.querySelectorAll(held)]).filter(permitted);
-const scripts = found.filter((el) => el.localName === 'script' && (!own.nonce || el.nonce === own.nonce || !el.dataset.privacySrc) && !(isShared && writes(el)));
+const scripts = found.filter((el) => el.localName === 'script' && (!own.nonce || el.nonce === own.nonce || !el.dataset.privacySrc) && !(stays && writes(el)));
 if (scripts.some(writes)) return location.reload();
 const isLate = (el) => el.hasAttribute('defer') || el.dataset.privacyType === 'module';
 for (const el of found) {
@@ -96,7 +97,7 @@ if (el.localName === 'source') el.parentNode.load?.();
 scripts.forEach((el) => el.removeAttribute('data-privacy-service'));
 queue = [...scripts.filter((el) => !isLate(el)), ...scripts.filter(isLate)]
 .reduce((before, el) => before.then(() => run(el)), queue)
-.catch(() => isShared || location.reload());
+.catch(() => stays || location.reload());
 };
 const watch = () => {
 if (!watches) new MutationObserver(restore).observe(doc.documentElement, { childList: true, subtree: true });
@@ -112,7 +113,7 @@ if (next.decided && !next.asks.length) note()?.remove();
 if (facts(before) === facts(next)) return;
 doc.dispatchEvent(new CustomEvent('privacychoices:change', { detail: state }));
 if (before && Object.keys(before.services).some((key) => before.services[key] !== next.services[key] && (before.services[key] || 'privacyBound' in own.dataset))) {
-if (reloads) location.reload();
+if (reloads && !isSent) location.reload();
 } else {
 restore();
 watch();

@@ -59,6 +59,8 @@ class View:
     """The nonce that the page's own Content-Security-Policy gives out."""
     is_bound: bool = False
     """The page's policy keeps what a grant permits from it: the script loads the page anew."""
+    is_sent: bool = False
+    """Whether the page answers a form: loaded anew, it would send the form again."""
     is_bot: bool = False
     """Nobody reads: no first layer (COL-27)."""
     reports_interest: bool = False
@@ -125,7 +127,8 @@ class Pages:
 
     def head(self, view: View) -> bytes:
         """Markup for the page's head: our style and script, first-party and immutable."""
-        key = ("head", view.root, view.state, view.is_bound, view.reports_interest)
+        kind = (view.is_bound, view.is_sent, view.reports_interest)
+        key = ("head", view.root, view.state, kind)
         parts = self._fragment(key, lambda: self._head(view), _NONCE)
         nonce = f' nonce="{html.escape(view.nonce)}"' if view.nonce else ""
         return nonce.encode("ascii", "ignore").join(parts)
@@ -252,6 +255,7 @@ class Pages:
             interest = f'<script{_NONCE} src="{place}{address_of(INTEREST)}" defer></script>'
         state = f" data-privacy-state='{_attribute(view.state)}'" if view.state else ""
         state += " data-privacy-bound" if view.is_bound else ""
+        state += " data-privacy-sent" if view.is_sent else ""
         return (
             f'{modes}<link{_NONCE} rel="stylesheet" href="{place}{address_of(STYLE)}">'
             f'<script{_NONCE} src="{place}{address_of(SCRIPT)}" defer{state}></script>{interest}'

@@ -247,6 +247,7 @@ class House:
             nonce=visit.nonce,
             is_bot=visit.is_bot and not is_shared,
             is_bound=source == "banner" and is_binding(outcome),
+            is_sent=visit.scope["method"] not in ("GET", "HEAD"),
             reports_interest=self.interests.reports(visit),
             news=news_for(self, visit, is_shared=is_shared),
         )

@@ -16,8 +16,9 @@
   const fresh = /** @type {any} */ (performance.getEntriesByType('navigation')[0])?.type !== 'reload';
   /** @type {any} */
   let state = Object.freeze(JSON.parse(own.dataset.privacyState || 'null'));
-  // A page that caches share comes back as it was: nothing is gained by loading it anew.
-  const isShared = !state;
+  // A page that answers a form would send it again; one that caches share comes back as it was.
+  const isSent = 'privacySent' in own.dataset;
+  const stays = isSent || !state;
   /** @type {any} */
   let policy;
   let watches = false;
@@ -115,7 +116,7 @@
   const restore = () => {
     const found = /** @type {any[]} */ ([...doc.querySelectorAll(held)]).filter(permitted);
     // Markup that slipped into a page with nonces must not ride on ours.
-    const scripts = found.filter((el) => el.localName === 'script' && (!own.nonce || el.nonce === own.nonce || !el.dataset.privacySrc) && !(isShared && writes(el)));
+    const scripts = found.filter((el) => el.localName === 'script' && (!own.nonce || el.nonce === own.nonce || !el.dataset.privacySrc) && !(stays && writes(el)));
     if (scripts.some(writes)) return location.reload();
     const isLate = (/** @type {any} */ el) => el.hasAttribute('defer') || el.dataset.privacyType === 'module';
     for (const el of found) {
@@ -131,7 +132,7 @@
     scripts.forEach((el) => el.removeAttribute('data-privacy-service'));
     queue = [...scripts.filter((el) => !isLate(el)), ...scripts.filter(isLate)]
       .reduce((before, el) => before.then(() => run(el)), queue)
-      .catch(() => isShared || location.reload());
+      .catch(() => stays || location.reload());
   };
 
   // Single-page apps and shared caches bring held elements in later.
@@ -153,7 +154,7 @@
     doc.dispatchEvent(new CustomEvent('privacychoices:change', { detail: state }));
     // Only a new page ends what runs already, and has a policy that permits what was granted.
     if (before && Object.keys(before.services).some((key) => before.services[key] !== next.services[key] && (before.services[key] || 'privacyBound' in own.dataset))) {
-      if (reloads) location.reload();
+      if (reloads && !isSent) location.reload();
     } else {
       restore();
       watch();

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
 
-from consentgate.domain.policy import SiteSettings
+from consentgate import ConsentGate
+from consentgate.domain.policy import RegimeSettings, SiteSettings
 from tests.browser.site import Site, document, serving, settings
 from tests.browser.test_placeholders import FILM, PAGES
 
@@ -20,6 +26,11 @@ BODY = document(
     '<script data-service="ads" src="/ads.js"></script>'
 )
 WRITER = document('<script data-service="ads">document.write("<p id=written>written</p>")</script>')
+REFUSE = """async () => {
+  const body = new URLSearchParams({choice: 'reject', source: 'api'});
+  await fetch('/privacy-choices', {method: 'POST', headers: {accept: 'application/json'}, body});
+  await privacyChoices.refresh();
+}"""
 LONG_ENOUGH_MS = 1_000
 """In which a loop loads a page many times."""
 
@@ -82,6 +93,43 @@ def test_accepting_brings_back_scripts(chromium: Browser) -> None:
         page.wait_for_timeout(LONG_ENOUGH_MS)
         assert asked == ["GET", "GET"]
         assert page.evaluate("ran") == ["inline", "ads"]
+
+
+@pytest.mark.parametrize("cache", ["per-visitor", "shared"])
+@pytest.mark.parametrize("answer", ["accept", "reject"])
+def test_a_choice_does_not_send_a_form_again(chromium: Browser, answer: str, cache: str) -> None:
+    """The page after a purchase stays as it is; the next one follows the choice."""
+    ordered: list[bytes] = []
+
+    async def order(request: Request) -> Response:
+        ordered.append(await request.body())
+        return HTMLResponse(BODY)
+
+    async def shop(request: Request) -> Response:
+        return HTMLResponse(document("<form method=post><button id=buy>Buy</button></form>"))
+
+    policy = settings(csp="enforce", cache=cache)
+    policy = replace(policy, regimes=RegimeSettings(fixed="opt-out" if answer == "reject" else ""))
+    routes = [Route("/", shop), Route("/", order, methods=["POST"])]
+    gate = ConsentGate(Starlette(routes=routes), policy=policy, development=True)
+    page = chromium.new_page()
+    with serving(gate) as base:
+        page.goto(base + "/")
+        page.click("#buy")
+        page.wait_for_function("window.privacyChoices && privacyChoices.state")
+        if answer == "reject":
+            page.evaluate(REFUSE)
+        else:
+            page.click("[data-privacy-choice=accept]")
+        page.wait_for_function(
+            f"privacyChoices.allows('ads') === {str(answer == 'accept').lower()}"
+        )
+        page.wait_for_timeout(LONG_ENOUGH_MS)
+        assert len(ordered) == 1
+        page.goto(base + "/")
+        page.wait_for_function("window.privacyChoices && privacyChoices.state")
+        assert page.evaluate("privacyChoices.allows('ads')") is (answer == "accept")
+    page.close()
 
 
 def test_a_shared_page_that_writes_is_not_loaded_for_ever(chromium: Browser) -> None:
