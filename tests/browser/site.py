@@ -99,7 +99,7 @@ class Site:
         gate = ConsentGate(
             Starlette(routes=[Route("/{rest:path}", page)]), policy=self.policy, development=True
         )
-        gate.house.regime_of = lambda scope: self.regime  # type: ignore[method-assign]
+        gate.house.placing.placed = lambda scope, now: (self.regime, None)  # type: ignore[method-assign]
         return gate
 
 
