@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from consentgate.formats.html_foreign import POINTS, is_breakout
+from consentgate.formats.html_skipping import DRAWING
 from consentgate.formats.html_tags import TAG, attributes_of, closes_itself
 
 _NEAR_BYTES = 4_096
@@ -148,10 +149,22 @@ def may_be_marked(data: bytes, *, is_drawn: bool) -> bool:
         data: the page's bytes.
         is_drawn: whether they begin inside SVG or MathML.
     """
-    drawing = None if is_drawn else _DRAWING.search(data)
-    if not is_drawn and drawing is None:
-        return False
-    return any(_contents(data, drawing.end() if drawing is not None else 0))
+    position = 0 if is_drawn else _drawn(data)
+    return position >= 0 and any(_contents(data, position))
+
+
+def _drawn(data: bytes) -> int:
+    """Where the first drawing begins that a script may stand in; -1: none of them is such.
+
+    A drawing of usual tags up to its own end tag holds none, be it markup or text.
+    """
+    position = 0
+    while found := _DRAWING.search(data, position):
+        plain = DRAWING.match(data, found.start())
+        if plain is None:
+            return found.end()
+        position = plain.end()
+    return -1
 
 
 def _contents(data: bytes, position: int) -> Iterator[bool]:

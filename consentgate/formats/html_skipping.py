@@ -106,6 +106,7 @@ _MARKUP = (
 )
 
 
+DRAWING = re.compile(_DRAWING)
 _FORM = re.compile(rb"<(/?)form(?=[\t\n\f\r />])")
 
 

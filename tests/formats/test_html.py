@@ -9,6 +9,7 @@ import pytest
 
 from consentgate.formats.html import Rewriter
 from consentgate.formats.html_gating import Held
+from consentgate.formats.html_marks import may_be_marked
 from consentgate.formats.html_scanning import MAX_CARRY_BYTES
 from tests.formats.judges import silent
 from tests.formats.live import by_lexbor, denied
@@ -447,3 +448,21 @@ def test_a_form_is_remembered_over_what_is_passed(before: str, after: str) -> No
     rewriter.feed((before + after).encode())
     rewriter.close(b"<embed src=//ads.example/></form><embed src=//ads.example/>")
     assert [frame.is_in_form for frame in seen] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("page", "may"),
+    [
+        ('<svg width="1"><path d="M1"/></svg><script>a<b</script>', False),
+        ("<svg/><path></svg><script>a<b</script>", False),
+        ("<script>a<b</script><svg></svg>", False),
+        ("<svg><script>a<b</script></svg>", True),
+        ("<svg><desc></svg><script>a<b</script>", True),
+        ("<svg></svg><SVG><script>a<b</script>", True),
+        ("<svg><svg></svg><script>a<b</script></svg>", True),
+        ("<svg><path a='></svg>'><script>a<b</script>", True),
+    ],
+)
+def test_a_drawing_that_has_ended_holds_no_script(page: str, may: bool) -> None:
+    """Else every page with an icon and a program would be walked tag by tag."""
+    assert may_be_marked(page.encode(), is_drawn=False) is may
