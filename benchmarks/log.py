@@ -50,9 +50,9 @@ from consentgate.gates.plan import Plan
 from consentgate.gates.visit import Visit
 
 NOW = 1_795_000_000
-ROUNDS = 40
+ROUNDS = 25
 CALLS = 400
-WARM_UP = 15
+WARM_UP = 40
 """Rounds that are not counted: a server's caches are warm after its first minute."""
 TARGETS = {"T0": 0.25, "T0-batch": 0.25, "T1": 1.2}
 HINTS = [
