@@ -102,7 +102,7 @@ class Foreign:
         """HTML does not end beyond its integration point; crossed tags are for the browser."""
         at = self._find(name, lambda kind: kind is _Kind.HTML)
         if at < 0:
-            self.is_doubtful = name in self._names
+            self.is_doubtful = self.is_doubtful or name in self._names
             return
         if all(inner in _IMPLIED for inner in self._names[at + 1 :]):
             self._cut(at)
