@@ -218,11 +218,10 @@ class Rewriter(Scanner):
             return None
         if SERVICE in element.first and name == b"style":
             return ()
+        content = self._foreign_style(inner) if name == b"style" else ()
         if not inner.is_clear:
             return (UNKNOWN,)
-        if name == b"style":
-            return self._foreign_style(inner)
-        return self._judge.knows(readings(self._data, inner))
+        return content if name == b"style" else self._judge.knows(readings(self._data, inner))
 
     def _foreign_style(self, inner: Marked) -> tuple[str, ...]:
         """Take denied addresses out of SVG's style sheet; gives those that marks inside it cut."""
@@ -235,12 +234,10 @@ class Rewriter(Scanner):
         ]
         together, _ = css_edits(joined(self._data, inner.pieces), 0, self._judge, self._base)
         is_whole = sum(len(part) for part, _ in parts) == len(together)
-        if has_cut(self._data, inner.pieces) or not is_whole:
-            return tuple(keys)
         self.waits.on(keys)
-        for _, edits in parts:
+        for _, edits in parts:  # also where it is held: Chromium preloads whatever the type
             self._edits += edits
-        return ()
+        return tuple(keys) if has_cut(self._data, inner.pieces) or not is_whole else ()
 
     def _may_wait(self, start: int) -> bool:
         return len(self._data) - start <= MAX_CARRY_BYTES

@@ -92,6 +92,14 @@ def test_a_style_sheet_in_a_drawing_is_gated_once() -> None:
     assert cut == page.replace(b"//", b"data-privacy:ads://")
 
 
+def test_a_held_sheet_in_a_drawing_names_no_denied_address() -> None:
+    """Chromium's preload scanner fetches what a sheet imports, whatever its type says."""
+    page = b'<svg><style>@import "//ads.example/x";<desc></desc></style></svg>'
+    gated = Rewriter(JUDGE).close(page)
+    assert b'<style type="text/plain" data-privacy-service="unknown">' in gated
+    assert b'@import "data-privacy:ads://ads.example/x"' in gated
+
+
 @pytest.mark.parametrize("tag", ["style", "title", "xmp", "iframe", "noembed", "plaintext"])
 def test_what_browsers_read_differently_becomes_a_comment(tag: str) -> None:
     """In a ``select`` some take it for text and some leave it out: then what follows differs."""
