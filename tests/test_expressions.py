@@ -53,7 +53,7 @@ def possessive_groups(parsed: object) -> Iterator[object]:
             yield from possessive_groups(part)
 
 
-ALL = dict(patterns())
+ALL = dict(sorted(patterns(), key=lambda pair: pair[0]))
 
 
 @pytest.mark.parametrize("pattern", ALL.values(), ids=ALL)
