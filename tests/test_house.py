@@ -136,9 +136,7 @@ EXPORTED = {
 }
 """What a user imports from ``consentgate``; a new name is documented first."""
 
-AWAITED = {
-    "ledger": {"records_refusals"},
-}
+AWAITED: dict[str, set[str]] = {}
 """Keys of the policy whose part is being built; a key leaves this table when docs/policy.md tells
 what it does."""
 

@@ -236,11 +236,14 @@ def follow_choice(house: House, visit: Visit, act: Act, choice: Choice) -> None:
 async def record(house: House, visit: Visit, act: Act, choice: Choice) -> None:
     """Make the choice's event durable.
 
+    With ``records_refusals`` off only a refusal that ends no grant leaves no event: the ledger must
+    not say that a grant stands which was withdrawn (REC-05).
+
     Raises:
         BodyProblem: 503 where a grant cannot be proven; a refusal is queued instead.
     """
     event = event_of(house, visit, act, choice)
-    if not choice.grants_anything and not house.policy.ledger.records_refusals:
+    if event.state is State.REFUSED and not house.policy.ledger.records_refusals:
         return
     try:
         await house.prepare_ledger()

@@ -270,6 +270,20 @@ def test_refusals_can_go_unrecorded(folder: Path) -> None:
     gate.close()
 
 
+@pytest.mark.requirement("REC-05")
+def test_a_withdrawal_is_recorded_where_refusals_are_not(folder: Path) -> None:
+    """The ledger would go on saying that a grant stands which its visitor took back."""
+    policy = replace(
+        SHOP,
+        ledger=LedgerSettings(url=f"sqlite:{folder}/ledger.sqlite3", records_refusals=False),
+        log=LogSettings(directory="", access_log="leave"),
+    )
+    gate = ConsentGate(raw.page(), policy=policy, development=True, clock=lambda: float(NOW))
+    choose(gate, "withdraw", cookie=raw.chosen(gate, choice="accept"))
+    gate.close()
+    assert [event.kind for event in events(folder)] == [Kind.GRANT, Kind.WITHDRAW]
+
+
 def test_earlier_meanings_that_cannot_be_read_stop_no_start(
     folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
