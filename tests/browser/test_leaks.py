@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -15,6 +14,7 @@ from consentgate.asgi.policy_file import load_policy
 from consentgate.domain.policy import LedgerSettings, LogSettings, Policy
 from tests.browser.conftest import ARGUMENTS
 from tests.browser.site import Site, serving, until
+from tests.programs import needed
 
 pytestmark = [pytest.mark.browser, pytest.mark.requirement("STO-01", "STO-02", "STO-07")]
 
@@ -61,8 +61,7 @@ PAGES = {
 @pytest.fixture(scope="module")
 def parties(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ThirdParties]:
     """The counting stand-ins."""
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl is not installed")
+    needed("openssl")
     with third_parties(tmp_path_factory.mktemp("third")) as running:
         yield running
 
@@ -71,8 +70,7 @@ def parties(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ThirdParties]:
 def browser(parties: ThirdParties, chromium: Browser) -> Iterator[Browser]:
     """A Chromium that takes them for the real ones."""
     kind = chromium.browser_type
-    path = shutil.which("chromium")
-    found = kind.launch(executable_path=path, args=[*ARGUMENTS, *parties.arguments])
+    found = kind.launch(executable_path=needed("chromium"), args=[*ARGUMENTS, *parties.arguments])
     yield found
     found.close()
 
