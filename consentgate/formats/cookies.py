@@ -62,11 +62,6 @@ def values_in(headers: Iterable[bytes], name: bytes) -> list[bytes]:
     return found
 
 
-def value_of(piece: bytes) -> bytes:
-    """The value in one piece of a ``Cookie`` field, without surrounding space."""
-    return piece.partition(b"=")[2].strip(_WHITESPACE)
-
-
 def is_token(name: bytes) -> bool:
     """Whether the name may stand in a header we write (RFC 9110 5.6.2)."""
     return _TOKEN.fullmatch(name) is not None

@@ -44,10 +44,6 @@ class HostTable:
         address = address_of(url.decode("utf-8", "replace"))
         return self.find(address) if address is not None else ()
 
-    def service_of(self, url: bytes) -> str | None:
-        """The first service an absolute address belongs to; None: nobody's."""
-        return next(iter(self.services_of(url)), None)
-
     def on(self, host: str) -> frozenset[str]:
         """Every service that has something on the host, whatever the path."""
         return frozenset(key for owners in self._owners(host) for _, keys in owners for key in keys)

@@ -6,8 +6,8 @@ import argparse
 import datetime as dt
 import sys
 
-from consentgate.cli.log.opening import add_policy, layout_in, policy_of
-from consentgate.log.erasure import months_back, names_of_subject, rows_with
+from consentgate.cli.log.subject import add_subject, names_kept
+from consentgate.log.erasure import rows_with
 from consentgate.log.parts import plain
 
 NAME = "export-subject"
@@ -16,20 +16,14 @@ HELP = "Print every row of one subject as JSON lines; how many there were goes t
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
-    add_policy(parser)
-    parser.add_argument(
-        "--subject", required=True, metavar="REF", help="reference of the ledger and the receipt"
-    )
+    add_subject(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the rows."""
-    policy = policy_of(options)
-    layout = layout_in(policy, options.policy)
-    today = dt.datetime.now(dt.UTC).date()
-    months = months_back(today, policy.log.event_retention_days)
+    layout, names = names_kept(options, dt.datetime.now(dt.UTC).date())
     count = 0
-    for row in rows_with(layout, names_of_subject(layout, options.subject, months)):
+    for row in rows_with(layout, names):
         print(plain(row))
         count += 1
     print(f"{count} rows", file=sys.stderr)
