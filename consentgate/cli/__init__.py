@@ -2,25 +2,40 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 
-from consentgate.cli import check, init, log, policy, regimes, schema
+from consentgate.cli.verbs import Verb, parsed
 
-VERBS = (check, init, log, policy, regimes, schema)
-"""Modules with ``NAME``, ``HELP``, ``arguments(parser)`` and ``run(options) -> int``."""
+VERBS = {
+    "check": Verb(
+        "consentgate.cli.check",
+        "Check a policy file and report every mistake at once; exit status 2 if there is one.",
+    ),
+    "init": Verb(
+        "consentgate.cli.init",
+        "Write a commented policy file to start from.",
+    ),
+    "log": Verb(
+        "consentgate.cli.log",
+        "Keep the site log: see what it may hold, compact, prune, verify and erase it.",
+    ),
+    "policy": Verb(
+        "consentgate.cli.policy",
+        "Compare two policies: what changes in meaning, and whom that asks again.",
+    ),
+    "regimes": Verb(
+        "consentgate.cli.regimes",
+        "Print the rules of each place, where they come from and when they take effect.",
+    ),
+    "schema": Verb(
+        "consentgate.cli.schema",
+        "Print the JSON Schema of the policy file.",
+    ),
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb; 0: all is well, 1: something was found, 2: wrong input."""
-    parser = argparse.ArgumentParser(
-        prog="consentgate", description="Keeps a site's word about tracking, on the server."
-    )
-    verbs = parser.add_subparsers(metavar="VERB", required=True)
-    for verb in VERBS:
-        one = verbs.add_parser(verb.NAME, help=verb.HELP, description=verb.HELP)
-        verb.arguments(one)
-        one.set_defaults(run=verb.run)
-    options = parser.parse_args(arguments)
+    options = parsed(VERBS, arguments)
     code: int = options.run(options)
     return code

@@ -10,9 +10,6 @@ from dataclasses import asdict
 from consentgate.asgi.policy_file import load_policy
 from consentgate.errors import PolicyError
 
-NAME = "check"
-HELP = "Check a policy file and report every mistake at once; exit status 2 if there is one."
-
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""

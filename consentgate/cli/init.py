@@ -8,9 +8,6 @@ import sys
 from importlib.resources import files
 from pathlib import Path
 
-NAME = "init"
-HELP = "Write a commented policy file to start from."
-
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""

@@ -20,8 +20,6 @@ from consentgate.domain.signals import NONE
 from consentgate.errors import PolicyError
 from consentgate.formats.token import carry_over
 
-NAME = "policy"
-HELP = "Compare two policies: what changes in meaning, and whom that asks again."
 _DIFF = (
     "Say which purposes and services mean something else in NEW than in OLD, and whom that asks "
     "again. Exit status 0: nothing changed in meaning; 1: something did; 2: a file is wrong."

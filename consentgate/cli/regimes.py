@@ -14,9 +14,6 @@ from consentgate.domain.regime_table import RegimeTable, Row, regime_table
 from consentgate.domain.regimes import NOWHERE, place_of
 from consentgate.errors import PolicyError
 
-NAME = "regimes"
-HELP = "Print the rules of each place, where they come from and when they take effect."
-
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""

@@ -6,9 +6,6 @@ import argparse
 import json
 from typing import Any
 
-NAME = "schema"
-HELP = "Print the JSON Schema of the policy file."
-
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments: none."""

@@ -15,6 +15,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import IO, Any, BinaryIO, NamedTuple, cast
 
@@ -166,8 +167,17 @@ def whole_lines(read: Read) -> Iterator[list[bytes]]:
         yield [rest + b"\n"]
 
 
-def json_reader() -> Callable[[str], Any]:
-    """The quickest JSON reader that is installed."""
+def read_json(text: str) -> Any:
+    """Read JSON with the quickest reader that is installed.
+
+    Raises:
+        ValueError: it is none.
+    """
+    return _json_reader()(text)
+
+
+@cache
+def _json_reader() -> Callable[[str], Any]:
     try:
         import orjson
     except ImportError:

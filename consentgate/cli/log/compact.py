@@ -9,12 +9,6 @@ from dataclasses import asdict
 from consentgate.cli.log.opening import add_policy, layout_of
 from consentgate.log.compaction import Compacted, compact
 
-NAME = "compact"
-HELP = (
-    "Make sorted parts by day of what is not written any more; exit status 1 where a file was "
-    "left as it is. Safe to run at any time, several at once, and after a crash."
-)
-
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""

@@ -8,12 +8,6 @@ import datetime as dt
 from consentgate.cli.log.subject import add_subject, names_kept
 from consentgate.log.erasure import erase
 
-NAME = "erase"
-HELP = (
-    "Erase every row of one subject, shred its key, and keep restored backups from bringing the "
-    "rows back."
-)
-
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""

@@ -19,11 +19,6 @@ from consentgate.log.finished_file import FinishedFile
 from consentgate.log.lines import Found, Row
 from consentgate.log.rows import FIRST_DAY, LAST_DAY, rows_of_file, rows_of_log, rows_of_stream
 
-NAME = "export"
-HELP = (
-    "Write the site log for GoAccess, Matomo, a spreadsheet or a collector. "
-    "Exit status 1: some lines were left out because they are no records."
-)
 STDIN = "-"
 
 

@@ -10,9 +10,6 @@ from consentgate.cli.log.subject import add_subject, names_kept
 from consentgate.log.erasure import rows_with
 from consentgate.log.parts import plain
 
-NAME = "export-subject"
-HELP = "Print every row of one subject as JSON lines; how many there were goes to standard error."
-
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""

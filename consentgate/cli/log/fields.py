@@ -10,12 +10,6 @@ from consentgate.cli.log.opening import policy_of
 from consentgate.domain.record import FIELDS, NEVER, SCHEMA, Tier
 from consentgate.log.sinks import sinks
 
-NAME = "fields"
-HELP = (
-    "Print every field the site log may hold: in which tier, why, and how it is minimised; with "
-    "--policy also where everything is kept, for how long, and who may read it."
-)
-
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""

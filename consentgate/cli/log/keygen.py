@@ -8,12 +8,6 @@ from pathlib import Path
 from consentgate.cli.log.opening import passphrase_of
 from consentgate.log.sealing import write_key_pair
 
-NAME = "keygen"
-HELP = (
-    "Make the security officer's key pair, on the officer's own machine: the private key stays "
-    "there, the public one goes into [log] security_public_key."
-)
-
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""

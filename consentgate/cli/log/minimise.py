@@ -8,13 +8,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
-from consentgate.asgi.policy_file import load_policy
 from consentgate.cli.log.minimising import Done, Plan, Worker, minimised
 from consentgate.cli.log.progress import Progress
 from consentgate.cli.log.standard_output import forget_standard_output
-from consentgate.domain.policy import LogSettings
 from consentgate.domain.record import Tier
 from consentgate.errors import LogError, SettingError
 from consentgate.formats.access_line import WRITERS
@@ -24,11 +22,9 @@ from consentgate.gates.foreign_lines import FORMATS, Reading
 from consentgate.log.finished_file import FinishedFile
 from consentgate.log.foreign_files import Block, file_blocks, stream_blocks
 
-NAME = "minimise"
-HELP = (
-    "Minimise another server's access log: every column, not only the address. "
-    "Exit status 1: some lines were dropped because they could not be read."
-)
+if TYPE_CHECKING:
+    from consentgate.domain.policy import Policy
+
 _MOST_NAMED = 20
 STDIN = "-"
 
@@ -135,24 +131,27 @@ def _check(options: argparse.Namespace) -> None:
 
 
 def _plan(options: argparse.Namespace) -> Plan:
-    settings = LogSettings()
-    version = ""
-    if options.policy:
-        policy = load_policy(options.policy)
-        settings, version = policy.log, policy.version
+    policy = _policy(options.policy) if options.policy else None
+    settings = policy.log if policy else None
     for route in options.route:
         if not route.startswith("/"):
             raise SettingError(f'--route "{route}": expected a template such as /products/{{id}}')
     site = Site(
         hosts=frozenset(host.lower() for host in options.host),
-        routes=(*options.route, *settings.routes),
-        query_fields=frozenset(settings.query_fields),
-        version=version,
+        routes=(*options.route, *(settings.routes if settings else ())),
+        query_fields=frozenset(settings.query_fields if settings else ()),
+        version=policy.version if policy else "",
     )
     reading = Reading(
         format=options.format,
         unit=options.duration,
         tier=Tier(options.tier),
-        fields=frozenset(settings.fields),
+        fields=frozenset(settings.fields if settings else ()),
     )
     return Plan(site, reading, "" if options.form == "cg1" else options.form)
+
+
+def _policy(name: str) -> Policy:
+    from consentgate.asgi.policy_file import load_policy
+
+    return load_policy(name)

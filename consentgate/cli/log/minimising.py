@@ -5,14 +5,17 @@ from __future__ import annotations
 import gc
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from consentgate.formats.access_line import WRITERS
 from consentgate.gates.foreign_columns import Site
 from consentgate.gates.foreign_lines import Minimiser, Reading
-from consentgate.log.foreign_files import Block, json_reader
+from consentgate.log.foreign_files import Block, read_json
 from consentgate.lookup.agents import Agents
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ class Worker:
     """Minimises one block after the other, and remembers what texts become."""
 
     def __init__(self, plan: Plan) -> None:
-        self._minimiser = Minimiser(plan.site, Agents(), json_reader(), plan.reading)
+        self._minimiser = Minimiser(plan.site, Agents(), read_json, plan.reading)
         self._write = WRITERS[plan.form].line if plan.form else None
 
     def work(self, block: Block) -> Done:
@@ -72,6 +75,8 @@ def minimised(blocks: Iterator[Block], worker: Worker, plan: Plan, jobs: int) ->
     if jobs == 1:
         yield from map(worker.work, blocks)
         return
+    from concurrent.futures import ProcessPoolExecutor
+
     with ProcessPoolExecutor(jobs, initializer=_begin, initargs=(plan,)) as pool:
         waiting: deque[Future[Done]] = deque()
         for block in blocks:

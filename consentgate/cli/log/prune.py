@@ -12,12 +12,6 @@ from consentgate.domain.policy import Policy
 from consentgate.errors import LogError
 from consentgate.log.retention import Limits, prune
 
-NAME = "prune"
-HELP = (
-    "Compact, then sum up and delete what is older than the policy allows; says what and why. "
-    "Run it every day, soon after midnight UTC."
-)
-
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""

@@ -14,12 +14,6 @@ from consentgate.errors import SettingError
 from consentgate.log.revealing import plain_token, reveal
 from consentgate.log.sealing import read_private_key
 
-NAME = "reveal"
-HELP = (
-    "Say whom a pseudonym of the security log stands for. Who asked, when and why is written to "
-    "the audit trail before anything is opened."
-)
-
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""

@@ -8,9 +8,6 @@ import json
 from consentgate.cli.log.opening import add_policy, security_of
 from consentgate.log.audit import Audit
 
-NAME = "reveals"
-HELP = "Print who had which pseudonym lifted, when and why; exit status 2 where a line was changed."
-
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""

@@ -13,12 +13,6 @@ from consentgate.domain.policy import Policy
 from consentgate.log.retention import Limits
 from consentgate.log.verifying import verify
 
-NAME = "verify"
-HELP = (
-    "Prove that nothing is older than the policy allows, open to others, torn or unfinished; "
-    "exit status 1 and a line for each thing that is. Changes nothing."
-)
-
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
