@@ -15,12 +15,14 @@ from consentgate.domain.agents import NOBODY, Bot, Browser, Device, Looks
 from consentgate.lookup.bots import MAX_CHARS, BotList, is_tool
 
 _MOST_REMEMBERED = 8_192
-_TABLET = re.compile(r"iPad|[Tt]ablet|PlayBook|Kindle|Silk/(?!.*Mobile)|Android(?!.*[Mm]obile)")
-_MOBILE = re.compile(
-    r"[Mm]obi|iPhone|iPod|Windows Phone|BlackBerry|Opera Mini|MIDP|Nokia|UP\.Browser|KAIOS"
-)
 _OTHER = ("tv", "playstation", "nintendo", "xbox", "crkey", "roku", "watch")
-_DESKTOP = re.compile(r"Windows|Macintosh|X11|CrOS|Linux|Win\d|BSD")
+_TABLET = ("iPad", "Tablet", "tablet", "PlayBook", "Kindle")
+_MOBILE = (
+    *("Mobi", "mobi", "iPhone", "iPod", "Windows Phone", "BlackBerry", "Opera Mini", "MIDP"),
+    *("Nokia", "UP.Browser", "KAIOS"),
+)
+_DESKTOP = ("Windows", "Macintosh", "X11", "CrOS", "Linux", "BSD")
+_OLD_WINDOWS = re.compile(r"Win\d")
 
 
 class Agents:
@@ -79,14 +81,29 @@ def _resolver() -> Callable[[str], tuple[tuple[str, str], str]]:
 
 def device_of(agent: str) -> Device:
     """The class of device, by plain words of the agent."""
-    low = agent.lower()
-    if any(name in low for name in _OTHER):
+    if _has_any(agent.lower(), _OTHER):
         return Device.OTHER
-    for pattern, device in (
-        (_TABLET, Device.TABLET),
-        (_MOBILE, Device.MOBILE),
-        (_DESKTOP, Device.DESKTOP),
-    ):
-        if pattern.search(agent):
-            return device
-    return Device.OTHER
+    if _is_tablet(agent):
+        return Device.TABLET
+    if _has_any(agent, _MOBILE):
+        return Device.MOBILE
+    is_desktop = _has_any(agent, _DESKTOP) or _OLD_WINDOWS.search(agent)
+    return Device.DESKTOP if is_desktop else Device.OTHER
+
+
+def _is_tablet(agent: str) -> bool:
+    """Android and Silk say so by not saying that they are mobile."""
+    if _has_any(agent, _TABLET):
+        return True
+    _, name, rest = agent.rpartition("Android")
+    if name and not _has_any(rest, ("Mobile", "mobile")):
+        return True
+    _, name, rest = agent.rpartition("Silk/")
+    return bool(name) and "Mobile" not in rest
+
+
+def _has_any(text: str, words: tuple[str, ...]) -> bool:
+    for word in words:  # noqa: SIM110 - a generator costs more than the looks themselves
+        if word in text:
+            return True
+    return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 import time
 from pathlib import Path
@@ -11,8 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consentgate.domain.agents import Bot, Browser, Device
+from consentgate.lookup import bots
 from consentgate.lookup.agents import Agents, device_of
-from consentgate.lookup.bots import UNLISTED, BotList, is_tool, literals_of, tree_pattern
+from consentgate.lookup.bots import UNLISTED, BotList, is_tool, literals_of
+from consentgate.lookup.literals import Literals
 
 CORPORA = Path(__file__).parent.parent / "corpora"
 CHROME = (
@@ -128,20 +131,26 @@ AGENTS = Agents()
 
 def test_a_megabyte_of_agent_costs_what_512_characters_cost() -> None:
     """Only 512 characters are looked at, so no agent is slow."""
-    bots = BotList.shipped()
+    whole = BotList.shipped()
     started = time.perf_counter()
     for text in ("(" * 1_000_000, "a@" * 500_000, "Android" * 100_000, "Mozilla/5.0 (" * 80_000):
-        bots.find(text)
+        whole.find(text)
         is_tool(text)
     assert time.perf_counter() - started < 0.5
 
 
-@given(st.lists(st.text(alphabet="abc./(", min_size=1, max_size=6), min_size=1, max_size=12))
-def test_the_tree_finds_what_a_plain_search_finds(texts: list[str]) -> None:
-    """One pattern for many texts matches exactly where one of them stands."""
-    pattern = re.compile(tree_pattern(texts))
-    for probe in ("".join(texts), "cab", "a.b/(c", "b"):
-        assert (pattern.search(probe) is not None) == any(text in probe for text in texts)
+WORDS = st.text(alphabet="abc ./-", min_size=1, max_size=9)
+
+
+@given(st.lists(WORDS, min_size=1, max_size=12), st.lists(WORDS, max_size=6), st.randoms())
+def test_texts_are_found_by_their_words(
+    texts: list[str], others: list[str], draw: random.Random
+) -> None:
+    """Exactly those that a plain search finds, whatever was asked before."""
+    literals = Literals(texts)
+    for _ in range(3):
+        probe = "".join(draw.sample([*texts, *others], k=min(4, len(texts))))
+        assert literals.standing_in(probe) == {text for text in texts if text in probe}
 
 
 @pytest.mark.parametrize(
@@ -159,12 +168,42 @@ def test_a_cheap_look_loses_nothing(pattern: str, literals: list[str]) -> None:
     assert literals_of(pattern) == literals
 
 
-def test_the_cheap_look_finds_what_the_whole_finds() -> None:
-    """On the public lists the verdict and the name are the same with it and without it."""
-    whole = BotList.shipped()
-    whole._needed = re.compile("")
+@pytest.mark.parametrize("corpus", ["bots.txt", "browsers.txt"])
+def test_looking_by_words_finds_what_reading_the_list_finds(corpus: str) -> None:
+    """On the public lists each agent has the verdict and the name that a plain search gives it."""
+    for agent in lines(corpus):
+        for text in (agent, agent.upper(), agent[::-1], agent[len(agent) // 2 :] + agent):
+            assert BOTS.find(text) == plainly(text), text
+
+
+def plainly(agent: str) -> Bot | None:
+    """The verdict by trying every text, pattern and word of the lists, one by one."""
+    text = bots._without_model(agent[: bots.MAX_CHARS])
+    low = text.lower()
+    places = [(low.find(one), -len(one), one) for one in BOTS._kinds if one in low]
+    found = [bot for pattern, bot in BOTS._patterns if pattern.search(text)]
+    if bots._PEOPLE.search(low):
+        return None
+    if places:
+        name, kind = BOTS._kinds[min(places)[2]]
+        return Bot(name.strip(" /;(+")[:64] or name, kind)
+    if found:
+        return found[0]
+    says = any(word in low for word in bots._WORDS.split("|")) or re.search(bots._FORMS, low)
+    return UNLISTED if says else None
+
+
+def test_a_device_is_told_alike_by_words_and_by_patterns() -> None:
+    """The words that are looked for one by one are what these patterns find."""
+    patterns = {
+        Device.OTHER: r"(?i:tv|playstation|nintendo|xbox|crkey|roku|watch)",
+        Device.TABLET: r"iPad|[Tt]ablet|PlayBook|Kindle|Silk/(?!.*Mobile)|Android(?!.*[Mm]obile)",
+        Device.MOBILE: r"[Mm]obi|iPhone|iPod|Windows Phone|BlackBerry|Opera Mini|MIDP|Nokia|UP\.Browser|KAIOS",
+        Device.DESKTOP: r"Windows|Macintosh|X11|CrOS|Linux|Win\d|BSD",
+    }
     for agent in (*lines("bots.txt"), *lines("browsers.txt")):
-        assert BOTS.find(agent) == whole.find(agent)
+        plain = (device for device, pattern in patterns.items() if re.search(pattern, agent))
+        assert device_of(agent) is next(plain, Device.OTHER)
 
 
 BOTS = BotList.shipped()
