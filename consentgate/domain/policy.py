@@ -16,6 +16,7 @@ from types import MappingProxyType
 
 from consentgate.domain.interests import Interest
 from consentgate.domain.purposes import SHIPPED, Purpose, Wording
+from consentgate.domain.record import QUERY_FIELDS
 
 
 class Match(enum.StrEnum):
@@ -243,14 +244,7 @@ class LogSettings:
     """The server's own access log: ``mute``, ``minimise`` or ``leave``."""
     durability: str = "line"
     """``line`` (one write a visit) or ``batch``."""
-    query_fields: tuple[str, ...] = (
-        "utm_source",
-        "utm_medium",
-        "utm_campaign",
-        "utm_content",
-        "utm_term",
-        "page",
-    )
+    query_fields: tuple[str, ...] = QUERY_FIELDS
     routes: tuple[str, ...] = ()
     """Templates such as ``/products/{id}`` for apps whose framework does not name its routes."""
     events: tuple[Interest, ...] = ()

@@ -90,6 +90,9 @@ FIELDS: tuple[Field, ...] = (
 
 NAMES = tuple(field.name for field in FIELDS)
 
+QUERY_FIELDS = ("utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term", "page")
+"""What is kept of a query in ``q``, scrubbed, where the policy does not say."""
+
 NEVER = (
     "address",
     "User-Agent",

@@ -107,16 +107,14 @@ def columns(piece: str) -> Columns | None:
     lines, odd = divmod(len(cells) - 1, _CELLS)
     if odd or not lines or "\\" in piece:
         return None
-    requests, referrers, agents = cells[1::_CELLS], cells[3::_CELLS], cells[5::_CELLS]
-    if cells[4::_CELLS].count(" ") != lines:
-        return None
-    if _has_newline(cells[:1], requests, referrers, agents):
+    if cells[4::_CELLS].count(" ") != lines or piece.count("\n") != lines:
         return None
     heads, zone = cells[:-1:_CELLS], cells[0][-8:]
     if zone[:1] != " " or zone[6:] != "] " or not _is_aligned(cells, heads, zone):
         return None
     stamps = list(map(_stamp_of, heads))
-    return Columns(stamps, zone[1:6], requests, cells[2::_CELLS], referrers, agents)
+    quoted = (cells[at::_CELLS] for at in (1, 2, 3, 5))
+    return Columns(stamps, zone[1:6], *quoted)
 
 
 def minute_of_cell(stamp: str, zone: str) -> int:
@@ -141,10 +139,6 @@ def numbers_of_cell(cell: str) -> tuple[str, str]:
         raise ValueError("no numbers")
     size = (found[2] or "").lstrip("0") or "0"
     return found[1], size[:2].ljust(len(size), "0")
-
-
-def _has_newline(*quoted: list[str]) -> bool:
-    return any("\n" in "".join(cells) for cells in quoted)
 
 
 def _is_aligned(cells: list[str], heads: list[str], zone: str) -> bool:

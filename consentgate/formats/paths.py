@@ -46,6 +46,7 @@ _NEXT_IS_SECRET = re.compile(
     r"activation|magic|auth|callback|share|key|keys|session|sessions|password|recover)",
     re.I,
 )
+_LONGEST_NAME = len("confirmation")
 _PLAIN = re.compile(
     r"(?:index|new|edit|list|search|login|logout|me|self|settings|help|about|all|top|latest|"
     r"[a-z]{1,24}\.(?:css|js|png|svg|ico|html?|php|json|xml|txt|webp|jpg|woff2?))",
@@ -64,22 +65,27 @@ def scrubbed_path(path: str) -> str:
 
 @lru_cache(8_192)
 def _scrubbed_path(path: str) -> str:
-    plain = _decoded(path, unquote)
+    plain = path
+    if "%" in path or not path.isascii():
+        plain = _decoded(path, unquote).partition("?")[0].partition("#")[0]
     kept: list[str] = []
     before = ""
-    for segment in plain.partition("?")[0].partition("#")[0].split("/")[:MAX_SEGMENTS]:
-        kept.append(_named_by(before, segment) or _scrubbed(segment.partition(";")[0]))
+    for segment in plain.split("/", MAX_SEGMENTS)[:MAX_SEGMENTS]:
+        named = _next_is(before) if 0 < len(before) <= _LONGEST_NAME else ""
+        if named and segment and not _PLAIN.fullmatch(segment):
+            kept.append(named)
+        else:
+            kept.append(_scrubbed(segment.partition(";")[0]))
         before = segment
     return "/".join(kept)[:MAX_CHARS]
 
 
-def _named_by(before: str, segment: str) -> str:
-    """What a segment is by the one before it; empty: nothing is known."""
-    if not segment or not before or _PLAIN.fullmatch(segment):
-        return ""
-    if _NEXT_IS_PERSON.fullmatch(before):
+@lru_cache(1_024)
+def _next_is(segment: str) -> str:
+    """What the segment after that one is; empty: nothing is known."""
+    if _NEXT_IS_PERSON.fullmatch(segment):
         return "{id}"
-    return "{token}" if _NEXT_IS_SECRET.fullmatch(before) else ""
+    return "{token}" if _NEXT_IS_SECRET.fullmatch(segment) else ""
 
 
 def scrubbed_value(value: str) -> str:
@@ -104,12 +110,22 @@ _WORD_RULES = tuple(rule for rule in _RULES if rule[1] in ("{token}", "{phone}",
 """The rules that can find something in letters and digits alone."""
 _HARMLESS = re.compile(r"[A-Za-z_.-]{0,26}|[A-Za-z_-]{0,11}[0-9]{1,4}")
 """What no rule touches: words, and a short name with a number as short as a year."""
+_NUMBER = re.compile(r"[0-9]{5,15}|\+[0-9]{7,15}")
+_SHORTEST_PHONE = 7
+_HEXADECIMAL = re.compile(r"(?=[a-f]*[0-9])[0-9a-f]{16,512}")
+"""What the rules replace as a whole, seen at once."""
 
 
 def _scrubbed(text: str) -> str:
     if _HARMLESS.fullmatch(text):
         return text
-    printable = "".join(char for char in text if char.isprintable() and char != "\ufffd")
+    if _NUMBER.fullmatch(text):
+        return "{n}" if len(text) < _SHORTEST_PHONE else "{phone}"
+    if _HEXADECIMAL.fullmatch(text):
+        return "{token}"
+    printable = text
+    if not text.isprintable() or "\ufffd" in text:
+        printable = "".join(char for char in text if char.isprintable() and char != "\ufffd")
     for pattern, placeholder in _WORD_RULES if printable.isalnum() else _RULES:
         printable = pattern.sub(placeholder, printable)
     return printable

@@ -17,21 +17,30 @@ class Templates:
     """Templates such as ``/products/{id}`` and ``/files/{rest:path}``; the first that fits."""
 
     def __init__(self, templates: Iterable[str]) -> None:
-        self._templates = tuple(templates)
-        self._any = re.compile("|".join(f"({_pattern_of(one)})" for one in self._templates))
+        self.declared = tuple(templates)
+        self._any = re.compile("|".join(f"({one})" for one in self.patterns("[^/]+", ".+")))
         self.find = lru_cache(4_096)(self.match)
         """``find(path)``: the template, or ``(unmatched)``."""
 
     def match(self, path: str) -> str:
         """The same, for paths that hardly come twice."""
         found = self._any.fullmatch(path)
-        return self._templates[found.lastindex - 1] if found and found.lastindex else UNMATCHED
+        return self.declared[found.lastindex - 1] if found and found.lastindex else UNMATCHED
+
+    def patterns(self, segment: str, rest: str) -> list[str]:
+        """One regular expression for each template, without groups that capture.
+
+        Args:
+            segment: finds what a field may be.
+            rest: finds what a field with ``:path`` may be.
+        """
+        return [_pattern_of(one, segment, rest) for one in self.declared]
 
 
-def _pattern_of(template: str) -> str:
+def _pattern_of(template: str, segment: str, rest: str) -> str:
     parts, end = [], 0
     for field in _FIELD.finditer(template):
         parts.append(re.escape(template[end : field.start()]))
-        parts.append(".+" if field[2] else "[^/]+")
+        parts.append(rest if field[2] else segment)
         end = field.end()
     return "".join(parts) + re.escape(template[end:])

@@ -12,17 +12,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, TypeVar
-from urllib.parse import unquote
 
 from consentgate.domain.agents import Browser, Looks
 from consentgate.domain.record import Tier
 from consentgate.formats.paths import has_click_id, kept_query, scrubbed_path
+from consentgate.formats.request_line import RequestLines
 from consentgate.formats.templates import Templates
 from consentgate.gates.origins import is_entry, referrer_class, referrer_host
 from consentgate.gates.site_information import hour_of, method_name, minute_of
 
-_MOST_REMEMBERED = 32_768
-_LONGEST_REMEMBERED = 512
+MOST_REMEMBERED = 32_768
+LONGEST_REMEMBERED = 512
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -30,7 +30,7 @@ V = TypeVar("V")
 class Remembered(dict[K, V], Generic[K, V]):
     """A bounded table that makes what it lacks."""
 
-    def __init__(self, make: Callable[[K], V], most: int = _MOST_REMEMBERED) -> None:
+    def __init__(self, make: Callable[[K], V], most: int = MOST_REMEMBERED) -> None:
         super().__init__()
         self._make = make
         self._most = most
@@ -47,7 +47,7 @@ class Texts(Remembered[str, V]):
 
     def __missing__(self, key: str) -> V:
         value = self._make(key)
-        if len(key) <= _LONGEST_REMEMBERED:
+        if len(key) <= LONGEST_REMEMBERED:
             if len(self) >= self._most:
                 self.clear()
             self[key] = value
@@ -59,8 +59,13 @@ class Requests(Texts[V]):
 
     def __missing__(self, key: str) -> V:
         if "?" in key:
-            return self[key.partition("?")[0]]
-        return super().__missing__(key)
+            return self[key[: key.index("?")]]
+        value = self._make(key)
+        if len(key) <= LONGEST_REMEMBERED:
+            if len(self) >= self._most:
+                self.clear()
+            self[key] = value
+        return value
 
 
 class Referrers(Texts[V]):
@@ -92,16 +97,20 @@ class _Fragments:
 
     def __call__(self, fields: dict[str, Any], is_so: bool = True, *, lead: str = "") -> Fragment:
         text = _encode(fields)[1:-1]
-        text = lead + text if text else ""
+        return self.of(lead + text if text else "", is_so)
+
+    def of(self, text: str, is_so: bool) -> Fragment:
+        """The one object for a text that is encoded already."""
         known = self._known.get((text, is_so))
         if known is None:
-            if len(self._known) >= _MOST_REMEMBERED:
+            if len(self._known) >= MOST_REMEMBERED:
                 self._known.clear()
             known = self._known[text, is_so] = Fragment(text, is_so)
         return known
 
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_quoted = json.encoder.encode_basestring
 
 
 @dataclass(frozen=True)
@@ -146,12 +155,13 @@ _BrowserOf = Callable[[str], Browser]
 def operational_tables(site: Site, looks_of: _LooksOf, browser_of: _BrowserOf) -> Tables:
     """The tables of T0: hour, route, class of referrer, class of device."""
     fragment = _Fragments()
-    templates = Templates(site.routes)
+    read = RequestLines(Templates(site.routes)).read
     routes: dict[tuple[str, str, bool], Fragment] = {}
 
     def request(text: str) -> Fragment:
-        method, path, _ = request_parts(text)
-        route, is_page = templates.match(path), _is_page(method, path)
+        method, path, route, _ = read(text)
+        method = method_name(method)
+        is_page = _is_page(method, path)
         known = routes.get((method, route, is_page))
         if known is None:
             known = fragment({"method": method, "route": route}, is_page)
@@ -171,11 +181,12 @@ def operational_tables(site: Site, looks_of: _LooksOf, browser_of: _BrowserOf) -
 def statistics_tables(site: Site, looks_of: _LooksOf, browser_of: _BrowserOf) -> Tables:
     """The tables of T1: minute, scrubbed path, declared query, host of the referrer, browser."""
     fragment = _Fragments()
-    templates = Templates(site.routes)
+    read = RequestLines(Templates(site.routes)).read
 
     def request(text: str) -> Fragment:
-        method, path, query = request_parts(text)
-        fields: dict[str, Any] = {"method": method, "route": templates.match(path)}
+        method, path, route, query = read(text)
+        method = method_name(method)
+        fields: dict[str, Any] = {"method": method, "route": route}
         asked = kept_query(query, site.query_fields)
         more = {"path": scrubbed_path(path), "q": asked, "paid": has_click_id(query)}
         fields.update((name, value) for name, value in more.items() if value)
@@ -193,13 +204,15 @@ def statistics_tables(site: Site, looks_of: _LooksOf, browser_of: _BrowserOf) ->
 def machine_tables(site: Site, looks_of: _LooksOf) -> Tables:
     """The tables of TB: minute, scrubbed path, the machine's name and kind."""
     fragment = _Fragments()
-    templates = Templates(site.routes)
+    read = RequestLines(Templates(site.routes)).read
+    heads: Remembered[tuple[str, str], str] = Remembered(
+        lambda key: fragment({"method": key[0], "route": key[1]}).text
+    )
 
     def request(text: str) -> Fragment:
-        method, path, _ = request_parts(text)
-        fields = {"method": method, "route": templates.match(path)}
-        scrubbed = scrubbed_path(path)
-        return fragment({**fields, "path": scrubbed} if scrubbed else fields, False)
+        method, path, route, _ = read(text)
+        head, scrubbed = heads[method_name(method), route], scrubbed_path(path)
+        return fragment.of(f'{head},"path":{_quoted(scrubbed)}' if scrubbed else head, False)
 
     def looks(agent: str) -> Fragment:
         bot = looks_of(_agent(agent)).bot
@@ -264,29 +277,3 @@ def _is_page(method: str, path: str) -> bool:
     if method != "GET" or path[:1] != "/":
         return False
     return "." not in path or not _ASSET.search(path)
-
-
-_PLAIN = re.compile(r"([A-Z]{1,16}) (/[^%?#\s\x80-\xff]*)(?: HTTP/[0-9.]{1,3})?")
-"""A request whose path needs no decoding."""
-
-
-def request_parts(request: str) -> tuple[str, str, bytes]:
-    """Known method, decoded path and raw query of a request line.
-
-    The path is empty where it is none (``OPTIONS *``, ``CONNECT host:443``, TLS sent to a plain
-    port); scheme and host of an absolute form are cut off.
-    """
-    plain = _PLAIN.fullmatch(request)
-    if plain is not None:
-        return method_name(plain[1]), plain[2], b""
-    method, _, rest = request.partition(" ")
-    before, blank, last = rest.rpartition(" ")
-    target = before if blank and last.startswith("HTTP/") else rest
-    target, _, query = target.partition("?")
-    scheme, mark, after = target.partition("://")
-    if mark and scheme.lower() in ("http", "https"):
-        target = "/" + after.partition("/")[2]
-    path = target.partition("#")[0] if target.startswith("/") else ""
-    if "%" in path or not path.isascii():
-        path = unquote(path.encode("latin-1", "replace").decode("utf-8", "replace"))
-    return method_name(method), path, query.encode("latin-1", "replace")

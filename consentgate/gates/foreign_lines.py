@@ -13,21 +13,21 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, compress
-from operator import attrgetter, mul, not_
+from operator import attrgetter, mul
 from typing import Any, Protocol
 
 from consentgate.domain.agents import Browser, Looks
 from consentgate.domain.record import Tier
 from consentgate.formats.combined import (
-    Columns,
     columns,
     combined_line,
     minute_of_cell,
-    numbers_of_cell,
 )
-from consentgate.formats.foreign_line import MAX_CHARS, UNKNOWN, ForeignLine
+from consentgate.formats.foreign_line import MAX_CHARS, ForeignLine
 from consentgate.formats.proxy_json import SHAPES, Loads, json_line
 from consentgate.gates.foreign_columns import (
+    LONGEST_REMEMBERED,
+    MOST_REMEMBERED,
     Fragment,
     Remembered,
     Site,
@@ -37,12 +37,11 @@ from consentgate.gates.foreign_columns import (
     operational_tables,
     statistics_tables,
 )
+from consentgate.gates.foreign_numbers import Cells, Numbers
 from consentgate.gates.site_information import Record, two_digits
 
 FORMATS = ("auto", "combined", "common", "vhost", *SHAPES)
 """What ``--format`` may say; Traefik's common log format is read as ``combined``."""
-FOUND = frozenset(("200", "201", "202", "203", "206", "304"))
-"""Answers that show a page; a redirect would count the visit twice."""
 _is_person = attrgetter("is_so")
 
 
@@ -98,9 +97,11 @@ class Minimiser:
         self.people: Tables = people(site, agents.looks, agents.browser)
         self.machines: Tables = machine_tables(site, agents.looks)
         self._looks: Texts[Fragment] = Texts(self._look)
+        self._people: dict[str, Fragment] = {}
+        """Those of the looks that are people's."""
         self._clocks: dict[tuple[bool, str], Remembered[str, Fragment]] = {}
-        self._numbers: Remembered[tuple[str, str, int], Fragment] = Remembered(_numbers)
-        self._cells: Remembered[str, Fragment] = Remembered(self._cell)
+        self._numbers = Numbers()
+        self._cells = Cells(self._numbers)
         self.is_plain = self._reading.format in ("auto", "combined") and not self._reading.unit
         self._counts: Counter[Key] = Counter()
         self.count = 0
@@ -157,43 +158,52 @@ class Minimiser:
         found = columns(piece)
         if found is None:
             return False
-        looks = list(map(self._looks.__getitem__, found.agents))
-        people = list(map(_is_person, looks))
+        looks, machines, bots = self._sorted(found.agents)
         try:
             numbers = list(map(self._cells.__getitem__, found.numbers))
-            keys = self._keys(found, numbers, looks, people, is_person=True)
-            if not all(people):
-                machines = list(map(not_, people))
-                more = self._keys(found, numbers, looks, machines, is_person=False)
-                keys = chain(keys, more)
+            every = found.stamps, found.requests, numbers, found.referrers
+            keys = self._keys(found.zone, [*(compress(one, looks) for one in (*every, looks))])
+            if machines:
+                some = (list(map(one.__getitem__, machines)) for one in every)
+                keys = chain(keys, self._keys(found.zone, [*some, bots], is_person=False))
         except ValueError:
             return False
         self._counts.update(keys)
         self.count += len(looks)
         return True
 
-    def _keys(
-        self,
-        found: Columns,
-        numbers: list[Fragment],
-        looks: list[Fragment],
-        chosen: list[bool],
-        *,
-        is_person: bool,
-    ) -> Iterator[Key]:
-        """The chosen lines; every moment is read at once.
+    def _sorted(self, agents: list[str]) -> tuple[list[Fragment | None], list[int], list[Fragment]]:
+        """Each person's look, None for machines; the machines' lines; and their looks."""
+        looks = list(map(self._people.get, agents))
+        others = [at for at, look in enumerate(looks) if look is None]
+        found = list(map(self._looks.__getitem__, map(agents.__getitem__, others)))
+        if any(map(_is_person, found)):
+            for at, look in zip(others, found, strict=True):
+                looks[at] = look if look.is_so else None
+            others = [at for at, look in enumerate(looks) if look is None]
+            found = [look for look in found if not look.is_so]
+        return looks, others, found
+
+    def _keys(self, zone: str, found: list[Iterable[Any]], is_person: bool = True) -> Iterator[Key]:
+        """What lines are counted by; every moment is read at once.
+
+        Args:
+            zone: of all moments.
+            found: stamps, requests, fragments of numbers, referrers, looks.
+            is_person: whose lines they are.
 
         Raises:
             ValueError: one is no moment.
         """
+        stamps, requests, numbers, referrers, looks = found
         tables = self.people if is_person else self.machines
-        clock = self._clock(is_person, found.zone)
+        clock = self._clock(is_person, zone)
         return zip(
-            list(map(clock.__getitem__, compress(found.stamps, chosen))),
-            map(tables.requests.__getitem__, compress(found.requests, chosen)),
-            compress(numbers, chosen),
-            map(tables.referrers.__getitem__, compress(found.referrers, chosen)),
-            compress(looks, chosen),
+            list(map(clock.__getitem__, stamps)),
+            map(tables.requests.__getitem__, requests),
+            numbers,
+            map(tables.referrers.__getitem__, referrers),
+            looks,
             strict=False,
         )
 
@@ -208,10 +218,13 @@ class Minimiser:
 
     def _look(self, agent: str) -> Fragment:
         look = self.people.looks(agent)
-        return look if look.is_so else self.machines.looks(agent)
-
-    def _cell(self, cell: str) -> Fragment:
-        return self._numbers[(*numbers_of_cell(cell), UNKNOWN)]
+        if not look.is_so:
+            return self.machines.looks(agent)
+        if len(agent) <= LONGEST_REMEMBERED:
+            if len(self._people) >= MOST_REMEMBERED:
+                self._people.clear()
+            self._people[agent] = look
+        return look
 
     def _add_line(self, line: str) -> bool:
         found = self._read(line) if len(line) <= MAX_CHARS else None
@@ -279,10 +292,3 @@ def _rewritten(text: str, kept: frozenset[str], write: Callable[[Record], str] |
     if write is not None:
         return f"{write(record)}\n"
     return json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n"
-
-
-def _numbers(key: tuple[str, str, int]) -> Fragment:
-    """Status, size and duration; whether the answer shows a page."""
-    status, size, microseconds = key
-    duration = f',"dur_us":{two_digits(microseconds)}' if microseconds >= 0 else ""
-    return Fragment(f'"status":{int(status)},"bytes":{size}{duration}', status in FOUND)

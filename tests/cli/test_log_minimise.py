@@ -228,3 +228,11 @@ def test_a_policy_says_routes_and_fields(log: Path, tmp_path: Path) -> None:
     records = [json.loads(line) for line in output.read_text().splitlines()]
     assert {"/user/{name}", "(unmatched)"} == {record["route"] for record in records}
     assert set(records[0]) == {"ts", "tier", "v", "route", "status"}
+
+
+def test_without_a_policy_the_usual_query_fields_are_kept(tmp_path: Path) -> None:
+    """With --tier T1, as the site's own log keeps them where its policy says nothing."""
+    source, output = tmp_path / "access.log", tmp_path / "out.jsonl"
+    source.write_text(LINES[0].replace("?b=1", "?b=1&utm_source=news"))
+    assert run(source, "--tier", "T1", "--output", output) == 0
+    assert json.loads(output.read_text())["q"] == {"utm_source": "news"}

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from consentgate.formats import paths
 from consentgate.formats.paths import has_click_id, kept_query, scrubbed_path, scrubbed_value
 
 
@@ -71,6 +72,45 @@ def test_scrubbing_is_total_and_bounded(path: str) -> None:
     assert len(scrubbed) <= 256
     assert scrubbed == "" or scrubbed.isprintable()
     assert not re.search(r"[a-z0-9]@[a-z0-9]|\d{1,3}(\.\d{1,3}){3}|\d{6}", scrubbed)
+
+
+SEGMENTS = st.lists(
+    st.sampled_from(
+        [
+            "a",
+            "abc",
+            "1",
+            "12345",
+            "+49",
+            "deadbeef",
+            "0b0e7a80",
+            "D41D8CD9",
+            "@",
+            "%40",
+            ".",
+            "-",
+            "_",
+            ":",
+            ";",
+            "é",
+            "�",
+            "\x1b",
+            "＠",
+            "٣٣٣",
+        ]
+    ),
+    max_size=6,
+)
+
+
+@given(SEGMENTS)
+def test_what_is_seen_at_once_is_what_the_rules_say(parts: list[str]) -> None:
+    """Numbers and hexadecimal runs take a short way to the same end."""
+    text = "".join(parts)
+    plain = "".join(char for char in text if char.isprintable() and char != "\ufffd")
+    for pattern, placeholder in paths._RULES:
+        plain = pattern.sub(placeholder, plain)
+    assert paths._scrubbed(text) == plain
 
 
 def test_a_hostile_path_is_quick() -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from consentgate.cli.log.minimising import Done, Plan, Worker, minimised
 from consentgate.cli.log.progress import Progress
 from consentgate.cli.log.standard_output import forget_standard_output
-from consentgate.domain.record import Tier
+from consentgate.domain.record import QUERY_FIELDS, Tier
 from consentgate.errors import LogError, SettingError
 from consentgate.formats.access_line import WRITERS
 from consentgate.formats.combined import UNITS
@@ -139,7 +139,7 @@ def _plan(options: argparse.Namespace) -> Plan:
     site = Site(
         hosts=frozenset(host.lower() for host in options.host),
         routes=(*options.route, *(settings.routes if settings else ())),
-        query_fields=frozenset(settings.query_fields if settings else ()),
+        query_fields=frozenset(settings.query_fields if settings else QUERY_FIELDS),
         version=policy.version if policy else "",
     )
     reading = Reading(

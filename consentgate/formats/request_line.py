@@ -1,0 +1,51 @@
+"""Owns request lines, ``GET /path?query HTTP/1.1``: method, path and its template, query."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import unquote
+
+from consentgate.formats.templates import UNMATCHED, Templates
+
+_PLAIN = r"[^%?#\s\x80-\xff]"
+"""A character of a path that needs no decoding."""
+_VERSION = r"(?: HTTP/[0-9.]{1,3})?"
+
+
+class RequestLines:
+    """Reads the request lines of a site that declares templates."""
+
+    def __init__(self, templates: Templates) -> None:
+        declared = templates.patterns(segment=r"[^/%?#\s\x80-\xff]+", rest=f"{_PLAIN}+")
+        routes = "|".join(f"({pattern})" for pattern in (*declared, f"/{_PLAIN}*"))
+        self._plain = re.compile(f"([A-Z]{{1,16}}) (?:{routes}){_VERSION}")
+        self._routes = ("", "", *templates.declared, UNMATCHED)
+        self._match = templates.match
+
+    def read(self, line: str) -> tuple[str, str, str, bytes]:
+        """Method, decoded path, template and raw query of a request line.
+
+        The path is empty where it is none (``OPTIONS *``, ``CONNECT host:443``, TLS sent to a
+        plain port); scheme and host of an absolute form are cut off.
+        """
+        plain = self._plain.fullmatch(line)
+        if plain is not None:
+            at = plain.lastindex or 0
+            return plain[1], plain[at], self._routes[at], b""
+        method, path, query = parts_of(line)
+        return method, path, self._match(path), query
+
+
+def parts_of(line: str) -> tuple[str, str, bytes]:
+    """Method, decoded path and raw query of any request line."""
+    method, _, rest = line.partition(" ")
+    before, blank, last = rest.rpartition(" ")
+    target = before if blank and last.startswith("HTTP/") else rest
+    target, _, query = target.partition("?")
+    scheme, mark, after = target.partition("://")
+    if mark and scheme.lower() in ("http", "https"):
+        target = "/" + after.partition("/")[2]
+    path = target.partition("#")[0] if target.startswith("/") else ""
+    if "%" in path or not path.isascii():
+        path = unquote(path.encode("latin-1", "replace").decode("utf-8", "replace"))
+    return method, path, query.encode("latin-1", "replace")
