@@ -101,16 +101,23 @@ def columns(piece: str) -> Columns | None:
         piece: lines, each ended by a newline; characters are bytes (latin-1).
 
     Returns:
-        None where any line is not plainly of that form: they are then read one by one.
+        None where any line is not plainly of that form: they are then read one by one. A cell that
+        holds a line break belongs to two lines that only together seem to be one: it is left to
+        who reads the cells to refuse it.
     """
     cells = piece.split('"')
     lines, odd = divmod(len(cells) - 1, _CELLS)
     if odd or not lines or "\\" in piece:
         return None
-    if cells[4::_CELLS].count(" ") != lines or piece.count("\n") != lines:
+    if cells[4::_CELLS].count(" ") != lines:
         return None
     heads, zone = cells[:-1:_CELLS], cells[0][-8:]
-    if zone[:1] != " " or zone[6:] != "] " or not _is_aligned(cells, heads, zone):
+    if (
+        "\n" in cells[0]
+        or zone[:1] != " "
+        or zone[6:] != "] "
+        or not _is_aligned(cells, heads, zone)
+    ):
         return None
     stamps = list(map(_stamp_of, heads))
     quoted = (cells[at::_CELLS] for at in (1, 2, 3, 5))
@@ -145,7 +152,7 @@ def _is_aligned(cells: list[str], heads: list[str], zone: str) -> bool:
     """Whether each line begins after its own newline, and has its moment in that zone."""
     tails = cells[_CELLS::_CELLS]
     text = '"'.join(tails)
-    if text.count("\n") != len(tails) or text[-1:] != "\n":
+    if text.count("\n") != len(tails) or text[-1:] != "\n" or "\n" in cells[0]:
         return False
     if text[0] == "\n" and text.count(f'{zone}"\n') == len(tails) - 1:
         return True

@@ -54,17 +54,25 @@ _PLAIN = re.compile(
 )
 
 
-def scrubbed_path(path: str) -> str:
+def scrub_path(path: str) -> str:
     """A path without query, fragment, identifiers and control characters, at most 256 characters.
 
     ``/user/42/reset/3f2a…`` becomes ``/user/{id}/reset/{token}``: a segment is replaced for what
     it looks like, and for what the segment before it says it is.
     """
-    return _scrubbed_path(path[: MAX_CHARS * 4].partition("?")[0].partition("#")[0])
+    return _scrub(_cut(path))
 
 
-@lru_cache(8_192)
-def _scrubbed_path(path: str) -> str:
+def scrubbed_path(path: str) -> str:
+    """The same, remembered for paths that come again."""
+    return _scrubbed_path(_cut(path))
+
+
+def _cut(path: str) -> str:
+    return path[: MAX_CHARS * 4].partition("?")[0].partition("#")[0]
+
+
+def _scrub(path: str) -> str:
     plain = path
     if "%" in path or not path.isascii():
         plain = _decoded(path, unquote).partition("?")[0].partition("#")[0]
@@ -78,6 +86,9 @@ def _scrubbed_path(path: str) -> str:
             kept.append(_scrubbed(segment.partition(";")[0]))
         before = segment
     return "/".join(kept)[:MAX_CHARS]
+
+
+_scrubbed_path = lru_cache(8_192)(_scrub)
 
 
 @lru_cache(1_024)

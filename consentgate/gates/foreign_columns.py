@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar
 
 from consentgate.domain.agents import Browser, Looks
 from consentgate.domain.record import Tier
-from consentgate.formats.paths import has_click_id, kept_query, scrubbed_path
+from consentgate.formats.paths import has_click_id, kept_query, scrub_path, scrubbed_path
 from consentgate.formats.request_line import RequestLines
 from consentgate.formats.templates import Templates
 from consentgate.gates.origins import is_entry, referrer_class, referrer_host
@@ -43,9 +43,15 @@ class Remembered(dict[K, V], Generic[K, V]):
 
 
 class Texts(Remembered[str, V]):
-    """A bounded table of texts; long ones are made anew each time."""
+    """A bounded table of one line's texts; long ones are made anew each time.
+
+    A text with a line break is none of one line, and no key: cells of many lines that are read at
+    once raise ValueError. ``of`` takes any text.
+    """
 
     def __missing__(self, key: str) -> V:
+        if "\n" in key:
+            raise ValueError("more than one line")
         value = self._make(key)
         if len(key) <= LONGEST_REMEMBERED:
             if len(self) >= self._most:
@@ -53,11 +59,17 @@ class Texts(Remembered[str, V]):
             self[key] = value
         return value
 
+    def of(self, text: str) -> V:
+        """The value of a text that may hold a line break, as JSON can say one."""
+        return self._make(text) if "\n" in text else self[text]
+
 
 class Requests(Texts[V]):
     """Requests by what stands before the query, which is cut off and never remembered."""
 
     def __missing__(self, key: str) -> V:
+        if "\n" in key:
+            raise ValueError("more than one line")
         if "?" in key:
             return self[key[: key.index("?")]]
         value = self._make(key)
@@ -67,13 +79,24 @@ class Requests(Texts[V]):
             self[key] = value
         return value
 
+    def of(self, text: str) -> V:
+        """The value of a text that may hold a line break."""
+        return super().of(text.partition("?")[0])
+
 
 class Referrers(Texts[V]):
     """Referrers by what stands before their path, which is cut off and never remembered."""
 
     def __missing__(self, key: str) -> V:
         path = key.find("/", _SHORTEST_ORIGIN) + 1
-        return self[key[:path]] if 0 < path < len(key) else super().__missing__(key)
+        if 0 < path < len(key) and "\n" not in key:
+            return self[key[:path]]
+        return super().__missing__(key)
+
+    def of(self, text: str) -> V:
+        """The value of a text that may hold a line break."""
+        path = text.find("/", _SHORTEST_ORIGIN) + 1
+        return super().of(text[:path] if path else text)
 
 
 _SHORTEST_ORIGIN = len("https://")
@@ -144,8 +167,8 @@ class Tables:
     def referrer(self, referrer: str, host: str) -> Fragment:
         """The fragment of a referrer on that host of the site."""
         if self.has_hosts or not host:
-            return self.referrers[referrer]
-        return self.by_host[host][referrer]
+            return self.referrers.of(referrer)
+        return self.by_host.of(host).of(referrer)
 
 
 _LooksOf = Callable[[str], Looks]
@@ -211,7 +234,7 @@ def machine_tables(site: Site, looks_of: _LooksOf) -> Tables:
 
     def request(text: str) -> Fragment:
         method, path, route, _ = read(text)
-        head, scrubbed = heads[method_name(method), route], scrubbed_path(path)
+        head, scrubbed = heads[method_name(method), route], scrub_path(path)
         return fragment.of(f'{head},"path":{_quoted(scrubbed)}' if scrubbed else head, False)
 
     def looks(agent: str) -> Fragment:

@@ -158,9 +158,9 @@ class Minimiser:
         found = columns(piece)
         if found is None:
             return False
-        looks, machines, bots = self._sorted(found.agents)
         try:
-            numbers = list(map(self._cells.__getitem__, found.numbers))
+            looks, machines, bots = self._sorted(found.agents)
+            numbers = self._cells.column(found.numbers)
             every = found.stamps, found.requests, numbers, found.referrers
             keys = self._keys(found.zone, [*(compress(one, looks) for one in (*every, looks))])
             if machines:
@@ -185,7 +185,7 @@ class Minimiser:
         return looks, others, found
 
     def _keys(self, zone: str, found: list[Iterable[Any]], is_person: bool = True) -> Iterator[Key]:
-        """What lines are counted by; every moment is read at once.
+        """What lines are counted by; all of it is read at once.
 
         Args:
             zone: of all moments.
@@ -193,16 +193,16 @@ class Minimiser:
             is_person: whose lines they are.
 
         Raises:
-            ValueError: one is no moment.
+            ValueError: something is none of a line.
         """
         stamps, requests, numbers, referrers, looks = found
         tables = self.people if is_person else self.machines
         clock = self._clock(is_person, zone)
         return zip(
             list(map(clock.__getitem__, stamps)),
-            map(tables.requests.__getitem__, requests),
+            list(map(tables.requests.__getitem__, requests)),
             numbers,
-            map(tables.referrers.__getitem__, referrers),
+            list(map(tables.referrers.__getitem__, referrers)),
             looks,
             strict=False,
         )
@@ -230,12 +230,12 @@ class Minimiser:
         found = self._read(line) if len(line) <= MAX_CHARS else None
         if found is None:
             return False
-        look = self._looks[found.agent]
+        look = self._looks.of(found.agent)
         tables = self.people if look.is_so else self.machines
         size = str(two_digits(int(found.size)))
         self._counts[
             tables.moments[found.minute],
-            tables.requests[found.request],
+            tables.requests.of(found.request),
             self._numbers[found.status, size, found.duration_us],
             tables.referrer(found.referrer, found.host),
             look,

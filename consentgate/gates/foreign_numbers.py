@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
+
 from consentgate.formats.combined import numbers_of_cell
 from consentgate.formats.foreign_line import UNKNOWN
 from consentgate.gates.foreign_columns import Fragment, Remembered
@@ -11,7 +13,8 @@ FOUND = frozenset(("200", "201", "202", "203", "206", "304"))
 """Answers that show a page; a redirect would count the visit twice."""
 _MOST_CELLS = 4_096
 _HEAD_CHARS = len(" 200 23")
-"""Of a cell `` 200 2326 ``: with its length they say what is kept of it."""
+_head_of = itemgetter(slice(0, _HEAD_CHARS))
+_rest_of = itemgetter(slice(_HEAD_CHARS, None))
 
 
 class Numbers(Remembered[tuple[str, str, int], Fragment]):
@@ -27,23 +30,39 @@ class Cells(dict[str, Fragment]):
     def __init__(self, numbers: Numbers) -> None:
         super().__init__()
         self._numbers = numbers
-        self._heads: Remembered[tuple[str, int], Fragment | None] = Remembered(lambda _: None)
+        self._heads: dict[tuple[str, int], Fragment] = {}
+        """The same by the beginning of a cell and its length, which say what is kept of it."""
 
-    def __missing__(self, cell: str) -> Fragment:
-        """Read a cell; of a long one only what is kept.
+    def column(self, cells: list[str]) -> list[Fragment]:
+        """Read the cells of many lines.
 
         Raises:
-            ValueError: it holds no numbers.
+            ValueError: one holds no numbers.
         """
-        head = cell[:_HEAD_CHARS], len(cell)
-        value = self._heads[head]
-        if value is None or not cell[_HEAD_CHARS:-1].isdecimal() or cell[-1] != " ":
-            value = self._numbers[(*numbers_of_cell(cell), UNKNOWN)]
-            if len(cell) > _HEAD_CHARS and cell[5] != "0":
-                self._heads[head] = value
+        if len(self) >= _MOST_CELLS:  # sizes hardly come again
+            heads = zip(map(_head_of, cells), map(len, cells), strict=True)
+            found = list(map(self._heads.get, heads))
+            if _are_digits(list(map(_rest_of, cells))):
+                return [one or self[cell] for one, cell in zip(found, cells, strict=True)]
+        return list(map(self.__getitem__, cells))
+
+    def __missing__(self, cell: str) -> Fragment:
+        value = self._numbers[(*numbers_of_cell(cell), UNKNOWN)]
+        if len(cell) == _HEAD_CHARS or cell[5] != "0":  # a nought in front is none of the digits
+            self._heads[cell[:_HEAD_CHARS], len(cell)] = value
         if len(self) < _MOST_CELLS:
             self[cell] = value
         return value
+
+
+def _are_digits(rests: list[str]) -> bool:
+    """Whether what follows the beginnings is nothing, or digits with one blank at the end."""
+    text = '"'.join(rests) + '"'
+    ended = text.count(' "')
+    if ended != len(rests) - rests.count("") or ended != text.count(" "):
+        return False
+    digits = text.replace(' "', "").replace('"', "")
+    return not digits or (digits.isdecimal() and digits.isascii())
 
 
 def _numbers(key: tuple[str, str, int]) -> Fragment:
