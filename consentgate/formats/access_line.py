@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from consentgate.domain.record import NAMES
@@ -24,8 +23,7 @@ _SITES = frozenset(("", "none", "internal", "search", "social", "ai", "external"
 """Values of ``ref`` that name no host."""
 
 
-@dataclass(frozen=True, slots=True)
-class Writer:
+class Writer(NamedTuple):
     """Makes a line of a record."""
 
     line: Callable[[Record], str]

@@ -6,8 +6,7 @@ One row of SHAPES says where a program writes a column; nothing else of a line i
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from consentgate.formats.foreign_line import (
     UNKNOWN,
@@ -20,8 +19,7 @@ Loads = Callable[[str], Any]
 """Reads JSON; raises ValueError."""
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(NamedTuple):
     """Where a program writes a column: names of keys, ``>`` goes one level down; the first wins."""
 
     time: tuple[str, ...]

@@ -9,9 +9,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from consentgate.domain.agents import Browser, Looks
 from consentgate.domain.record import Tier
@@ -136,8 +135,7 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _quoted = json.encoder.encode_basestring
 
 
-@dataclass(frozen=True)
-class Site:
+class Site(NamedTuple):
     """What the operator declares of the site whose log is read."""
 
     hosts: frozenset[str] = frozenset()
@@ -148,8 +146,7 @@ class Site:
     """Label of the policy; empty: the lines name none."""
 
 
-@dataclass(frozen=True)
-class Tables:
+class Tables(NamedTuple):
     """Each column's text to its fragment, in one tier."""
 
     moments: Remembered[int, Fragment]

@@ -11,10 +11,9 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from itertools import chain, compress
 from operator import attrgetter, mul
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from consentgate.domain.agents import Browser, Looks
 from consentgate.domain.record import Tier
@@ -59,8 +58,7 @@ class AgentReader(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class Reading(NamedTuple):
     """How foreign lines are read."""
 
     format: str = "auto"
@@ -251,25 +249,25 @@ class Minimiser:
             return found
         return combined_line(line, unit=self._reading.unit)
 
-    def text(self, write: Callable[[Record], str] | None = None) -> tuple[str, int]:
+    def lines(self, write: Callable[[Record], str] | None = None) -> tuple[list[str], int]:
         """Give the lines of all pieces since the last call, sorted, and forget them.
 
         Args:
             write: makes a line of a record; None: JSON, as the site's own log.
 
         Returns:
-            The lines, each ended by a newline, and how many they are.
+            Texts of equal lines, each line ended by a newline, and how many lines they are.
         """
         counts, self._counts, self.count = self._counts, Counter(), 0
         lines = list(map(_line, counts))
         kept = self._reading.fields
         if kept or write is not None:
             pairs = sorted(zip(lines, counts.values(), strict=True))
-            again = [_rewritten(line, kept, write) * count for line, count in pairs]
-            return "".join(again), counts.total()
-        lines = list(map(mul, lines, counts.values()))
-        lines.sort()
-        return "".join(lines), counts.total()
+            lines = [_rewritten(line, kept, write) * count for line, count in pairs]
+        else:
+            lines = list(map(mul, lines, counts.values()))
+            lines.sort()
+        return lines, counts.total()
 
 
 def _line(key: Key) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from consentgate.domain.regimes import Place
+if TYPE_CHECKING:
+    from consentgate.domain.regimes import Place
 
 
 class PlaceLookup(Protocol):

@@ -30,9 +30,9 @@ def minimised(*lines: str, site: Site = SITE, **reading: Any) -> list[dict[str, 
     minimiser = Minimiser(site, AGENTS, json.loads, Reading(**reading))
     dropped = minimiser.add("".join(f"{line}\n" for line in lines))
     assert dropped == []
-    text, count = minimiser.text()
+    texts, count = minimiser.lines()
     assert count == len(lines)
-    return [json.loads(line) for line in text.splitlines()]
+    return [json.loads(line) for line in "".join(texts).splitlines()]
 
 
 @pytest.mark.requirement("LOG-01", "LOG-02", "LOG-04")
@@ -149,7 +149,87 @@ def test_all_at_once_and_one_by_one_agree(lines: list[str]) -> None:
         alone.add(f"{line}\n")
     assert [number for number, _ in dropped] == [n for n, line in enumerate(lines) if line in BAD]
     assert together.count == alone.count == len(lines)
-    assert together.text() == alone.text()
+    assert together.lines() == alone.lines()
+
+
+PIECES = st.sampled_from(
+    [
+        *(
+            '"',
+            '" "',
+            "\\",
+            '\\"',
+            "\n",
+            "\r",
+            " ",
+            "  ",
+            "-",
+            "0",
+            "?",
+            "#",
+            "%40",
+            "@",
+            "/",
+            "\xe9",
+            "\x85",
+        ),
+        *(
+            " HTTP/1.1",
+            "GET ",
+            "+0200] ",
+            "[02/Oct/2026:13:",
+            ' 200 2326 "',
+            "https://",
+            "Googlebot/2",
+        ),
+    ]
+)
+CHANGES = st.lists(st.tuples(st.integers(0, len(PLAIN)), st.integers(0, 9), PIECES), max_size=3)
+
+
+@given(st.lists(st.tuples(CHANGES, st.integers(0, 10**6)), min_size=1, max_size=8))
+def test_a_block_and_its_lines_give_the_same_records(
+    changes: list[tuple[list[tuple[int, int, str]], int]],
+) -> None:
+    """Wherever lines are torn, joined or misspelt, what is read at once is what is read singly."""
+    block = ""
+    for edits, size in changes:
+        line = PLAIN.replace(" 2326 ", f" {size} ").replace("/a?b", f"/user/{size}?b")
+        for start, length, piece in edits:
+            line = line[:start] + piece + line[start + length :]
+        block += f"{line}\n"
+    together = Minimiser(SITE, AGENTS, json.loads, Reading(format="combined"))
+    dropped = together.add(block)
+    alone = Minimiser(SITE, AGENTS, json.loads, Reading(format="common"))
+    assert dropped == [(number, "not a whole combined line") for number, _ in alone.add(block)]
+    assert not alone.is_plain
+    assert together.lines() == alone.lines()
+
+
+@pytest.mark.parametrize("before", ["GET", "?b", "HTTP/", '" 200', "https://", "example/", "X11"])
+def test_a_line_torn_inside_a_cell_is_dropped(before: str) -> None:
+    """Its halves have the marks of one line together, and are none."""
+    minimiser = Minimiser(SITE, AGENTS, json.loads)
+    for _ in range(2):  # what was seen once is remembered
+        dropped = minimiser.add(
+            "\n".join([PLAIN, PLAIN.replace(before, f"{before}\n", 1), PLAIN, ""])
+        )
+        assert [number for number, _ in dropped] == [1, 2]
+    assert minimiser.lines()[1] == 4
+
+
+def test_sizes_that_never_come_again_are_read_alike() -> None:
+    """Also when the table of whole cells is full, and whatever follows the first digits."""
+    together, alone = (
+        Minimiser(SITE, AGENTS, json.loads, Reading(format=name)) for name in ("combined", "common")
+    )
+    odd = ("-", "0", "7", "007", "0070", "12345 6", "123456x", "²²²²", "1" * 15, "1" * 16)
+    for sizes in (range(300, 9_000, 2), range(301, 9_000, 2), *((1_234, size) for size in odd)):
+        for size in (*sizes, *sizes):
+            line = PLAIN.replace(" 2326 ", f" {size} ") + "\n"
+            found = [number for number, _ in together.add(line * 2)]
+            assert found == [number for number, _ in alone.add(line * 2)]
+    assert together.lines() == alone.lines()
 
 
 SECRETS = ("203.0.113.77", "70.41.3.18", "fe80::1", "jane@example.com", "s3cr3t", "jdoe")
@@ -176,7 +256,7 @@ def test_no_planted_item_survives_in_an_operational_line(
         line = json.dumps({**CADDY, "request": {**CADDY["request"], "uri": line}})  # type: ignore[dict-item]
     minimiser = Minimiser(SITE, AGENTS, json.loads)
     dropped = minimiser.add(f"{line}\n")
-    output = minimiser.text()[0].removesuffix("\n")
+    output = "".join(minimiser.lines()[0]).removesuffix("\n")
     assert output.isprintable() or not output
     if '"tier":"T0"' in output:
         assert not [secret for secret in SECRETS if secret in output]
@@ -192,7 +272,7 @@ def test_hostile_lines_are_dropped_by_number() -> None:
     dropped = minimiser.add("".join(f"{line}\n" for line in lines))
     assert [number for number, _ in dropped] == [1, 2, 3]
     assert all(why.isprintable() and "203" not in why for _, why in dropped)
-    assert minimiser.text()[1] == 2
+    assert minimiser.lines()[1] == 2
 
 
 def test_memory_is_bounded() -> None:

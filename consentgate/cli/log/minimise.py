@@ -64,7 +64,7 @@ def run(options: argparse.Namespace) -> int:
                 progress.begin(name)
                 tally.begin(name)
                 for done in minimised(_blocks(name), worker, plan, options.jobs):
-                    output.write(done.lines)
+                    output.writelines(done.lines)
                     output.flush()
                     tally.add(done)
                     progress.tell(done.read_bytes, tally.lines)
@@ -99,7 +99,7 @@ class Tally:
         first = self.lines - self._lines_before + 1
         for at, reason in done.dropped[: max(0, _MOST_NAMED - self.dropped)]:
             print(f"{self._name}:{first + at}: dropped: {reason}", file=sys.stderr)
-        self.lines += done.count
+        self.lines += done.read
         self.dropped += len(done.dropped)
         self.written += done.written
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import gc
 from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, NamedTuple
 
 from consentgate.formats.access_line import WRITERS
 from consentgate.gates.foreign_columns import Site
@@ -17,9 +16,10 @@ from consentgate.lookup.agents import Agents
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
+_PART_LINES = 2_048
 
-@dataclass(frozen=True)
-class Plan:
+
+class Plan(NamedTuple):
     """What every process needs to know."""
 
     site: Site
@@ -33,13 +33,13 @@ class Plan:
         return WRITERS[self.form].header if self.form else ""
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(NamedTuple):
     """A block, minimised."""
 
-    lines: bytes
-    count: int
-    """Lines read."""
+    lines: Iterable[bytes]
+    """In parts, each made when it is asked for."""
+    read: int
+    """How many lines."""
     written: int
     dropped: list[tuple[int, str]]
     """Number in the block, from 0, and why."""
@@ -58,16 +58,20 @@ class Worker:
         was_on = gc.isenabled()
         gc.disable()  # a block makes a million short-lived strings and no cycle
         try:
-            return self._work(block)
+            dropped = self._minimiser.add_all(block.pieces)
+            read = self._minimiser.count
+            lines, written = self._minimiser.lines(self._write)
+            return Done(_parts(lines), read, written, dropped, block.read_bytes)
         finally:
+            gc.freeze()  # what is remembered is no litter either
             if was_on:
                 gc.enable()
 
-    def _work(self, block: Block) -> Done:
-        dropped = self._minimiser.add_all(block.pieces)
-        count = self._minimiser.count
-        text, written = self._minimiser.text(self._write)
-        return Done(text.encode("utf-8", "replace"), count, written, dropped, block.read_bytes)
+
+def _parts(lines: list[str]) -> Iterator[bytes]:
+    """Parts that the processor's own memory holds until they are written."""
+    for start in range(0, len(lines), _PART_LINES):
+        yield "".join(lines[start : start + _PART_LINES]).encode("utf-8", "replace")
 
 
 def minimised(blocks: Iterator[Block], worker: Worker, plan: Plan, jobs: int) -> Iterator[Done]:
@@ -96,4 +100,5 @@ def _begin(plan: Plan) -> None:
 
 
 def _work(block: Block) -> Done:
-    return _workers[0].work(block)
+    done = _workers[0].work(block)
+    return done._replace(lines=list(done.lines))
