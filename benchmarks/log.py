@@ -5,16 +5,18 @@ takes, as a share of what uvicorn's formatter takes, and how many planted items 
 tokens, numbers, addresses, agents) are left on disk.
 
 The traffic is people's page views, of which about a third begin a visit (the run prints the share):
-those are also counted, the others are not. Every way logs the same visits. What a record takes
-from finished visit to bytes in the file is measured; making the visit is not, as any server does
-that work for the app anyway, and neither is looking its place up, which the gate does to decide.
+those are also counted, the others are not. Every way logs the same visits. What is measured is all
+that a log adds to a request: what the visit's walk over the headers keeps for it, and then
+everything from the finished visit to bytes in the file. What the gate does with and without a log
+is not: telling crawlers, looking the place up, deciding (a visit that is made and not logged, which
+is taken off every figure).
 
 Times are the thread's own processor time, system calls included: what else the machine does is not
-in them, nor what the clock itself takes (as an empty way tells). All ways take turns in every
-round, beginning with another each time; no sample is left out, and a figure is the median over the
-rounds of the mean of a round: once with a visit made just before each record, as in a server that
-does one thing after another ("in between"), and once in a loop over visits made before ("in a
-row"). The sums of visits that begin are added up by a thread beside the requests, and not in them.
+in them, nor what the clock itself takes. All ways take turns in every round, beginning with another
+each time; no sample is left out, and a figure is the median over the rounds of the mean of a round:
+once with a visit made just before each record, as in a server that does one thing after another
+("in between"), and once in a loop over visits made before ("in a row"). The sums of visits that
+begin are added up by a thread beside the requests; what that takes is printed apart.
 """
 
 from __future__ import annotations
@@ -27,13 +29,13 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import anonip
+from starlette.routing import Route
 from uvicorn.config import LOGGING_CONFIG
 from uvicorn.logging import AccessFormatter
 from uvicorn.protocols.utils import get_client_addr, get_path_with_query_string
@@ -46,6 +48,7 @@ from consentgate.asgi.site_log import SiteLog
 from consentgate.domain.choices import Choice
 from consentgate.domain.policy import Controller, LogSettings, Policy, RegimeSettings
 from consentgate.domain.regimes import UNKNOWN
+from consentgate.gates.crawlers import Caller, known_callers
 from consentgate.gates.plan import Plan
 from consentgate.gates.visit import Visit
 
@@ -63,8 +66,8 @@ HINTS = [
 """What Chromium sends of itself without being asked."""
 POLICY = Policy(controller=Controller(name="x"), version="1", effective=dt.date(2026, 1, 1))
 BASELINE = "uvicorn AccessFormatter"
-EMPTY = "(nothing)"
-"""What calling and timing take, which is taken off every figure."""
+EMPTY, EMPTY_GRANTED = "(nothing)", "(nothing, granted)"
+"""What making a visit takes where there is no log, and calling and timing: it is taken off."""
 Way = Callable[[Visit, Hit], None]
 """Logs one visit."""
 
@@ -86,8 +89,8 @@ def site_of(hit: Hit) -> bytes:
     return b"same-origin" if hit.referrer.startswith("https://shop.example/") else b"cross-site"
 
 
-def visit_of(hit: Hit, plan: Plan, choice: Choice | None, placing: Placing) -> Visit:
-    """The visit of a hit, answered; making it is not what is measured."""
+def scope_of(hit: Hit, token_name: bytes) -> dict[str, Any]:
+    """The scope of a hit as a server makes it: every name and value is new with each request."""
     visitor = hit.visitor
     headers = [
         (b"host", b"shop.example"),
@@ -103,9 +106,9 @@ def visit_of(hit: Hit, plan: Plan, choice: Choice | None, placing: Placing) -> V
         *([(b"referer", hit.referrer.encode())] if hit.referrer else ()),
         (b"accept-encoding", b"gzip, deflate, br, zstd"),
         (b"accept-language", visitor.language.encode()),
-        (b"cookie", b"session=%b; %b=x" % (visitor.cookie.encode(), plan.token_names[True])),
+        (b"cookie", b"session=%b; %b=x" % (visitor.cookie.encode(), token_name)),
     ]
-    scope = {
+    return {
         "type": "http",
         "method": hit.method,
         "scheme": "https",
@@ -114,15 +117,48 @@ def visit_of(hit: Hit, plan: Plan, choice: Choice | None, placing: Placing) -> V
         "path": hit.path,
         "query_string": hit.query.encode(),
         "client": (visitor.address, 4711),
-        "headers": headers,
+        "headers": [(bytes(bytearray(name)), bytes(bytearray(value))) for name, value in headers],
     }
-    _, country = placing.placed(scope, NOW)  # as the gate does before the app runs
-    reader: Any = _Reader(choice)
-    visit = Visit(scope, plan, reader, UNKNOWN, NOW, country=country)
-    visit.status, visit.bytes_out = hit.status, hit.size
-    if hit.route:
-        visit.scope["route"] = SimpleNamespace(path=hit.route)
-    return visit
+
+
+class Gate:
+    """What happens to a request before and beside the log, as the gate has it."""
+
+    def __init__(self, placing: Placing, choice: Choice | None = None, *, is_logged: bool) -> None:
+        log = LogSettings(directory="log" if is_logged else "")
+        self.plan = Plan(replace(POLICY, log=log))
+        self._placing = placing
+        self._reader: Any = _Reader(choice)
+        self._callers = known_callers()
+        self._routes: dict[str, Route] = {}
+
+    def placed(self, hit: Hit) -> tuple[dict[str, Any], Caller, str | None]:
+        """The scope, who asks and from where: all of it is found out also where there is no log."""
+        scope = scope_of(hit, self.plan.token_names[True])
+        agent = next(value for name, value in scope["headers"] if name == b"user-agent")
+        return scope, self._callers[agent], self._placing.placed(scope, NOW)[1]
+
+    def visit(self, placed: tuple[dict[str, Any], Caller, str | None]) -> Visit:
+        """The visit, which reads headers for the log where there is one."""
+        scope, caller, country = placed
+        return Visit(
+            scope,
+            self.plan,
+            self._reader,
+            UNKNOWN,
+            NOW,
+            country=country,
+            is_bot=caller.is_crawler,
+            caller=caller,
+        )
+
+    def answered(self, visit: Visit, hit: Hit) -> None:
+        """What the app leaves."""
+        visit.status, visit.bytes_out = hit.status, hit.size
+        if hit.route:
+            if hit.route not in self._routes:
+                self._routes[hit.route] = Route(hit.route, lambda request: None)
+            visit.scope["route"] = self._routes[hit.route]
 
 
 def ours(folder: Path, placing: Placing, durability: str = "line") -> Way:
@@ -177,24 +213,34 @@ def anonips(folder: Path) -> Way:
     return write
 
 
-def in_between(way: Way, hits: list[Hit], made: Callable[[Hit], Visit]) -> float:
+def in_between(way: Way, gate: Gate, hits: list[Hit]) -> float:
     """Microseconds a visit, each just made as it is in a server."""
     spent = 0
     for hit in hits:
-        visit = made(hit)
+        placed = gate.placed(hit)
+        started = time.thread_time_ns()
+        visit = gate.visit(placed)
+        spent += time.thread_time_ns() - started
+        gate.answered(visit, hit)
         started = time.thread_time_ns()
         way(visit, hit)
         spent += time.thread_time_ns() - started
     return spent / len(hits) / 1_000
 
 
-def in_a_row(way: Way, hits: list[Hit], made: Callable[[Hit], Visit]) -> float:
+def in_a_row(way: Way, gate: Gate, hits: list[Hit]) -> float:
     """Microseconds a visit, all made before."""
-    pairs = [(made(hit), hit) for hit in hits]
+    everything = [gate.placed(hit) for hit in hits]
+    started = time.thread_time_ns()
+    visits = [gate.visit(placed) for placed in everything]
+    spent = time.thread_time_ns() - started
+    pairs = list(zip(visits, hits, strict=True))
+    for visit, hit in pairs:
+        gate.answered(visit, hit)
     started = time.thread_time_ns()
     for visit, hit in pairs:
         way(visit, hit)
-    return (time.thread_time_ns() - started) / len(hits) / 1_000
+    return (spent + time.thread_time_ns() - started) / len(hits) / 1_000
 
 
 MANNERS = {"in between": in_between, "in a row": in_a_row}
@@ -202,38 +248,53 @@ Samples = dict[str, dict[str, list[float]]]
 """Microseconds of each round, by way and manner."""
 
 
-def measure(folder: Path, rounds: int) -> tuple[Samples, Traffic, float]:
-    """Microseconds a visit, the traffic that was logged, and how much of it begins a visit."""
+@dataclass
+class Measured:
+    """What a run has shown."""
+
+    samples: Samples
+    traffic: Traffic
+    begun: float
+    """How much of it begins a visit."""
+    beside: float
+    """Microseconds that other threads took, for each visit that was logged as T0."""
+
+
+def measure(folder: Path, rounds: int) -> Measured:
+    """Have all ways log the same traffic."""
     traffic = Traffic()
     build(folder / "places.mmdb")
-    plan = Plan(POLICY)
     regimes = RegimeSettings(place_database=str(folder / "places.mmdb"))
     placing = Placing(replace(POLICY, regimes=regimes))
     granted = Choice(made_at=NOW - 60, purposes={"statistics": True}, id="x")
-    ways: dict[str, tuple[Way, Choice | None]] = {
-        EMPTY: (lambda visit, hit: None, None),
-        BASELINE: (uvicorns(folder / "uvicorn"), None),
-        "T0": (ours(folder / "T0", placing), None),
-        "T0-batch": (ours(folder / "T0-batch", placing, "batch"), None),
-        "T1": (ours(folder / "T1", placing), granted),
-        "anonip, on top of a formatter": (anonips(folder / "anonip"), None),
+    plain, logged = (partial(Gate, placing, is_logged=is_logged) for is_logged in (False, True))
+    ways: dict[str, tuple[Way, Gate]] = {
+        EMPTY: (lambda visit, hit: None, plain()),
+        EMPTY_GRANTED: (lambda visit, hit: None, plain(granted)),
+        BASELINE: (uvicorns(folder / "uvicorn"), plain()),
+        "T0": (ours(folder / "T0", placing), logged()),
+        "T0-batch": (ours(folder / "T0-batch", placing, "batch"), logged()),
+        "T1": (ours(folder / "T1", placing), logged(granted)),
+        "anonip, on top of a formatter": (anonips(folder / "anonip"), plain()),
     }
     samples: Samples = {way: {manner: [] for manner in MANNERS} for way in ways}
     begun = 0
     gc.collect()
     gc.freeze()
+    started = time.process_time() - time.thread_time()
     for number in range(rounds + WARM_UP):
         hits = [hit for hit in traffic.hits(CALLS * 2) if not hit.visitor.is_bot][:CALLS]
         begun += sum(site_of(hit) != b"same-origin" for hit in hits)
         first = number % len(ways)
         for name in [*ways][first:] + [*ways][:first]:
-            way, choice = ways[name]
-            made = partial(visit_of, plan=plan, choice=choice, placing=placing)
             for manner, timed in MANNERS.items():
-                microseconds = timed(way, hits, made)
+                microseconds = timed(*ways[name], hits)
                 if number >= WARM_UP:
                     samples[name][manner].append(microseconds)
-    return samples, traffic, begun / CALLS / (rounds + WARM_UP)
+    beside = time.process_time() - time.thread_time() - started
+    visits = CALLS * (rounds + WARM_UP)
+    operational = visits * len(MANNERS) * sum(way.startswith("T0") for way in ways)
+    return Measured(samples, traffic, begun / visits, beside / operational * 1e6)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -244,16 +305,19 @@ def main(arguments: list[str] | None = None) -> None:
     logging.getLogger("anonip").setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory(prefix="benchmark-log-") as name:
         folder = Path(name)
-        samples, traffic, begun = measure(folder, chosen.rounds)
-        needles = traffic.needles()
-        print(f"{begun:.0%} of these page views begin a visit")
+        measured = measure(folder, chosen.rounds)
+        samples, needles = measured.samples, measured.traffic.needles()
+        print(f"{measured.begun:.0%} of these page views begin a visit")
+        print(f"beside the requests: {measured.beside:.1f} µs for each page view of T0")
         print(f"{'µs a visit (share of uvicorn)':<32}", *(f"{one:>16}" for one in MANNERS), end="")
         print(f"{'target':>8}{'left on disk':>14}")
-        empty = samples.pop(EMPTY)
+        empty, granted = samples.pop(EMPTY), samples.pop(EMPTY_GRANTED)
         for way, manners in samples.items():
+            without = granted if way == "T1" else empty
             below = folder / way.partition(",")[0].partition(" ")[0]
             left = sum(map(len, found_in(below, needles).values()))
-            spent, baseline = (medians(one, empty) for one in (manners, samples[BASELINE]))
+            spent = medians(manners, without)
+            baseline = medians(samples[BASELINE], empty)
             print(row_of(way, spent, baseline, left))
 
 

@@ -21,7 +21,7 @@ from consentgate.asgi.starting import Refusal, is_serving, misspelt
 from consentgate.domain.policy import Policy
 from consentgate.domain.regimes import UNKNOWN
 from consentgate.errors import ConsentGateError
-from consentgate.gates.crawlers import is_crawler
+from consentgate.gates.crawlers import known_callers
 from consentgate.gates.visit import FILE_MESSAGES, Visit
 from consentgate.log.servers import warn_of_leaks
 from consentgate.lookup import PlaceLookup
@@ -85,6 +85,7 @@ class ConsentGate:
         self.app = app
         self._clock = clock
         self._is_order_checked = False
+        self._callers = known_callers()
         self._refusal: Refusal | None = None
         try:
             self.house = House.open(
@@ -168,7 +169,8 @@ class ConsentGate:
 
     def _read(self, scope: Scope) -> Visit:
         house = self.house
-        is_bot = _is_crawler(scope)
+        caller = self._callers[_agent(scope)]
+        is_bot = caller.is_crawler
         now = int(self._clock())
         regime, country = (UNKNOWN, None) if is_bot else house.placing.placed(scope, now)
         return Visit(
@@ -180,6 +182,7 @@ class ConsentGate:
             country=country,
             is_minor=house.placing.is_minor(scope, regime),
             is_bot=is_bot,
+            caller=caller,
             asks_identity=house.findings.asks_identity,
             on_page=house.on_page,
         )
@@ -257,12 +260,12 @@ def _unread(scope: Scope) -> Scope:
     return {**scope, "headers": headers}
 
 
-def _is_crawler(scope: Scope) -> bool:
-    """COL-27: a crawler never grants anything, so the strictest rules hold for it."""
+def _agent(scope: Scope) -> bytes:
+    """The User-Agent; empty where there is none."""
     for name, value in scope["headers"]:
         if name == b"user-agent":
-            return is_crawler(value)
-    return False
+            return bytes(value)
+    return b""
 
 
 def _without_file_sending(extensions: dict[str, Any]) -> dict[str, Any]:

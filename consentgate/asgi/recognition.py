@@ -13,6 +13,7 @@ from pathlib import Path
 
 from consentgate.domain.choices import Choice
 from consentgate.domain.policy import Policy
+from consentgate.gates.seen import MAX_CHARS
 from consentgate.gates.site_information import month_of
 from consentgate.gates.visit import Visit
 from consentgate.log.erasure import Names, erase, months_back, rows_with
@@ -20,7 +21,7 @@ from consentgate.log.layout import Layout
 from consentgate.log.lines import Row
 from consentgate.log.ratchet import Ratchet
 from consentgate.log.subjects import Subjects, is_reference
-from consentgate.log.visitors import visitor_name
+from consentgate.log.visitors import VisitorNames
 
 logger = logging.getLogger("consentgate")
 
@@ -55,6 +56,7 @@ class Recognition:
         self._layout, self._has_folder = layout, bool(settings.folder)
         self._days = settings.event_retention_days
         self._site = policy.controller.name
+        self._naming: tuple[bytes, VisitorNames] | None = None
         self._address_of = address_of
         self._reference_of = reference_of
         self._is_failing = False
@@ -72,8 +74,15 @@ class Recognition:
         address = self._address_of(visit) if key is not None else None
         if key is None or address is None:
             return ""
-        agent = visit.header(b"user-agent")[:512] if agent is None else agent
-        return visitor_name(key, address, agent, self._site)
+        agent = visit.header(b"user-agent")[:MAX_CHARS] if agent is None else agent
+        return self._names_under(key).name(address, agent)
+
+    def _names_under(self, key: bytes) -> VisitorNames:
+        """The names of a key's visitors; those of the key before are forgotten with it."""
+        naming = self._naming
+        if naming is None or naming[0] is not key:
+            naming = self._naming = (key, VisitorNames(key, self._site))
+        return naming[1]
 
     def subject(self, visit: Visit) -> str:
         """The visitor's name for this month; empty where the key was shredded."""

@@ -6,44 +6,46 @@ address is read for T1 alone, and goes no further than the keyed visitor.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import lru_cache
+from collections.abc import Mapping
 from typing import Any
 
 from consentgate.asgi.recognition import Recognition
 from consentgate.asgi.routes import OWN_ROUTE
+from consentgate.asgi.visitor_lines import CountryOf, VisitorLines
+from consentgate.domain.agents import Bot
 from consentgate.domain.policy import LogSettings, Policy
 from consentgate.domain.record import SCHEMA, Tier
-from consentgate.formats.paths import has_click_id, kept_query, scrubbed_path
+from consentgate.domain.signals import NONE
+from consentgate.formats.paths import scrubbed_path
 from consentgate.formats.templates import UNMATCHED, Templates
+from consentgate.gates.crawlers import Caller
+from consentgate.gates.kept import Kept
 from consentgate.gates.origins import without_path
+from consentgate.gates.ready_lines import Case, ReadyLines
 from consentgate.gates.seen import (
+    INTERNAL,
     MAX_CHARS,
     MAX_WORD,
+    NOWHERE,
+    SAME_ORIGIN,
     Coming,
+    Near,
+    Origin,
     Seen,
     coming_of,
-    country_code,
-    hinted,
-    language_of,
+    is_small,
     names_of,
-    text_of,
-    wanted,
+    shown_in,
 )
 from consentgate.gates.site_information import (
+    METHODS,
     Machine,
-    Operational,
     Record,
-    Statistics,
     hour_of,
     interest_record,
-    longitudinal_record,
     machine_record,
-    method_name,
     minute_of,
     operational_record,
-    operational_template,
-    statistics_record,
     two_digits,
 )
 from consentgate.gates.visit import Visit
@@ -52,15 +54,12 @@ from consentgate.log.files import NoFile, SegmentFile, encoder
 from consentgate.log.standard_output import NAME as STANDARD_OUTPUT
 from consentgate.log.standard_output import StandardOutput
 from consentgate.log.ticking import TICKER
-from consentgate.log.visit_counts import Marginals, VisitCounts
+from consentgate.log.visit_counts import VisitCounts
 from consentgate.lookup.agents import Agents
 
 PURPOSE = "statistics"
-Case = tuple[int, str, str, int, str, str, bool, bool, tuple[str, ...]]
-"""What T0 says of a visit besides size and duration: hour, method, route, status, referrer's class,
-device, whether a visit begins, whether it is suspect, signals."""
-CountryOf = Callable[[Visit], str]
-"""Gives the country of a visit's place, ISO 3166-1; empty where it is not known."""
+MOST_ORIGINS = 4_096
+MOST_ROUTE = 256
 
 
 def no_country(visit: Visit) -> str:
@@ -84,19 +83,19 @@ class SiteLog:
         self._version = policy.version
         self._sink = sink
         self._is_fresh = True
+        self._ignores_signals = policy.log.signals_mode == "as-none"
         self._drops_signals = policy.log.signals_mode == "drop"
         self._templates = Templates(policy.log.routes)
-        self._queries = frozenset(policy.log.query_fields)
         self._names = frozenset(policy.log.fields)
         self.agents = agents or Agents()
-        self._seen = lru_cache(8_192)(self._seen_of)
-        self._coming = lru_cache(4_096)(coming_of)
-        self._encode = encoder()
-        self._template = lru_cache(4_096)(self._template_of)
+        self._coming: Kept[Origin, Coming] = Kept(coming_of, MOST_ORIGINS, is_small=is_small)
+        self._near = NOWHERE
+        self._lines = ReadyLines(policy.version, encoder())
+        self._ready = self._lines.operational
         self.counts = VisitCounts(policy.log.folder, self.agents.browser)
         """Sums of what no record may say: ``counts.add("event", name, now)``."""
-        self.country_of = country_of
         self.recognition = recognition
+        self._visitors = VisitorLines(policy.log, self._lines, self.agents, country_of, recognition)
         self.is_on = not isinstance(sink, NoFile)
 
     @classmethod
@@ -165,142 +164,113 @@ class SiteLog:
             return
         if self._is_fresh:
             self._watch()
-        headers = wanted(visit.scope["headers"])
-        looks = self.agents.looks(text_of(headers, b"user-agent"))
-        if looks.bot is not None or looks.is_tool:
+        seen = self._seen_of(visit)
+        if seen.bot is not None or seen.is_tool:
             return
         if not self._may_count(visit):
             self.counts.add("event", event, visit.now)
             return
-        more = self._statistics(visit, headers, "")
+        more = self._visitors.statistics(visit, seen, "")
         more.path = scrubbed_path(path) if path else ""
         more.event, more.properties = event, properties
         found = self._templates.find(path) if is_page else route_of(visit.scope, self._templates)
         route = "" if found == UNMATCHED else found
-        record = interest_record(self._version, route, looks.device, more)
+        record = interest_record(self._version, route, seen.device, more)
         subject = self._subject(visit)
         if subject:
             record.update(tier=Tier.LONGITUDINAL.value, subject=subject)
         self._write(record)
 
     def _note(self, visit: Visit, duration_us: int) -> None:
-        scope = visit.scope
-        headers = wanted(scope["headers"])
-        site = headers.get(b"sec-fetch-site", b"")[:MAX_WORD]
-        seen = self._seen(headers.get(b"user-agent", b"")[:MAX_CHARS])
-        coming = self._coming(
-            without_path(headers.get(b"referer", b"")[:MAX_CHARS]),
-            visit.host[:MAX_CHARS],
-            site,
-            headers.get(b"sec-fetch-dest", b"")[:MAX_WORD],
-            b"text/html" in headers.get(b"accept", b""),
-        )
-        is_whole = b"accept-language" in headers and (site or not visit.is_https)
-        begins = coming.is_entry and not visit.signals.prefetch
+        scope, signals, host = visit.scope, visit.signals, visit.host
+        shown = visit.shown or shown_in(scope["headers"])
+        referrer, site, destination, accept, languages, brands, platform = shown
+        caller, near = visit.caller, self._near
+        seen = (caller and caller.seen) or self._seen_of(visit)
+        if referrer and site == near.site and host == near.host and referrer.startswith(near.start):
+            coming = near.coming
+        else:
+            wants_page = accept is not None and b"text/html" in accept
+            origin = (without_path(referrer), host, site, destination, wants_page)
+            coming = self._coming[origin]
+            if site == SAME_ORIGIN and coming.kind == INTERNAL:
+                self._near = Near.of(origin, coming)
+        is_whole = languages is not None and (site or not visit.is_https)
         is_suspect = seen.is_tool or (seen.says_browser and not is_whole)
+        begins = coming.is_entry and not signals.prefetch
+        route, method = scope.get("route"), scope.get("method", "WS")
+        template = getattr(route, "path_format", None)
+        if type(template) is not str or not 0 < len(template) <= MOST_ROUTE:
+            template = route_of(scope, self._templates)
         case = (
             visit.now // 3_600,
-            "WS" if scope["type"] == "websocket" else method_name(scope["method"]),
-            route_of(scope, self._templates),
+            method if method in METHODS else "_OTHER",
+            template,
             visit.status,
             coming.kind,
             seen.device,
             begins,
             is_suspect,
-            names_of(visit.signals),
+            () if signals is NONE else names_of(signals),
         )
         if seen.bot is not None:
-            facts = self._facts(case, visit.bytes_out, duration_us)
-            self._write(self._of_machine(visit, facts, Machine("", "", coming.host, "", seen.bot)))
+            self._note_machine(visit, seen.bot, case, coming.host, duration_us)
             return
-        if scope.get("route") is not OWN_ROUTE:  # who comes to choose is not told apart (LOG-11)
+        if route is not OWN_ROUTE:  # who comes to choose is not told apart (LOG-11)
             if visit.choice is not None and self._may_count(visit):
-                facts = self._facts(case, visit.bytes_out, duration_us)
-                self._write(self._of_visitor(visit, facts, headers, coming.host))
+                self._note_visitor(visit, seen, case, coming.host, duration_us)
                 return
             if begins and not is_suspect and not self._is_signalled(visit):
-                self.counts.add_visit(self._marginals(visit, headers, coming), visit.now)
-        self._operate(case, visit.bytes_out, duration_us)
-
-    def _operate(self, case: Case, bytes_out: int, duration_us: int) -> None:
-        """Write the record of a visit without consent (T0)."""
+                arrival = (
+                    visit.now,
+                    seen.agent,
+                    brands and brands[:MAX_CHARS],
+                    platform and platform[:MAX_WORD],
+                    self._visitors.place(visit) if visit.country is None else visit.country,
+                    languages and languages[:MAX_WORD],
+                    coming.outer_host,
+                )
+                self.counts.add_visit(arrival)
         if self._names:
-            self._write(operational_record(self._facts(case, bytes_out, duration_us)))
+            facts = self._lines.facts(case, visit.bytes_out, duration_us)
+            self._write(operational_record(facts))
         else:
-            line = self._template(*case)
-            self._sink.append(line % (two_digits(bytes_out), two_digits(duration_us)))
+            line = self._ready[case]
+            self._sink.append(line % (two_digits(visit.bytes_out), two_digits(duration_us)))
 
-    def _template_of(self, *case: *Case) -> bytes:
-        """What operational lines have in common: none of it is a visitor's own, few are."""
-        return operational_template(self._facts(case, 0, 0), self._encode)
-
-    def _facts(self, case: Case, bytes_out: int, duration_us: int) -> Operational:
-        hour, method, route, status = case[:4]
-        kind, device, is_entry, is_suspect, signals = case[4:]
-        return Operational(
-            hour_of(hour * 3_600),
-            method,
-            route,
-            status,
-            bytes_out,
-            duration_us,
-            kind,
-            device,
-            is_entry,
-            is_suspect,
-            signals,
-            self._version,
+    def _note_machine(
+        self, visit: Visit, bot: Bot, case: Case, referrer_host: str, duration_us: int
+    ) -> None:
+        """Write the record of a declared machine (TB)."""
+        more = Machine(
+            minute_of(visit.now // 60 * 60),
+            scrubbed_path(visit.scope["path"]),
+            referrer_host,
+            self._visitors.country(visit),
+            bot,
         )
+        facts = self._lines.facts(case, visit.bytes_out, duration_us)
+        self._write(machine_record(facts, more))
 
-    def _of_visitor(
-        self, visit: Visit, facts: Operational, headers: Mapping[bytes, bytes], host: str
-    ) -> Record:
-        more = self._statistics(visit, headers, host)
-        subject = self._subject(visit)
-        if subject:
-            return longitudinal_record(facts, more, subject)
-        return statistics_record(facts, more)
+    def _note_visitor(
+        self, visit: Visit, seen: Seen, case: Case, referrer_host: str, duration_us: int
+    ) -> None:
+        """Write the record of a visitor who granted statistics (T1), and maybe more (T2)."""
+        subject, known = self._subject(visit), (visit, seen, case, referrer_host, duration_us)
+        if subject or self._names or not self._visitors.is_ready(visit):
+            self._write(self._visitors.record(*known, subject))
+        else:
+            self._sink.put(self._visitors.line(*known))
 
-    def _seen_of(self, agent: bytes) -> Seen:
-        looks = self.agents.looks(agent.decode("latin-1"))
-        is_browser = agent.startswith(b"Mozilla/5.0")
-        return Seen(looks.bot, looks.device.value, looks.is_tool, is_browser)
-
-    def _of_machine(self, visit: Visit, facts: Operational, more: Machine) -> Record:
-        more.minute = minute_of(visit.now // 60 * 60)
-        more.path = scrubbed_path(visit.scope["path"])
-        more.country = self._country(visit)
-        return machine_record(facts, more)
-
-    def _statistics(self, visit: Visit, headers: Mapping[bytes, bytes], host: str) -> Statistics:
-        query = visit.scope.get("query_string", b"")
-        agent = text_of(headers, b"user-agent")
-        known = hinted(headers)
-        return Statistics(
-            minute=minute_of(visit.now // 60 * 60),
-            path=scrubbed_path(visit.scope["path"]),
-            query=kept_query(query, self._queries) if query else {},
-            is_paid=bool(query) and has_click_id(query),
-            referrer_host=host,
-            country=self._country(visit),
-            language=language_of(headers.get(b"accept-language", b"")[:MAX_WORD]),
-            browser=known or (self.agents.browser(agent) if agent else None),
-            visitor=self.recognition.visitor(visit, agent) if self.recognition else "",
-        )
-
-    def _marginals(self, visit: Visit, headers: Mapping[bytes, bytes], coming: Coming) -> Marginals:
-        """What is counted of a visit that begins without consent, each dimension by itself."""
-        return Marginals(
-            text_of(headers, b"user-agent"),
-            hinted(headers),
-            self._country(visit),
-            language_of(headers.get(b"accept-language", b"")[:MAX_WORD]),
-            coming.outer_host,
-        )
-
-    def _country(self, visit: Visit) -> str:
-        code = visit.country
-        return country_code(self.country_of(visit) if code is None else code)
+    def _seen_of(self, visit: Visit) -> Seen:
+        """What the agent shows, found out once for each that the gate knows."""
+        caller = visit.caller or Caller.of(visit.header(b"user-agent").encode("latin-1"))
+        if caller.seen is None:
+            looks = self.agents.looks(caller.agent)
+            is_browser = caller.agent.startswith("Mozilla/5.0")
+            device = looks.device.value
+            caller.seen = Seen(caller.agent, looks.bot, device, looks.is_tool, is_browser)
+        return caller.seen
 
     def _subject(self, visit: Visit) -> str:
         known = self.recognition
@@ -324,8 +294,8 @@ class SiteLog:
 
     def _is_signalled(self, visit: Visit) -> bool:
         """Whether a signal forbids all but the operational line and the signal's own count."""
-        is_set = visit.outcome.decision.signals.is_set
-        return is_set and self._settings.signals_mode != "as-none"
+        signals = visit.outcome.decision.signals
+        return signals is not NONE and signals.is_set and not self._ignores_signals
 
     def count_choice(self, visit: Visit, kind: str) -> None:
         """Count what visitors choose: one more of a kind such as ``reject``."""
@@ -360,7 +330,7 @@ def route_of(scope: Mapping[str, Any], declared: Templates = _NONE_DECLARED) -> 
     template = getattr(route, "path_format", None) or getattr(route, "path", None)
     template = template or scope.get("path_template")
     if isinstance(template, str) and template:
-        return template[:256]
+        return template[:MOST_ROUTE]
     return declared.find(scope.get("path", "/"))
 
 

@@ -7,9 +7,13 @@ machine is another, wider question.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from dataclasses import dataclass
+
+from consentgate.gates.kept import Kept
+from consentgate.gates.seen import Seen
 
 MAX_CHARS = 512
+MOST_CALLERS = 8_192
 _CRAWLER = re.compile(
     r"(?<!cu)bot(?:\b|[-/_;])|crawler|spider/|slurp|mediapartners-google|google-inspectiontool|"
     r"google-extended|googleother|apis-google|feedfetcher|facebookexternalhit|meta-externalagent|"
@@ -25,9 +29,26 @@ def is_crawler(user_agent: bytes) -> bool:
     Args:
         user_agent: anything at all; only its first 512 bytes are read.
     """
-    return _declares(user_agent[:MAX_CHARS])
+    return Caller.of(user_agent).is_crawler
 
 
-@lru_cache(maxsize=1_024)
-def _declares(user_agent: bytes) -> bool:
-    return _CRAWLER.search(user_agent.decode("latin-1").lower()) is not None
+@dataclass(slots=True, eq=False)
+class Caller:
+    """Who asks, by its User-Agent alone."""
+
+    agent: str
+    """Its first 512 characters; empty: there is none."""
+    is_crawler: bool
+    seen: Seen | None = None
+    """What the site log makes of it; None: it was not asked yet."""
+
+    @classmethod
+    def of(cls, user_agent: bytes) -> Caller:
+        """Read a User-Agent; whoever asks often keeps the answer."""
+        agent = user_agent[:MAX_CHARS].decode("latin-1")
+        return cls(agent, _CRAWLER.search(agent.lower()) is not None)
+
+
+def known_callers() -> Kept[bytes, Caller]:
+    """Callers by User-Agent, each read once; for as long as a gate lives."""
+    return Kept(Caller.of, MOST_CALLERS, is_small=lambda agent: len(agent) <= MAX_CHARS)

@@ -40,14 +40,15 @@ def origin_of(referrer: bytes, own_host: str) -> tuple[str, str]:
     return host, referrer_class(host, own_host)
 
 
-def without_path(referrer: bytes) -> bytes:
-    """A referrer up to its path or query, which are not needed and not kept."""
+def without_path(referrer: bytes | None) -> bytes:
+    """A referrer up to its path or query, which are not needed and not kept; 512 bytes at most."""
     if not referrer:
-        return referrer
-    end = _REST.search(referrer, 8)
-    return referrer if end is None else referrer[: end.start()]
+        return b""
+    end = _REST.search(referrer, 8, _MOST_BYTES)
+    return referrer[:_MOST_BYTES] if end is None else referrer[: end.start()]
 
 
+_MOST_BYTES = 512
 _REST = re.compile(rb"[/?#\\]")
 
 

@@ -137,6 +137,8 @@ class Plan:
         """What purposes and services mean today."""
         self.has_collectors = any(service.collectors for service in policy.services)
         """Whether any service collects at a path of the site itself."""
+        self.is_logged = bool(policy.log.directory)
+        """Whether visits get a record in the site log."""
         self.known_validators = KnownValidators()
         """What the app says of its resources."""
         self.tells_always = policy.signals.tk == "always"

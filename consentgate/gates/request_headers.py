@@ -11,6 +11,7 @@ from typing import Any
 from consentgate.formats.paths import without_click_ids
 from consentgate.gates.client_hints import ASKED
 from consentgate.gates.plan import Outcome
+from consentgate.gates.seen import SHOWN
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -21,6 +22,27 @@ DICTIONARIES = frozenset((b"available-dictionary", b"dictionary-id"))
 site's own or by its hash: an identifier either way (RFC 9842, section 9.1)."""
 FOLLOWING = ASKED | CONDITIONS | DICTIONARIES
 """What tells a visitor apart; names in lower case."""
+READ_NAMES = FOLLOWING | {b"cookie", b"host", b"sec-gpc", b"dnt", b"sec-purpose"}
+"""What a visit reads; names in lower case."""
+UNREAD_NAMES = SHOWN.keys() | {
+    b"accept-encoding",
+    b"authorization",
+    b"cache-control",
+    b"connection",
+    b"content-length",
+    b"content-type",
+    b"origin",
+    b"pragma",
+    b"priority",
+    b"sec-ch-ua-mobile",
+    b"sec-fetch-mode",
+    b"sec-fetch-user",
+    b"upgrade-insecure-requests",
+    b"user-agent",
+    b"x-forwarded-for",
+    b"x-forwarded-proto",
+}
+"""Names by which nothing is decided, in lower case as servers give them: most of a request's."""
 _DOCUMENTS = frozenset((b"document", b"iframe", b"frame", b"embed", b"object", b"fencedframe"))
 
 

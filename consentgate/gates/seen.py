@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -17,10 +16,12 @@ MAX_WORD = 32
 """Of a header that is one of few words, the longest of which is shorter."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Seen:
     """What a User-Agent shows, in classes."""
 
+    agent: str
+    """Its first 512 characters."""
     bot: Bot | None
     device: str
     is_tool: bool
@@ -28,9 +29,11 @@ class Seen:
     """Whether it has a browser's name. Then it is suspect where it comes with headers that no
     browser sends: each states its languages, and over HTTPS each in use since 2023 its
     ``Sec-Fetch-*`` headers."""
+    told: bytes | None = None
+    """What a line says of its family and system; None: nobody asked yet."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Coming:
     """Where a visit comes from."""
 
@@ -42,54 +45,95 @@ class Coming:
     is_entry: bool
 
 
-_WANTED = frozenset(
-    (
-        b"referer",
-        b"sec-fetch-site",
-        b"sec-fetch-dest",
-        b"accept",
-        b"accept-language",
-        b"user-agent",
-        b"sec-ch-ua",
-        b"sec-ch-ua-platform",
+SHOWN = {
+    name: place
+    for place, name in enumerate(
+        (
+            b"referer",
+            b"sec-fetch-site",
+            b"sec-fetch-dest",
+            b"accept",
+            b"accept-language",
+            b"sec-ch-ua",
+            b"sec-ch-ua-platform",
+        )
     )
-)
+}
+"""Headers that the site log puts into classes, and the place of each in what is shown."""
+NO_PLACES: dict[bytes, int] = {}
+Shown = list[bytes | None]
+"""The first of each of those headers; None where there is none."""
+Origin = tuple[bytes, str, bytes | None, bytes | None, bool]
+"""What tells where a visit comes from: Referer without its path, own host, ``Sec-Fetch-Site``,
+``Sec-Fetch-Dest``, whether a page is wanted."""
 
 
-def coming_of(
-    origin: bytes, own_host: str, site: bytes, destination: bytes, wants_page: bool
-) -> Coming:
+def coming_of(origin: Origin) -> Coming:
     """Where a visit comes from; few origins make most of them."""
-    host, kind = origin_of(origin, own_host)
-    accept = "text/html" if wants_page else ""
+    referrer, own_host, site, destination, wants_page = origin
+    host, kind = origin_of(referrer, own_host[:MAX_CHARS])
     return Coming(
         host,
         kind,
         "" if kind == "internal" else host,
-        is_entry(site.decode("latin-1"), destination.decode("latin-1"), kind, accept),
+        is_entry(_word(site), _word(destination), kind, accept="text/html" if wants_page else ""),
     )
 
 
-def wanted(headers: list[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
-    """The first of each header that is wanted, as it came: few of them are ever read."""
-    found: dict[bytes, bytes] = {}
+INTERNAL, SAME_ORIGIN = "internal", b"same-origin"
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """Where the last visit came from that went from page to page of one site: most others, too.
+
+    As the browser itself says so, neither ``Sec-Fetch-Dest`` nor ``Accept`` makes a visit begin.
+    """
+
+    host: str
+    site: bytes
+    start: bytes
+    """What its Referer began with: origin and a slash."""
+    coming: Coming
+
+    @classmethod
+    def of(cls, origin: Origin, coming: Coming) -> Near:
+        """Remember it; what is too long is nobody else's."""
+        referrer, host, site, _, _ = origin
+        if site != SAME_ORIGIN or coming.kind != INTERNAL or not is_small(origin):
+            return NOWHERE
+        return cls(host, site, referrer + b"/", coming)
+
+
+NOWHERE = Near("", b"?", b"", Coming("", "none", "", is_entry=False))
+"""Nobody comes from there."""
+
+
+def is_small(origin: Origin) -> bool:
+    """Whether no part of it is longer than such parts are."""
+    referrer, own_host, site, destination, _ = origin
+    words = max(len(site or b""), len(destination or b""))
+    return max(len(referrer), len(own_host)) <= MAX_CHARS and words <= MAX_WORD
+
+
+def _word(header: bytes | None) -> str:
+    return (header or b"")[:MAX_WORD].decode("latin-1")
+
+
+def shown_in(headers: list[tuple[bytes, bytes]]) -> Shown:
+    """What of a request's headers is put into classes, as it came: little of it is ever read."""
+    shown: Shown = [None] * len(SHOWN)
     for name, value in headers:
-        if name in _WANTED and name not in found:
-            found[name] = value
-    return found
+        if name in SHOWN and shown[place := SHOWN[name]] is None:
+            shown[place] = value
+    return shown
 
 
-def text_of(headers: Mapping[bytes, bytes], name: bytes) -> str:
-    """A header as text, capped; empty where there is none."""
-    return headers.get(name, b"")[:MAX_CHARS].decode("latin-1")
-
-
-def hinted(headers: Mapping[bytes, bytes]) -> Browser | None:
+def hinted(brands: bytes | None, platform: bytes | None) -> Browser | None:
     """The browser as its hints say; None where it gives none."""
-    brands = headers.get(b"sec-ch-ua")
     if brands is None:
         return None
-    return _hinted_by(brands[:MAX_CHARS], headers.get(b"sec-ch-ua-platform", b"")[:MAX_CHARS])
+    return _hinted_by(brands[:MAX_CHARS], (platform or b"")[:MAX_CHARS])
 
 
 @lru_cache(1_024)
@@ -97,10 +141,9 @@ def _hinted_by(brands: bytes, platform: bytes) -> Browser | None:
     return hinted_browser(brands.decode("latin-1"), platform.decode("latin-1"))
 
 
-@lru_cache(1_024)
-def language_of(accept_language: bytes) -> str:
+def language_of(accept_language: bytes | None) -> str:
     """The primary language of ``Accept-Language``."""
-    return primary_language(accept_language.decode("latin-1"))
+    return primary_language((accept_language or b"")[:MAX_WORD].decode("latin-1"))
 
 
 @lru_cache(1_024)

@@ -22,9 +22,10 @@ from consentgate.gates.origins import (
 
 Record = dict[str, object]
 
-_METHODS = frozenset(
+METHODS = frozenset(
     ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "WS")
 )
+"""What a record calls by its name; ``WS`` is a WebSocket."""
 
 
 @dataclass(slots=True)
@@ -96,7 +97,7 @@ def operational_record(facts: Operational) -> Record:
     return record
 
 
-_AMOUNTS = b'"bytes":0,"dur_us":0'
+_AMOUNTS, _SLOTS = b'"bytes":0,"dur_us":0', b'"bytes":%d,"dur_us":%d'
 
 
 def operational_template(facts: Operational, encode: Callable[[object], bytes]) -> bytes:
@@ -107,7 +108,7 @@ def operational_template(facts: Operational, encode: Callable[[object], bytes]) 
         encode: makes a line of a record, compact JSON; a quotation mark inside a text is escaped.
     """
     line = encode(operational_record(facts)).replace(b"%", b"%%")
-    return line.replace(_AMOUNTS, b'"bytes":%d,"dur_us":%d')
+    return line.replace(_AMOUNTS, _SLOTS, 1)
 
 
 def statistics_record(facts: Operational, more: Statistics) -> Record:
@@ -118,19 +119,53 @@ def statistics_record(facts: Operational, more: Statistics) -> Record:
     record["tier"] = Tier.STATISTICS.value
     record["path"] = more.path
     record["ref"] = more.referrer_host or facts.referrer_class
-    if more.is_paid:
-        record["paid"] = True
-    if more.query:
-        record["q"] = dict(more.query)
-    if more.country:
-        record["country"] = more.country
-    if more.language:
-        record["lang"] = more.language
-    if more.browser is not None:
-        _add_browser(record, more.browser)
-    if more.visitor:
-        record["visitor"] = more.visitor
+    record.update(_said_of_visitor(more))
     return record
+
+
+def _said_of_visitor(more: Statistics) -> Record:
+    """The fields that only a visitor who granted statistics leaves, in their order."""
+    said: Record = {}
+    if more.is_paid:
+        said["paid"] = True
+    if more.query:
+        said["q"] = dict(more.query)
+    if more.country:
+        said["country"] = more.country
+    if more.language:
+        said["lang"] = more.language
+    if more.browser is not None:
+        _add_browser(said, more.browser)
+    if more.visitor:
+        said["visitor"] = more.visitor
+    return said
+
+
+_NO_MINUTE, _NO_PATH = b'"ts":""', b'"path":""'
+
+
+def statistics_template(
+    facts: Operational, referrer_host: str, encode: Callable[[object], bytes]
+) -> bytes:
+    """The beginning of lines of T1 that differ in minute, size and duration alone.
+
+    ``%b`` stands for the minute, ``%d`` for each number; the text of the path comes next.
+
+    Args:
+        facts: both numbers are 0.
+        referrer_host: empty where only the class is known.
+        encode: as for ``operational_template``.
+    """
+    more = Statistics(minute="", path="", referrer_host=referrer_host)
+    line = encode(statistics_record(facts, more)).replace(b"%", b"%%")
+    line = line.replace(_NO_MINUTE, b'"ts":"%b"', 1).replace(_AMOUNTS, _SLOTS, 1)
+    return line[: line.index(_NO_PATH) + len(_NO_PATH) - 2]
+
+
+def statistics_text(more: Statistics, encode: Callable[[object], bytes]) -> bytes:
+    """Fields of a line of T1 after its path, such as ``,"country":"CH"``; often none."""
+    said = _said_of_visitor(more)
+    return b"," + encode(said).rstrip()[1:-1] if said else b""
 
 
 def _add_browser(record: Record, browser: Browser) -> None:
@@ -190,7 +225,7 @@ def machine_record(facts: Operational, more: Machine) -> Record:
 
 def method_name(method: str) -> str:
     """A known method, or ``_OTHER`` (OpenTelemetry's word for the rest)."""
-    return method if method in _METHODS else "_OTHER"
+    return method if method in METHODS else "_OTHER"
 
 
 _UNITS = tuple(int("1" + "0" * power) for power in range(1, 64))
@@ -204,6 +239,8 @@ def two_digits(number: int) -> int:
         return number - number % 100
     if number < 100_000:
         return number - number % 1_000
+    if number < 1_000_000:
+        return number - number % 10_000
     return number - number % _UNITS[len(str(number)) - 3]
 
 
@@ -243,5 +280,7 @@ __all__ = [
     "referrer_class",
     "referrer_host",
     "statistics_record",
+    "statistics_template",
+    "statistics_text",
     "two_digits",
 ]

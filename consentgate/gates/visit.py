@@ -18,6 +18,7 @@ from consentgate.formats.html_openings import Opening
 from consentgate.gates.beacons import Beacons, Hold
 from consentgate.gates.caching import VISITOR, with_private, with_vary
 from consentgate.gates.cookie_lines import gated_cookies
+from consentgate.gates.crawlers import Caller
 from consentgate.gates.documents import Kind, is_wide, with_length
 from consentgate.gates.guarding import (
     HEADER_MESSAGES,
@@ -34,8 +35,9 @@ from consentgate.gates.guarding import (
 from consentgate.gates.nonces import nonce_of
 from consentgate.gates.plan import Outcome, Plan
 from consentgate.gates.request_cookies import Headers, Sifted, sift
-from consentgate.gates.request_headers import FOLLOWING, shielded
+from consentgate.gates.request_headers import FOLLOWING, READ_NAMES, UNREAD_NAMES, shielded
 from consentgate.gates.response_headers import gated_headers
+from consentgate.gates.seen import NO_PLACES, SHOWN, Shown
 from consentgate.gates.side_messages import SIDE_MESSAGES, gated_side
 from consentgate.gates.tokens import TokenReader
 from consentgate.gates.tracking import with_tk
@@ -44,7 +46,6 @@ from consentgate.gates.validators import Blind, blind_for
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 
-_READ_NAMES = FOLLOWING | {b"cookie", b"host", b"sec-gpc", b"dnt", b"sec-purpose"}
 FILE_MESSAGES = frozenset(("http.response.pathsend", "http.response.zerocopysend"))
 """A body that the server reads from a file: the gate never sees its bytes."""
 OnPage = Callable[["Visit"], tuple[bytes, Opening, Hold | None]]
@@ -66,6 +67,7 @@ class Visit:
         "_raw_path",
         "asked_consent",
         "bytes_out",
+        "caller",
         "choice",
         "conditions",
         "country",
@@ -91,6 +93,7 @@ class Visit:
         "repeated",
         "root_path",
         "scope",
+        "shown",
         "signals",
         "status",
         "tokens",
@@ -110,6 +113,7 @@ class Visit:
         country: str | None = None,
         is_minor: bool = False,
         is_bot: bool = False,
+        caller: Caller | None = None,
         asks_identity: bool = False,
         on_page: OnPage | None = None,
     ) -> None:
@@ -124,23 +128,19 @@ class Visit:
             country: of the visitor's place, ISO 3166-1; empty: not known, None: not looked up.
             is_minor: whether the app knows the visitor to be below the regime's age.
             is_bot: whether a program reads, not a person.
+            caller: what its User-Agent says, where that was read before.
             asks_identity: whether the app compresses what the gate must read, so that pages are
                 asked for without any coding.
             on_page: gives the markup that a page gets.
         """
-        self.plan = plan
-        self.country = country
-        self.is_minor = is_minor
-        self.is_bot = is_bot
-        self.reader = reader
-        self.now = now
+        self.plan, self.reader, self.now = plan, reader, now
+        self.country, self.caller = country, caller
+        self.is_minor, self.is_bot = is_minor, is_bot
         self.status = self.bytes_out = 0
-        self.asked_consent = False
+        self.asked_consent = self.is_explained = self.is_opening_placed = False
         self.refused = ""
         """Purpose or service that the app asked for in vain with ``require``."""
-        self.is_explained = False
         self.nonce = ""
-        self.is_opening_placed = False
         self.is_collected = False
         """Whether the gate answered in the place of a denied collector."""
         self.noticed: list[str] = []
@@ -153,9 +153,8 @@ class Visit:
         """Names that the app set more than once in one response (CKE-11)."""
         self.denied: list[bytes] = []
         """Names that the browser sent and that are denied."""
-        self.is_line_added = False
         self._held: Message | None = None
-        self._has_begun = self._is_marked = False
+        self.is_line_added = self._has_begun = self._is_marked = False
         self.conditions: dict[bytes, bytes] = {}
         self._blind: Blind | None = None
         self._on_page = on_page
@@ -177,6 +176,8 @@ class Visit:
         """Whether the browser brought the cookie for what is granted for its session."""
         self.news: list[bytes] = []
         """What the browser says it has read of changes to come."""
+        self.shown: Shown = [None] * len(SHOWN) if plan.is_logged else []
+        """Headers that the site log puts into classes; empty: there is no log."""
         self._read(headers, regime)
         self.outcome: Outcome = plan.outcome(
             regime, self.signals, self.choice, now, is_minor=is_minor
@@ -188,9 +189,14 @@ class Visit:
     def _read(self, headers: Headers, regime: Regime) -> None:
         """Walk the request's headers once: host, signals, where cookies stand, the choice."""
         signalling: Headers | None = None
+        shown = self.shown
+        places = SHOWN if shown else NO_PLACES
         for position, (name, value) in enumerate(headers):
-            folded = name.lower()
-            if folded not in _READ_NAMES:
+            if name in places:
+                if shown[place := places[name]] is None:
+                    shown[place] = value
+                continue
+            if name in UNREAD_NAMES or (folded := name.lower()) not in READ_NAMES:
                 continue
             if folded == b"cookie":
                 self.header_at.append(position)
@@ -198,10 +204,8 @@ class Visit:
                 self.host = value.decode("latin-1")
             elif folded in FOLLOWING:
                 self._is_marked = True
-            elif signalling is None:
-                signalling = [(folded, value)]
             else:
-                signalling.append((folded, value))
+                signalling = [*(signalling or ()), (folded, value)]
         if signalling is not None:
             self.signals = self.plan.honoured(read_signals(signalling), regime)
         name = self.plan.token_names[self.is_https]

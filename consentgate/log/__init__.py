@@ -20,6 +20,10 @@ class RecordSink(Protocol):
         """The same for the ready line of an operational record (T0), line break included."""
         ...
 
+    def put(self, line: bytes) -> None:
+        """The same for the ready line of another record, which is never held back."""
+        ...
+
     def close(self) -> None:
         """Let go of files."""
         ...

@@ -104,12 +104,8 @@ class SegmentFile:
             return
         if record.get("tier") == Tier.OPERATIONAL:
             self.append(line)
-            return
-        with self._lock:
-            if self._handle < 0 and not self._open():
-                self.lost += 1
-            else:
-                self._put(line, 1)
+        else:
+            self.put(line)
 
     def append(self, line: bytes) -> None:
         """The same for the ready line of an operational record, which a batch holds back."""
@@ -118,6 +114,23 @@ class SegmentFile:
                 self.lost += 1
             elif self._is_batched:
                 self._keep(line)
+            elif self._is_failing:
+                self._put(line, 1)
+            else:
+                try:
+                    written = os.write(self._handle, line)
+                except OSError as error:
+                    self._lose(1, error.strerror)
+                    return
+                self._size += written
+                if written != len(line) or self._size >= self._most_bytes:
+                    self._end(written, line, 1)
+
+    def put(self, line: bytes) -> None:
+        """The same for a ready line of any other record."""
+        with self._lock:
+            if self._handle < 0 and not self._open():
+                self.lost += 1
             else:
                 self._put(line, 1)
 
@@ -143,6 +156,10 @@ class SegmentFile:
             self._lose(count, error.strerror)
             return
         self._size += written
+        self._end(written, lines, count)
+
+    def _end(self, written: int, lines: bytes, count: int) -> None:
+        """See to what follows from a write: lines that were cut, a segment that is full."""
         self._is_torn = written != len(lines)
         if self._is_torn:
             self._lose(count - lines[:written].strip(b"\n").count(b"\n"), "the disk is full")
@@ -245,6 +262,9 @@ class NoFile:
         """Forget the record."""
 
     def append(self, line: bytes) -> None:
+        """Forget the line."""
+
+    def put(self, line: bytes) -> None:
         """Forget the line."""
 
     def close(self) -> None:

@@ -48,6 +48,10 @@ class StandardOutput:
         except OSError as error:
             self._lose(str(error.strerror or type(error).__name__))
 
+    def put(self, line: bytes) -> None:
+        """Print a ready line."""
+        self.append(line)
+
     def _put(self, line: bytes) -> None:
         written = os.write(self._handle, line)
         self._is_torn = written != len(line)

@@ -12,9 +12,9 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 from consentgate.domain.agents import Browser
+from consentgate.gates.seen import country_code, hinted, language_of
 from consentgate.log import forks
 from consentgate.log.deltas import DAY_SECONDS, OTHER, DeltaFile
 
@@ -40,16 +40,10 @@ BrowserOf = Callable[[str], Browser]
 """Tells family and system of an agent."""
 
 
-class Marginals(NamedTuple):
-    """What of one visit is counted, each by itself; empty: not known."""
-
-    agent: str = ""
-    """User-Agent, in memory until the next flush at most; never written."""
-    browser: Browser | None = None
-    """Where the browser's hints tell it, so that no agent is parsed."""
-    country: str = ""
-    language: str = ""
-    referrer_host: str = ""
+Arrival = tuple[int, str, bytes | None, bytes | None, str, bytes | None, str]
+"""What of one visit is counted, each by itself, as it came: when, User-Agent (in memory until the
+next flush at most, never written), ``Sec-CH-UA``, its platform, place, ``Accept-Language``, host of
+the referrer; empty or None: not known."""
 
 
 class VisitCounts:
@@ -67,7 +61,7 @@ class VisitCounts:
     def _begin(self) -> None:
         self._lock = threading.Lock()
         self._days: dict[int, _Day] = {}
-        self._queue: deque[tuple[int, Marginals]] = deque()
+        self._queue: deque[Arrival] = deque()
 
     def forget_parent(self) -> None:
         """A forked child counts for itself."""
@@ -86,9 +80,9 @@ class VisitCounts:
             raise ValueError(f"dim = {dim!r}: expected one of {', '.join(DECLARED)}")
         self._sums.add(now // DAY_SECONDS, dim, val[:_MOST_CHARS], n=n)
 
-    def add_visit(self, facts: Marginals, now: int) -> None:
+    def add_visit(self, arrival: Arrival) -> None:
         """Count a visit whose visitor neither granted statistics nor sent a signal."""
-        self._queue.append((now // DAY_SECONDS, facts))
+        self._queue.append(arrival)
         if len(self._queue) >= MOST_QUEUED:
             self._add_up()
 
@@ -96,11 +90,12 @@ class VisitCounts:
         """Count what is queued; what others queue meanwhile may wait for the next time."""
         with self._lock:
             for _ in range(len(self._queue)):
-                number, facts = self._queue.popleft()
+                arrival = self._queue.popleft()
+                number = arrival[0] // DAY_SECONDS
                 day = self._days.get(number)
                 if day is None:
                     day = self._days[number] = _Day()
-                day.add(facts)
+                day.add(arrival)
 
     def tick(self, now: int) -> None:
         """Once a minute: forget agents, and write what is many enough or of a day that is over."""
@@ -153,18 +148,20 @@ class _Day:
         self.sums: Counter[tuple[str, str]] = Counter()
         self.agents: Counter[str] = Counter()
 
-    def add(self, facts: Marginals) -> None:
+    def add(self, arrival: Arrival) -> None:
+        _, agent, brands, platform, place, languages, referrer_host = arrival
         self.visits += 1
-        if facts.country:
-            self.sums["country", facts.country] += 1
-        if facts.language:
-            self.sums["lang", facts.language] += 1
-        if facts.referrer_host:
-            self.add_host(facts.referrer_host[:_MOST_CHARS])
-        if facts.browser is not None:
-            self.add_browser(facts.browser, 1)
-        elif facts.agent:
-            self.add_agent(facts.agent)
+        if country := country_code(place):
+            self.sums["country", country] += 1
+        if language := language_of(languages):
+            self.sums["lang", language] += 1
+        if referrer_host:
+            self.add_host(referrer_host[:_MOST_CHARS])
+        browser = hinted(brands, platform)
+        if browser is not None:
+            self.add_browser(browser, 1)
+        elif agent:
+            self.add_agent(agent)
 
     def add_agent(self, agent: str) -> None:
         if agent in self.agents or len(self.agents) < MOST_AGENTS:

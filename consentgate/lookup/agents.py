@@ -1,8 +1,8 @@
 """Owns what is made of a User-Agent; remembers few, and forgets the text with the answer.
 
 ua-parser's own resolvers are used, the native one where it is installed (``fast`` extra):
-``user_agents.parse`` never takes it and is 24 times slower. Raw agents live in two bounded
-tables in memory and nowhere else.
+``user_agents.parse`` never takes it and is 24 times slower. Raw agents live in bounded
+tables in memory, here and with what a gate knows of callers, and nowhere else.
 """
 
 from __future__ import annotations

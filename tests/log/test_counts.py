@@ -13,7 +13,7 @@ import pytest
 
 from consentgate.domain.agents import Browser
 from consentgate.log.deltas import MOST_WAITING, DeltaFile, take_away
-from consentgate.log.visit_counts import FILE_NAME, MOST_HOSTS, Marginals, VisitCounts
+from consentgate.log.visit_counts import FILE_NAME, MOST_HOSTS, Arrival, VisitCounts
 
 NOW = 1_790_000_000
 DAY = "2026-09-21"
@@ -22,6 +22,13 @@ DAY = "2026-09-21"
 def told(agent: str) -> Browser:
     family, _, system = agent.partition(" on ")
     return Browser(family, "1", system)
+
+
+def arrival(
+    agent: str = "", country: str = "", language: str = "", host: str = "", brands: bytes = b""
+) -> Arrival:
+    platform = b'"Windows"' if brands else b""
+    return NOW, agent, brands or None, platform, country, language.encode(), host
 
 
 def rows_of(folder: Path) -> list[dict[str, object]]:
@@ -41,9 +48,9 @@ def test_visits_are_counted_and_never_joined(tmp_path: Path) -> None:
     """Each line holds a day, one dimension, one value and a number."""
     counts = VisitCounts(tmp_path, told)
     for _ in range(8):
-        counts.add_visit(Marginals("Firefox on Linux", None, "CH", "de", "news.example"), NOW)
+        counts.add_visit(arrival("Firefox on Linux", "CH", "de", "news.example"))
     for _ in range(4):
-        counts.add_visit(Marginals("", Browser("Chrome", "1", "Windows"), "NO", "", ""), NOW)
+        counts.add_visit(arrival(country="NO", brands=b'"Google Chrome";v="1"'))
     counts.flush()
     assert {frozenset(row) for row in rows_of(tmp_path)} == {frozenset(("day", "dim", "val", "n"))}
     assert {row["day"] for row in rows_of(tmp_path)} == {DAY}
@@ -64,7 +71,7 @@ def test_visits_are_counted_and_never_joined(tmp_path: Path) -> None:
 def test_the_lines_of_a_few_describe_nobody(tmp_path: Path) -> None:
     """Fewer than ten visits wait; where the process ends first, they are counted as (other)."""
     counts = VisitCounts(tmp_path, told)
-    counts.add_visit(Marginals("Firefox on Linux", None, "VU", "bi", "club.example"), NOW)
+    counts.add_visit(arrival("Firefox on Linux", "VU", "bi", "club.example"))
     counts._flushed_at -= 61
     counts.tick(NOW)
     assert rows_of(tmp_path) == []
@@ -76,7 +83,7 @@ def test_the_lines_of_a_few_describe_nobody(tmp_path: Path) -> None:
 def test_a_day_that_is_over_is_written(tmp_path: Path) -> None:
     """At midnight what is left goes to the file, however little it is."""
     counts = VisitCounts(tmp_path, told)
-    counts.add_visit(Marginals(country="CH"), NOW)
+    counts.add_visit(arrival(country="CH"))
     counts._flushed_at -= 61
     counts.tick(NOW + 86_400)
     assert counted(tmp_path) == {("visits", ""): 1, ("country", "(other)"): 1}
@@ -92,7 +99,7 @@ def test_no_agent_outlives_a_tick(tmp_path: Path) -> None:
 
     counts = VisitCounts(tmp_path, parse)
     for _ in range(3):
-        counts.add_visit(Marginals("Firefox on Linux"), NOW)
+        counts.add_visit(arrival("Firefox on Linux"))
     assert parsed == []
     counts._flushed_at -= 61
     counts.tick(NOW)
@@ -115,7 +122,7 @@ def test_many_agents_take_bounded_memory(tmp_path: Path) -> None:
     """Beyond 4,096 distinct ones a minute the rest are one value."""
     counts = VisitCounts(tmp_path, told)
     for number in range(5_000):
-        counts.add_visit(Marginals(f"A on B{number}"), NOW)
+        counts.add_visit(arrival(f"A on B{number}"))
     counts.flush()
     assert counted(tmp_path)["browser", "(other)"] == 5_000 - 4_096
 
@@ -168,7 +175,7 @@ def test_made_up_hosts_do_not_fill_the_memory(tmp_path: Path) -> None:
     """A Referer is a stranger's word: of very many only the first are told apart."""
     counts = VisitCounts(tmp_path, told)
     for number in range(3_000):
-        counts.add_visit(Marginals("", None, "", "", f"h{number}.example"), NOW)
+        counts.add_visit(arrival(host=f"h{number}.example"))
     counts.flush()
     hosts = {val: n for (dim, val), n in counted(tmp_path).items() if dim == "ref_host"}
     assert len(hosts) == MOST_HOSTS + 1

@@ -54,6 +54,9 @@ class Kept:
     def append(self, line: bytes) -> None:
         self.records.append(json.loads(line))
 
+    def put(self, line: bytes) -> None:
+        self.records.append(json.loads(line))
+
     def close(self) -> None:
         pass
 

@@ -1,0 +1,270 @@
+"""Lines that are put together from ready parts: the builders' bytes, and nobody in the parts."""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import hmac
+import socket
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from consentgate.asgi.recognition import Recognition
+from consentgate.asgi.site_log import SiteLog
+from consentgate.domain.choices import Choice
+from consentgate.domain.policy import Policy
+from consentgate.domain.record import NAMES
+from consentgate.domain.regimes import UNKNOWN
+from consentgate.gates.kept import Kept
+from consentgate.gates.plan import Plan
+from consentgate.gates.ready_lines import MOST_COUNTRIES, MOST_LINES, ReadyLines
+from consentgate.gates.seen import shown_in
+from consentgate.gates.visit import Visit
+from consentgate.log.files import encoder
+from consentgate.log.visitors import visitor_name
+from tests.log.test_tiers import FIREFOX, GRANTED, NOW, FixedReader
+from tests.policies import SHOP
+
+PLAN = Plan(replace(SHOP, log=replace(SHOP.log, directory="log")))
+REFUSED = replace(GRANTED, purposes={"statistics": False})
+ENCODE = encoder()
+
+
+class Lines:
+    """A sink that remembers bytes."""
+
+    def __init__(self) -> None:
+        self.lines: list[bytes] = []
+        self.append = self.put = self.lines.append
+
+    def write(self, record: Mapping[str, object]) -> None:
+        self.lines.append(ENCODE(record))
+
+    def close(self) -> None:
+        pass
+
+
+words = st.text(max_size=12)
+values = st.binary(max_size=12) | st.sampled_from([b"%d", b'"', b"x" * 600])
+headers_of = st.fixed_dictionaries(
+    {},
+    optional={
+        b"user-agent": st.sampled_from([FIREFOX.encode(), b"curl/8", b"GPTBot/1.2"]) | values,
+        b"host": st.sampled_from([b"shop.example", b"b.example"]),
+        b"referer": st.sampled_from(
+            [
+                b"https://shop.example/a",
+                b"https://shop.example",
+                b"https://shop.example?a/b",
+                b"https://b.example/x?y",
+                b"https://www.google.com/search?q=x",
+            ]
+        )
+        | values,
+        b"sec-fetch-site": st.sampled_from([b"same-origin", b"none", b"cross-site"]) | values,
+        b"sec-fetch-dest": st.sampled_from([b"document", b"image"]) | values,
+        b"accept": st.sampled_from([b"text/html,*/*", b"*/*"]),
+        b"accept-language": st.sampled_from([b"de-CH,de", b"fr"]) | values,
+        b"sec-ch-ua": st.just(b'"Google Chrome";v="126"') | values,
+        b"sec-ch-ua-platform": st.just(b'"Windows"') | values,
+        b"sec-gpc": st.just(b"1"),
+        b"dnt": st.just(b"1"),
+        b"sec-purpose": st.just(b"prefetch"),
+    },
+)
+
+
+@st.composite
+def visits(draw: st.DrawFn) -> tuple[dict[str, Any], Choice | None, dict[str, Any], int]:
+    """A scope, a choice, what the app left, a duration."""
+    choice = draw(st.sampled_from([None, GRANTED, REFUSED]))
+    headers = draw(st.permutations([*draw(headers_of).items()]))
+    token = [(b"cookie", b"choices=token; __Host-choices=token")] if choice is not None else []
+    scope = {
+        "type": "http",
+        "method": draw(st.sampled_from(["GET", "POST", "BREW"])),
+        "scheme": draw(st.sampled_from(["http", "https"])),
+        "path": "/" + draw(st.sampled_from(["a/b", "users/jane", 'q"%d', "item/1234567"]) | words),
+        "query_string": draw(st.sampled_from([b"", b"a=1", b"gclid=7", b"utm_source=news"])),
+        "client": ("203.0.113.77", 4711),
+        "headers": [*headers, *token],
+    }
+    left = {
+        "status": draw(st.sampled_from([200, 404, 500])),
+        "bytes_out": draw(st.integers(0, 10**9)),
+        "route": draw(st.sampled_from(["/a/{b}", "", "/%d"]) | words),
+        "country": draw(st.sampled_from([None, "", "CH", "US-CA"])),
+    }
+    return scope, choice, left, draw(st.integers(0, 10**12))
+
+
+def logged(log: SiteLog, cases: Iterable[Any]) -> None:
+    for scope, choice, left, duration in cases:
+        reader: Any = FixedReader(choice)
+        visit = Visit(dict(scope), PLAN, reader, UNKNOWN, NOW, country=left["country"])
+        visit.status, visit.bytes_out = left["status"], left["bytes_out"]
+        visit.scope["route"] = SimpleNamespace(path_format=left["route"])
+        log.note(visit, duration)
+
+
+def log_to(sink: Lines, tmp_path: Path, policy: Policy = SHOP) -> SiteLog:
+    policy = replace(policy, log=replace(policy.log, directory=str(tmp_path)))
+    known = Recognition(policy, lambda visit: bytes((203, 0, 113, 77)), str)
+    return SiteLog(policy, sink, country_of=lambda _: "NO", recognition=known)
+
+
+@pytest.mark.requirement("LOG-01", "LOG-04")
+@given(st.lists(visits(), max_size=8))
+def test_ready_lines_are_the_builders_bytes(
+    tmp_path_factory: pytest.TempPathFactory, cases: list[Any]
+) -> None:
+    """Whatever comes after whatever: as if each record were built, and by itself."""
+    folder = tmp_path_factory.getbasetemp() / "ready"
+    ready, built, alone = Lines(), Lines(), Lines()
+    logged(log_to(ready, folder), cases)
+    whole = replace(SHOP, log=replace(SHOP.log, fields=NAMES))
+    logged(log_to(built, folder, whole), cases)
+    for case in cases:
+        logged(log_to(alone, folder), [case])
+    assert ready.lines == built.lines == alone.lines
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {b"host": b"b.example"},
+        {b"referer": b"https://shop.example.b.example/a"},
+        {b"referer": b"https://shop.example?/a"},
+        {b"referer": b"https://b.example/a"},
+        {b"referer": b""},
+        {b"sec-fetch-site": b"cross-site"},
+        {b"sec-fetch-site": b"none"},
+        {b"sec-fetch-dest": b"image"},
+    ],
+    ids=lambda changed: b" ".join(next(iter(changed.items()))).decode(),
+)
+def test_who_came_before_says_nothing_of_who_comes_now(
+    changed: dict[bytes, bytes], tmp_path: Path
+) -> None:
+    """A visitor who went from page to page leaves no class to one who comes from elsewhere."""
+    near = {
+        b"host": b"shop.example",
+        b"referer": b"https://shop.example/a",
+        b"sec-fetch-site": b"same-origin",
+        b"sec-fetch-dest": b"document",
+    }
+    scope = {"type": "http", "method": "GET", "scheme": "https", "path": "/"}
+    left = {"status": 200, "bytes_out": 1, "route": "/", "country": "CH"}
+    before, now = (
+        ({**scope, "headers": [*headers.items()]}, None, left, 1)
+        for headers in (near, near | changed)
+    )
+    after, alone = Lines(), Lines()
+    logged(log_to(after, tmp_path), [before, before, now])
+    logged(log_to(alone, tmp_path), [now])
+    assert after.lines[-1:] == alone.lines
+
+
+def texts_in(*roots: object) -> Iterator[bytes]:
+    """Every text that the objects hold, however deep."""
+    waiting, met = list(roots), set[int]()
+    while waiting:
+        one = waiting.pop()
+        if id(one) in met or isinstance(one, type):
+            continue
+        met.add(id(one))
+        if isinstance(one, str | bytes):
+            yield one.encode("utf-8", "replace") if isinstance(one, str) else one
+        elif not callable(one) or hasattr(one, "cache_info"):
+            waiting += gc.get_referents(one)
+
+
+@pytest.mark.requirement("LOG-15", "LOG-01")
+@pytest.mark.parametrize("choice", [None, REFUSED, GRANTED], ids=["none", "refused", "granted"])
+def test_nothing_that_is_kept_ready_leads_to_a_visitor(
+    choice: Choice | None, tmp_path: Path
+) -> None:
+    """No path, query, cookie, address or page that somebody came from stays in the parts."""
+    log = log_to(Lines(), tmp_path)
+    headers = [
+        (b"host", b"shop.example"),
+        (b"referer", b"https://shop.example/planted-1?planted-2"),
+        (b"sec-fetch-site", b"same-origin"),
+        (b"user-agent", FIREFOX.encode()),
+        (b"cookie", b"choices=planted-3; s=planted-4"),
+        (b"authorization", b"planted-5"),
+    ]
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "scheme": "http",
+        "path": "/planted-6",
+        "query_string": b"planted-7",
+        "client": ("planted-8", 4711),
+    }
+    left = {"status": 200, "bytes_out": 1, "route": "/{page}", "country": "CH"}
+    for referrer in (headers[1][1], b"https://mail.example/planted-9"):
+        own = [(n, referrer if n == b"referer" else v) for n, v in headers]
+        logged(log, [({**scope, "headers": own}, choice, left, 1)])
+    log.close()
+    found = [*texts_in({name: part for name, part in vars(log).items() if name != "_sink"})]
+    assert any(b"shop.example" in text for text in found)
+    assert not [text for text in found if b"planted" in text]
+
+
+def test_so_many_are_kept_and_no_more() -> None:
+    """Where one more would be too many all are forgotten; what is large is never kept."""
+    asked: list[str] = []
+    kept: Kept[str, int] = Kept(
+        lambda text: asked.append(text) or len(text), 3, is_small=lambda text: len(text) < 5
+    )
+    for text in ("a", "a", "bb", "ccc", "large", "large", "dddd", "a"):
+        assert kept[text] == len(text)
+        assert len(kept) <= 3
+    assert asked == ["a", "bb", "ccc", "large", "large", "dddd", "a"]
+
+
+def test_made_up_headers_do_not_fill_the_memory() -> None:
+    """Each table of ready parts is bounded, whatever visitors send."""
+    lines = ReadyLines("1", ENCODE)
+    for number in range(MOST_LINES + 9):
+        case = (0, "GET", f"/{number}", 200, "none", "desktop", False, False, ())
+        assert f"/{number}".encode() in lines.operational[case]
+        assert b"host" in lines.statistics[case, f"host{number}"]
+        lines.language[b"%d" % number], lines.language[b"de" * 99]
+        lines.hinted[b"%d" % number, None], lines.hinted[b"x" * 999, b"%d" % number]
+        lines.country[str(number)]
+    tables = (lines.operational, lines.statistics, lines.language, lines.hinted)
+    assert all(len(table) <= MOST_LINES for table in tables)
+    assert len(lines.country) <= MOST_COUNTRIES
+    assert max(len(key or b"") for key in lines.language) <= 32
+
+
+names = st.sampled_from([b"user-agent", b"referer", b"accept", b"host", b"cookie", b"x-y"])
+
+
+@given(st.lists(st.tuples(names, st.binary(max_size=9))))
+def test_the_first_of_each_header_is_shown(headers: list[tuple[bytes, bytes]]) -> None:
+    """The visit's one walk finds what a walk for the log alone would; without a log nothing."""
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": headers}
+    reader: Any = FixedReader(None)
+    assert Visit(dict(scope), PLAN, reader, UNKNOWN, NOW).shown == shown_in(headers)
+    assert not Visit(dict(scope), Plan(SHOP), reader, UNKNOWN, NOW).shown
+
+
+@pytest.mark.requirement("LOG-16")
+@given(st.binary(min_size=1, max_size=64), st.binary(min_size=16, max_size=16), st.text(), words)
+def test_a_name_is_an_hmac(key: bytes, address: bytes, agent: str, site: str) -> None:
+    """HMAC-SHA-256 by the standard library, cut to 64 bits."""
+    name, place = (text.encode("utf-8", "replace") for text in (agent, site))
+    message = b"%s%d:%s%d:%s" % (address, len(name), name, len(place), place)
+    digest = hmac.digest(key, message, hashlib.sha256)
+    expected = socket.inet_ntop(socket.AF_INET6, b"\x01" + bytes(7) + digest[:8])
+    assert visitor_name(key, address, agent, place.decode()) == expected
