@@ -69,7 +69,8 @@ def scrubbed_path(path: str) -> str:
 
 
 def _cut(path: str) -> str:
-    return path[: MAX_CHARS * 4].partition("?")[0].partition("#")[0]
+    path = path[: MAX_CHARS * 4]
+    return path.partition("?")[0].partition("#")[0] if "?" in path or "#" in path else path
 
 
 def _scrub(path: str) -> str:
@@ -83,7 +84,7 @@ def _scrub(path: str) -> str:
         if named and segment and not _PLAIN.fullmatch(segment):
             kept.append(named)
         else:
-            kept.append(_scrubbed(segment.partition(";")[0]))
+            kept.append(_scrubbed(segment.partition(";")[0] if ";" in segment else segment))
         before = segment
     return "/".join(kept)[:MAX_CHARS]
 
@@ -119,21 +120,21 @@ def _decoded(text: str, decode: Callable[[str], str]) -> str:
 
 _WORD_RULES = tuple(rule for rule in _RULES if rule[1] in ("{token}", "{phone}", "{n}"))
 """The rules that can find something in letters and digits alone."""
-_HARMLESS = re.compile(r"[A-Za-z_.-]{0,26}|[A-Za-z_-]{0,11}[0-9]{1,4}")
-"""What no rule touches: words, and a short name with a number as short as a year."""
-_NUMBER = re.compile(r"[0-9]{5,15}|\+[0-9]{7,15}")
-_SHORTEST_PHONE = 7
-_HEXADECIMAL = re.compile(r"(?=[a-f]*[0-9])[0-9a-f]{16,512}")
-"""What the rules replace as a whole, seen at once."""
+_SEEN = re.compile(
+    r"([A-Za-z_.-]{0,26}|[A-Za-z_-]{0,11}[0-9]{1,4})|([0-9]{5,6})|(\+?[0-9]{7,15})|"
+    r"((?=[a-f]*[0-9])[0-9a-f]{16,512})"
+)
+"""What the rules leave as it is or replace as a whole, seen at once.
+
+Left are words, and a short name with a number as short as a year.
+"""
+_AT_ONCE = ("", "", "{n}", "{phone}", "{token}")
 
 
 def _scrubbed(text: str) -> str:
-    if _HARMLESS.fullmatch(text):
-        return text
-    if _NUMBER.fullmatch(text):
-        return "{n}" if len(text) < _SHORTEST_PHONE else "{phone}"
-    if _HEXADECIMAL.fullmatch(text):
-        return "{token}"
+    seen = _SEEN.fullmatch(text)
+    if seen is not None:
+        return _AT_ONCE[seen.lastindex or 0] or text
     printable = text
     if not text.isprintable() or "\ufffd" in text:
         printable = "".join(char for char in text if char.isprintable() and char != "\ufffd")

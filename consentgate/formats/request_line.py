@@ -9,16 +9,21 @@ from consentgate.formats.templates import UNMATCHED, Templates
 
 _ODD = r"%?#\t-\r\x1c-\x20\x80-\xff"
 """Characters (bytes) that end a path or have to be decoded; plain ranges, which are found fast."""
+_IS_PLAIN = re.compile(f"[^{_ODD}]*")
 _VERSION = r"(?: HTTP/[0-9.]{1,3})?"
 
 
 class RequestLines:
-    """Reads the request lines of a site that declares templates."""
+    """Reads the request lines of a site that declares templates; each begins with ``/``."""
 
     def __init__(self, templates: Templates) -> None:
         declared = templates.patterns(segment=f"[^/{_ODD}]+", rest=f"[^{_ODD}]+")
-        routes = "|".join(f"({pattern})" for pattern in (*declared, f"/[^{_ODD}]*"))
-        self._plain = re.compile(f"([A-Z]{{1,16}}) (?:{routes}){_VERSION}")
+        fitting = [
+            pattern[1:] if _IS_PLAIN.fullmatch(template) else "(?!)"
+            for template, pattern in zip(templates.declared, declared, strict=True)
+        ]
+        rests = "|".join(f"({pattern})" for pattern in (*fitting, f"[^{_ODD}]*"))
+        self._plain = re.compile(f"([A-Z]{{1,16}}) /(?:{rests}){_VERSION}").fullmatch
         self._routes = ("", "", *templates.declared, UNMATCHED)
         self._match = templates.match
 
@@ -28,10 +33,10 @@ class RequestLines:
         The path is empty where it is none (``OPTIONS *``, ``CONNECT host:443``, TLS sent to a
         plain port); scheme and host of an absolute form are cut off.
         """
-        plain = self._plain.fullmatch(line)
+        plain = self._plain(line)
         if plain is not None:
             at = plain.lastindex or 0
-            return plain[1], plain[at], self._routes[at], b""
+            return plain[1], f"/{plain[at]}", self._routes[at], b""
         method, path, query = parts_of(line)
         return method, path, self._match(path), query
 

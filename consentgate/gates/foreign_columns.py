@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 from consentgate.domain.agents import Browser, Looks
 from consentgate.domain.record import Tier
@@ -91,6 +91,22 @@ class Referrers(Texts[V]):
         if 0 < path < len(key) and "\n" not in key:
             return self[key[:path]]
         return super().__missing__(key)
+
+    def column(self, texts: list[str]) -> list[V]:
+        """The values of many lines' referrers, most of which may be new.
+
+        Raises:
+            ValueError: one holds a line break.
+        """
+        found = list(map(self.get, texts))
+        if None not in found:
+            return cast(list[V], found)
+        if "\n" in "".join(texts):
+            raise ValueError("more than one line")
+        return [
+            self[text[: text.find("/", _SHORTEST_ORIGIN) + 1] or text] if known is None else known
+            for known, text in zip(found, texts, strict=True)
+        ]
 
     def of(self, text: str) -> V:
         """The value of a text that may hold a line break."""
@@ -176,17 +192,13 @@ def operational_tables(site: Site, looks_of: _LooksOf, browser_of: _BrowserOf) -
     """The tables of T0: hour, route, class of referrer, class of device."""
     fragment = _Fragments()
     read = RequestLines(Templates(site.routes)).read
-    routes: dict[tuple[str, str, bool], Fragment] = {}
+    places: Remembered[tuple[str, str, bool], Fragment] = Remembered(
+        lambda key: fragment({"method": method_name(key[0]), "route": key[1]}, key[2])
+    )
 
     def request(text: str) -> Fragment:
         method, path, route, _ = read(text)
-        method = method_name(method)
-        is_page = _is_page(method, path)
-        known = routes.get((method, route, is_page))
-        if known is None:
-            known = fragment({"method": method, "route": route}, is_page)
-            routes[method, route, is_page] = known
-        return known
+        return places[method, route, _is_page(method, path)]
 
     def looks(agent: str) -> Fragment:
         looks = looks_of(_agent(agent))
@@ -226,12 +238,12 @@ def machine_tables(site: Site, looks_of: _LooksOf) -> Tables:
     fragment = _Fragments()
     read = RequestLines(Templates(site.routes)).read
     heads: Remembered[tuple[str, str], str] = Remembered(
-        lambda key: fragment({"method": key[0], "route": key[1]}).text
+        lambda key: fragment({"method": method_name(key[0]), "route": key[1]}).text
     )
 
     def request(text: str) -> Fragment:
         method, path, route, _ = read(text)
-        head, scrubbed = heads[method_name(method), route], scrub_path(path)
+        head, scrubbed = heads[method, route], scrub_path(path)
         return fragment.of(f'{head},"path":{_quoted(scrubbed)}' if scrubbed else head, False)
 
     def looks(agent: str) -> Fragment:
@@ -289,11 +301,12 @@ def _device(looks: Looks) -> dict[str, Any]:
     return {**fields, "suspect": True} if looks.is_tool else fields
 
 
-_ASSET = re.compile(r"\.(?!(?:x?html?|php|aspx?|jsp)$)[a-z0-9]{1,8}$", re.IGNORECASE)
+_ASSET = re.compile(r"(?!(?:x?html?|php|aspx?|jsp)$)[a-z0-9]{1,8}$", re.IGNORECASE)
+"""What follows the last dot of a style, a script, a picture."""
 
 
 def _is_page(method: str, path: str) -> bool:
     """Whether it asks for what a visit begins with, as far as a path can tell."""
-    if method != "GET" or path[:1] != "/":
+    if method != "GET" or not path:
         return False
-    return "." not in path or not _ASSET.search(path)
+    return "." not in path or not _ASSET.match(path, path.rindex(".") + 1)

@@ -160,7 +160,7 @@ class Minimiser:
             looks, machines, bots = self._sorted(found.agents)
             numbers = self._cells.column(found.numbers)
             every = found.stamps, found.requests, numbers, found.referrers
-            keys = self._keys(found.zone, [*(compress(one, looks) for one in (*every, looks))])
+            keys = self._keys(found.zone, [list(compress(one, looks)) for one in (*every, looks)])
             if machines:
                 some = (list(map(one.__getitem__, machines)) for one in every)
                 keys = chain(keys, self._keys(found.zone, [*some, bots], is_person=False))
@@ -182,7 +182,7 @@ class Minimiser:
             found = [look for look in found if not look.is_so]
         return looks, others, found
 
-    def _keys(self, zone: str, found: list[Iterable[Any]], is_person: bool = True) -> Iterator[Key]:
+    def _keys(self, zone: str, found: list[list[Any]], is_person: bool = True) -> Iterator[Key]:
         """What lines are counted by; all of it is read at once.
 
         Args:
@@ -200,7 +200,7 @@ class Minimiser:
             list(map(clock.__getitem__, stamps)),
             list(map(tables.requests.__getitem__, requests)),
             numbers,
-            list(map(tables.referrers.__getitem__, referrers)),
+            tables.referrers.column(referrers),
             looks,
             strict=False,
         )
