@@ -447,7 +447,7 @@ def test_the_wheel_carries_what_the_package_reads(wheel: set[str]) -> None:
     wanted = {
         f"consentgate/{path.relative_to(PACKAGE).as_posix()}"
         for path in PACKAGE.rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
+        if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".c"
     }
     assert {"consentgate/data/policy.schema.json", "consentgate/py.typed"} < wanted
     assert any(name.startswith("consentgate/data/texts/") for name in wanted)

@@ -12,6 +12,7 @@ from typing import Final
 
 from consentgate.formats.html_foreign import is_breakout
 from consentgate.formats.html_gating import (
+    CSS_MARK,
     SERVICE,
     UNKNOWN,
     Element,
@@ -43,14 +44,11 @@ from consentgate.formats.html_scanning import (
 )
 from consentgate.formats.html_suspects import MAX_SNIPPET_BYTES, suspects
 from consentgate.formats.html_tags import ADDRESSING, closes_itself
-from consentgate.formats.urls import Address, address_of
+from consentgate.formats.urls import Address, address_of, css_cut
 
 MAX_DEPTH = 3
 """Pages inside attributes of pages; what lies deeper is denied unread."""
 
-_STYLE_TAIL_BYTES = 4_300
-"""No address in a style sheet is looked at further than this."""
-_STYLE_OPENER = re.compile(rb"[\"'(]")
 _TEXT: Final = RAW | {PLAINTEXT}
 _ROOTS: Final = frozenset((b"svg", b"math"))
 _FRAMES: Final = frozenset((b"iframe", b"embed", b"object"))
@@ -111,12 +109,22 @@ class Rewriter(Scanner):
     def _style(self, start: int, end: int, *, is_ended: bool) -> int:
         """Take denied addresses out of a style sheet, as far as it can be told."""
         if not is_ended and not self._is_last:
-            opener = _STYLE_OPENER.search(self._data, max(start, end - _STYLE_TAIL_BYTES), end)
-            end = opener.start() if opener else end
+            end = self._held_style(start, end)
         if self._is_suspect(start, end):
             keys, edits = css_edits(self._data[start:end], start, self._judge, self._base)
             self.waits.on(keys)
             self._edits += edits
+        return end
+
+    def _held_style(self, start: int, end: int) -> int:
+        """Where an address begins that is cut; one that is too long to be held is denied unread."""
+        cut = css_cut(self._data[start:end])
+        if cut < 0:
+            return end
+        if end - start - cut <= MAX_CARRY_BYTES:
+            return start + cut
+        self._edits.append((start + cut + 1, CSS_MARK % UNKNOWN.encode()))
+        self.waits.on([UNKNOWN])
         return end
 
     def _start_tag(self, found: re.Match[bytes], name: bytes) -> int:

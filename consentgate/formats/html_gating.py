@@ -247,11 +247,18 @@ class Element:
         elif urls.scheme_of(url) == "javascript:":
             yield from self._denied_text(url)
         elif urls.scheme_of(url) == "data:":
-            media_type, text = urls.of_data(url)
-            if not media_type.startswith(("image/", "font/", "audio/", "video/")) or (
-                "svg" in media_type and self.name not in _PICTURES
-            ):
-                yield from self._denied_text(text)
+            yield from self._denied_data(*urls.of_data(url))
+
+    def _denied_data(self, media_type: str, text: str) -> Iterator[str]:
+        """The denied services that what is inside a ``data:`` address would load from."""
+        is_drawing = "svg" in media_type and self.name not in _PICTURES
+        if media_type.startswith(("image/", "font/", "audio/", "video/")) and not is_drawing:
+            return
+        yield from self._denied_text(text)
+        if media_type == _SHEET:
+            yield from _denied_in_sheet(text, self._judge)
+        elif "html" in media_type or "xml" in media_type:
+            yield from self._nest(text)
 
     def _denied_text(self, text: str) -> Iterator[str]:
         return denied_in_text(text, self._judge)
@@ -266,6 +273,9 @@ def denied_in_text(text: str, judge: Judge) -> Iterator[str]:
             yield key
 
 
+_SHEET = "text/css"
+_MOST_SHEETS = 3
+"""Style sheets inside addresses of style sheets; what lies deeper is denied unread."""
 _PICTURES = frozenset((b"img", b"image", b"source", b"input", b"link", b"video"))
 """A picture in them loads nothing more."""
 
@@ -277,6 +287,27 @@ def _several(kind: Kind, text: str) -> Iterator[str]:
         yield from text.split()
     else:
         yield from text.split(";")
+
+
+def _denied_in_css(url: str, judge: Judge, base: Address | None, depth: int = 0) -> Iterator[str]:
+    """The denied services behind an address in a style sheet, or in a sheet inside it."""
+    address = urls.address_of(url, base)
+    if address is not None:
+        key = judge.denied(address, url)
+        if key is not None:
+            yield key
+    elif urls.scheme_of(url) == "data:":
+        media_type, text = urls.of_data(url)
+        if media_type == _SHEET:
+            yield from _denied_in_sheet(text, judge, depth + 1)
+
+
+def _denied_in_sheet(sheet: str, judge: Judge, depth: int = 0) -> Iterator[str]:
+    if depth >= _MOST_SHEETS:
+        yield UNKNOWN
+        return
+    for _, url in urls.in_css(sheet.encode("utf-8", "replace")):
+        yield from _denied_in_css(url, judge, None, depth)
 
 
 def css_edits(
@@ -293,8 +324,7 @@ def css_edits(
     keys: list[str] = []
     edits: list[Edit] = []
     for place, url in urls.in_css(sheet):
-        address = urls.address_of(url, base)
-        key = judge.denied(address, url) if address is not None else None
+        key = next(_denied_in_css(url, judge, base), None)
         if key is not None and edits[-1:] != [(start + place, CSS_MARK % key.encode())]:
             keys.append(key)
             edits.append((start + place, CSS_MARK % key.encode()))

@@ -1,9 +1,6 @@
-"""Owns where in a page an address of a denied host can stand, found without reading its tags.
+"""Owns where in a page something denied can stand, found without reading its tags.
 
-Sound and cheap: it names too many places rather than too few. Every address that reaches a host
-shows at least one of: two slashes before the host, an ``@`` before it, a backslash or a character
-reference in place of a slash, or a scheme without slashes. Each is searched for at the speed of
-a literal prefix.
+Sound and cheap: it names too many places rather than too few.
 """
 
 from __future__ import annotations
@@ -14,30 +11,14 @@ from typing import Protocol
 
 from consentgate.formats.html_tags import TAG
 
+try:
+    from consentgate.formats._html_search import places
+except ImportError:  # installed without a compiler
+    from consentgate.formats.html_places import places
+
 MAX_SNIPPET_BYTES = 32_768
 """Longer inline scripts are a site's own program, not a vendor's snippet."""
 
-_HOST = rb"[/\\\t\n\r]*+([^/\\?#\"'<>() \f@,;{}=]{0,300}+(?:\\(?![/\\\"']))?)"
-"""With the backslash of an escape in a style sheet: then the sheet itself will tell."""
-_SLASHES = re.compile(rb"/[/\\\t\n\r]" + _HOST)
-_USER = re.compile(rb"@" + _HOST)
-_BACKSLASH = re.compile(rb"\\(?<=[=:/\"'(,\t\n\f\r ;]\\)" + _HOST)
-_COLON = re.compile(
-    rb":(?<=[aApPsS]:)(?!//)(?:(?<=(?:[tT][pP]|[pPwWsS][sS]):)" + _HOST + rb"|"
-    rb"(?<=[aA]:)(?i:text/|application/|image/svg))"
-)
-"""A scheme without slashes, or a page or style sheet in an address."""
-_ESCAPED_SLASH = re.compile(rb"\\0{0,4}(?:2[fF]|5[cC])")
-_ESCAPED_START = re.compile(rb"\\(?<=[/:@]\\)(?![/\\\"'])")
-_REFERENCE = re.compile(
-    rb"&(?=#|amp;[#aTNsbc]|[TNsbc])(?:amp;)*(?:#0*(?:9|10|13|47|58|92)(?![0-9])|"
-    rb"#[xX]0*(?:9|[aA]|[dD]|2[fF]|3[aA]|5[cC])(?![0-9a-fA-F])|"
-    rb"(?:Tab|NewLine|sol|bsol|colon);)"
-)
-_MARK = re.compile(
-    rb"-[pPsS](?<=[tT][aA]-[pPsS])(?:[uU][rR][pP][oO][sS][eE]|[eE][rR][vV][iI][cC][eE])"
-    rb"(?=[\t\n\f\r /=>])"
-)
 _NEAR_BYTES = 4_096
 """A start tag longer than this is not measured."""
 _SCRIPT = re.compile(rb"<[sS][cC][rR][iI][pP][tT](?=[\t\n\f\r />])")
@@ -54,8 +35,8 @@ class Suspicion(Protocol):
         """Whether a host may be denied, by its bytes as they stand in the page."""
 
     @property
-    def has_snippets(self) -> bool:
-        """Whether ``knows`` can answer anything."""
+    def signatures(self) -> tuple[bytes, ...]:
+        """What ``knows`` looks for, each of two bytes or more; empty: it knows no script."""
 
     def knows(self, script: bytes) -> tuple[str, ...]:
         """The denied services whose signature an inline script bears."""
@@ -63,39 +44,11 @@ class Suspicion(Protocol):
 
 def suspects(data: bytes, told: Suspicion) -> list[int]:
     """Places that may belong to something denied, in order; none: there is nothing to gate."""
-    hosts = told.hosts
-    found = _denied(_SLASHES, data, hosts)
-    if b"@" in data:
-        found += _denied(_USER, data, hosts)
-    found += _colons(data, hosts)
-    if b"\\" in data:
-        found += _denied(_BACKSLASH, data, hosts)
-        found += _places(_ESCAPED_SLASH, data)
-        found += _places(_ESCAPED_START, data)
-    if b"&" in data:
-        found += _places(_REFERENCE, data)
-    found += _places(_MARK, data)
-    if told.has_snippets:
+    found, bears = places(data, told.hosts, told.signatures)
+    if bears:
         found += _scripts(data, told)
-    found.sort()
+        found.sort()
     return found
-
-
-def _denied(pattern: re.Pattern[bytes], data: bytes, hosts: Mapping[bytes, bool]) -> list[int]:
-    """Where a host stands that may be denied; each distinct host is asked about once."""
-    named = {host for host in set(pattern.findall(data)) if hosts[host]}
-    if not named:
-        return []
-    return [match.start() for match in pattern.finditer(data) if match[1] in named]
-
-
-def _colons(data: bytes, hosts: Mapping[bytes, bool]) -> list[int]:
-    """Schemes without slashes whose host may be denied, and addresses that hold a page."""
-    return [match.start() for match in _COLON.finditer(data) if match[1] is None or hosts[match[1]]]
-
-
-def _places(pattern: re.Pattern[bytes], data: bytes) -> list[int]:
-    return [match.start() for match in pattern.finditer(data)]
 
 
 def _scripts(data: bytes, told: Suspicion) -> list[int]:

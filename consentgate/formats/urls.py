@@ -15,14 +15,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import unquote, unquote_to_bytes
 
-MAX_URL_CHARS = 4_096
-"""What is looked at of one address: browsers take longer ones, hosts come first."""
+MAX_PATH_CHARS = 4_096
+"""What is looked at of a path: no prefix in a policy is longer."""
 
-MAX_DATA_CHARS = 65_536
-"""What is looked at of a page inside a ``data:`` address."""
-
+_MAX_KEPT_CHARS = 300
+"""Longer hosts are not remembered."""
 _STRIPPED = "".join(map(chr, range(0x21)))
 _REMOVED = {ord(char): None for char in "\t\n\r"}
+_BREAK = re.compile(r"[\t\n\r]")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _SPECIAL = frozenset(("http:", "https:", "ws:", "wss:", "ftp:"))
 _AUTHORITY = re.compile(r"[^/\\?#]*")
@@ -55,7 +55,7 @@ def address_of(url: str, base: Address | None = None) -> Address | None:
         None for a relative address without ``base``, for one that contacts no host
         (``data:``, ``javascript:``, ``#part``) and for one a browser refuses.
     """
-    url = url[:MAX_URL_CHARS].strip(_STRIPPED).translate(_REMOVED)
+    url = _plain(url)
     scheme = _SCHEME.match(url)
     if scheme is not None:
         if scheme[0].lower() not in _SPECIAL:
@@ -67,7 +67,14 @@ def address_of(url: str, base: Address | None = None) -> Address | None:
         return _relative(url, base) if base is not None else None
     authority = _AUTHORITY.match(rest)[0]  # type: ignore[index]  # matches the empty text too
     host = canonical_host(_host_part(authority))
-    return Address(host, _path(rest[len(authority) :])) if host else None
+    start = len(authority)
+    return Address(host, _path(rest[start : start + MAX_PATH_CHARS])) if host else None
+
+
+def _plain(url: str) -> str:
+    """Without what browsers leave out: white space around it, line breaks anywhere."""
+    url = url.strip(_STRIPPED)
+    return url.translate(_REMOVED) if _BREAK.search(url) else url
 
 
 def decodings(raw: bytes) -> tuple[str, ...]:
@@ -80,11 +87,12 @@ def decodings(raw: bytes) -> tuple[str, ...]:
 
 def scheme_of(url: str) -> str:
     """The scheme in lower case with its colon; empty for a relative address."""
-    found = _SCHEME.match(url[:MAX_URL_CHARS].strip(_STRIPPED).translate(_REMOVED))
+    found = _SCHEME.match(_plain(url))
     return found[0].lower() if found is not None else ""
 
 
 def _relative(url: str, base: Address) -> Address | None:
+    url = url[:MAX_PATH_CHARS]
     if not url or url[0] in "#?":
         return Address(base.host, base.path)
     if url[0] in "/\\":
@@ -122,12 +130,15 @@ def _without_dots(path: str) -> str:
     return "/" + "/".join(kept)
 
 
-@lru_cache(maxsize=4_096)
 def canonical_host(host: str) -> str:
     """The host as a browser looks it up; empty where it refuses it.
 
     ``ＥＶＩＬ｡example.`` is ``evil.example``, ``0x7f.1`` is ``127.0.0.1``.
     """
+    return _known_host(host) if len(host) <= _MAX_KEPT_CHARS else _looked_up(host)
+
+
+def _looked_up(host: str) -> str:
     if "%" in host:
         host = unquote_to_bytes(host).decode("utf-8", "replace")
     host = host.lower()
@@ -139,6 +150,9 @@ def canonical_host(host: str) -> str:
     if not _PLAIN_HOST.fullmatch(host):
         return ""
     return _ipv4(host) if _NUMBER.fullmatch(host.rpartition(".")[2]) else host
+
+
+_known_host = lru_cache(maxsize=4_096)(_looked_up)
 
 
 def _to_ascii(host: str) -> str:
@@ -194,8 +208,8 @@ def of_srcset(value: str) -> Iterator[str]:
 
 
 def of_data(url: str) -> tuple[str, str]:
-    """Media type and text of a ``data:`` address; the text as far as it is looked at."""
-    head, _, payload = url.strip(_STRIPPED)[5 : 5 + MAX_DATA_CHARS].partition(",")
+    """Media type and text of a ``data:`` address."""
+    head, _, payload = _plain(url)[5:].partition(",")
     body = unquote_to_bytes(payload)
     if head.rstrip().lower().endswith("base64"):
         kept = re.sub(rb"[^A-Za-z0-9+/]", b"", body)
@@ -217,7 +231,7 @@ def of_refresh(content: str) -> str:
 
 
 _IN_TEXT = re.compile(
-    r"(?:\b[A-Za-z]{2,5}:)?[/\\]{2,}[^\s\"'`()<>\\]{1,2048}|\b(?i:https?|wss?|ftp):[^\s\"'`()<>\\]{1,2048}"
+    r"(?:\b[A-Za-z]{2,5}:)?[/\\]{2,}[^\s\"'`()<>\\]+|\b(?i:https?|wss?|ftp):[^\s\"'`()<>\\]+"
 )
 
 
@@ -227,10 +241,22 @@ def in_text(text: str) -> Iterator[str]:
         yield found[0]
 
 
+_CSS_ESCAPED = rb"\\[0-9a-fA-F]{1,6}+(?>\r\n|[\t\n\f\r ]|)|\\\r\n|\\[^0-9a-fA-F]"
+_CSS_TEXTS = {
+    mark: rb"(?>(?:" + _CSS_ESCAPED + rb"|[^\\\n\f\r" + stops + rb"])*)"
+    for mark, stops in ((b'"', b'"'), (b"'", b"'"), (b"\\(", rb"\"'()\t "))
+}
+"""What can follow each mark that an address can stand after."""
 _CSS_CANDIDATE = re.compile(
-    rb"[\"'(][\t\n\f\r ]{0,64}+"
-    rb"((?>(?:\\[0-9a-fA-F]{1,6}(?:\r\n|[\t\n\f\r ])?|\\\r\n|\\[^0-9a-fA-F]|[^\"'()\n\f\r <>;\\])"
-    rb"{2,512}))"
+    b"|".join(
+        mark + rb"[\t\n\f\r ]{0,64}+(?=(" + text + rb"))" for mark, text in _CSS_TEXTS.items()
+    )
+)
+_CSS_OPEN = re.compile(
+    rb"(?=.[\x00-\x20]*+(?:[/\\hHwWfF]|[dD](?!ata:[^tT\\\x00-\x20])|\Z))(?:"
+    + b"|".join(mark + rb"[\t\n\f\r ]{0,64}+" + text for mark, text in _CSS_TEXTS.items())
+    + rb")\\?\Z",
+    re.DOTALL,
 )
 _CSS_ESCAPE = re.compile(
     r"\\(?:([0-9a-fA-F]{1,6})(?:\r\n|[\t\n\f\r ])?|\r\n|[\n\f\r]|(.))", re.DOTALL
@@ -244,8 +270,15 @@ def in_css(sheet: bytes) -> Iterator[tuple[int, str]]:
     at-rule it stands in; escapes are decoded (CSS Syntax 3, 4.3.7).
     """
     for found in _CSS_CANDIDATE.finditer(sheet):
-        for text in decodings(found[1]):
-            yield found.start(1), _CSS_ESCAPE.sub(_css_char, text) if "\\" in text else text
+        group = found.lastindex or 0
+        for text in decodings(found[group]):
+            yield found.start(group), _CSS_ESCAPE.sub(_css_char, text) if "\\" in text else text
+
+
+def css_cut(sheet: bytes) -> int:
+    """Where the first address begins that may go on after the sheet's end; -1: there is none."""
+    places = (sheet.rfind(mark) for mark in (b'"', b"'", b"("))
+    return min((at for at in places if at >= 0 and _CSS_OPEN.match(sheet, at)), default=-1)
 
 
 def _css_char(found: re.Match[str]) -> str:

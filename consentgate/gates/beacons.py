@@ -15,6 +15,7 @@ from consentgate.domain.decision import Verdict
 from consentgate.formats.html import Rewriter
 from consentgate.formats.html_gating import UNKNOWN, Held
 from consentgate.formats.html_openings import Opening, Openings, language_in
+from consentgate.formats.html_places import MOST_HOST_BYTES
 from consentgate.formats.persons import tells_who
 from consentgate.formats.urls import Address, canonical_host, decodings
 from consentgate.gates.hosts import HostTable
@@ -29,6 +30,9 @@ _START_BYTES: Final = 4_096
 """How far into a page its language is looked for."""
 Hold = Callable[[Held, bytes], bytes]
 """Draws the placeholder of a held frame, told the page's language."""
+_NO_HOST = re.compile(rb"\[[0-9A-Fa-f:.]*[^0-9A-Fa-f:.\]\\]|[^\[\\]+[\[\]^|]|[\]^|:]")
+"""What a regular expression in a script has and no host does: brackets inside, carets, bars."""
+_SHRINKS = re.compile(rb"[\t\n\r%\x80-\xff]")
 _BREAK = re.compile(r"[\t\n\r]")
 _REMOVED = str.maketrans("", "", "\t\n\r")
 
@@ -45,7 +49,10 @@ class _Hosts(dict[bytes, bool]):
         if b"&" in raw:
             return True  # character references: the tag itself will tell
         if raw.endswith(b"\\"):
-            return True  # an escape: the style sheet itself will tell
+            # an escape: the style sheet itself will tell, unless no host has what comes before it
+            return not _NO_HOST.match(raw)
+        if len(raw) >= MOST_HOST_BYTES and _SHRINKS.search(raw):
+            return True  # it was cut, and may be shorter than it is written
         # a line break inside quotes is left out of an address, without them it ends it
         texts = decodings(raw)
         readings = {text.translate(_REMOVED) for text in texts}
@@ -86,6 +93,8 @@ class Verdicts:
             for snippet in service.snippets
             if snippet
         ]
+        self.signatures = tuple(dict.fromkeys(snippet for snippet, _ in self._snippets))
+        """What the inline scripts of denied services are known by."""
         self._known: dict[bytes, tuple[str, ...]] = {}
 
     @cached_property
@@ -94,11 +103,6 @@ class Verdicts:
         return not self._denied | self._guarded and all(
             verdict.is_granted for verdict in self._decision.purposes.values()
         )
-
-    @property
-    def has_snippets(self) -> bool:
-        """Whether any denied service gives its inline scripts away."""
-        return bool(self._snippets)
 
     def denied(self, address: Address, url: str) -> str | None:
         """The denied service the address belongs to; None: nobody's, or granted.

@@ -27,6 +27,9 @@ _ADDRESSES = [
     b"&#47;/ads.example", b"//ok.example/", b"/x", b"//www.shared.example/tag/a", b"HTTPS:ads.example",
     b"//ok.example@ads.example:1/", b"/\t/ads.example", b"//sub.ads.example./", b"//adsexample/",
 ]  # fmt: skip
+_PLAIN = ["http:ads.example", "//ads.example", "https://ads.example/x", "http:/ads.example", "\\\\ads.example",
+          "/\\ads.example", "//u@ads.example", "data:text/html,<img src=//ads.example>"]  # fmt: skip
+"""Addresses that are then spelt in other ways."""
 _NAMES = (
     b"script style img image iframe noscript svg math p b a title textarea xmp noembed noframes "
     b"table tr td select option template form input button link meta base object embed video source "
@@ -69,7 +72,13 @@ class Maker:
         for _ in range(self._random.randint(1, 5)):
             what = chance()
             parts.append(
-                pick(self._corpus) if what < 0.25 else self.tag() if what < 0.8 else pick(_PIECES)
+                pick(self._corpus)
+                if what < 0.25
+                else self.tag()
+                if what < 0.77
+                else b"<style>@import " + self.style() + b"</style>"
+                if what < 0.8
+                else pick(_PIECES)
             )
         page = b"".join(parts)
         while chance() < 0.5:
@@ -86,7 +95,7 @@ class Maker:
             return b"</" + name + b">"
         parts = [b"<", name]
         for _ in range(self._random.randint(0, 3)):
-            value = pick(_ADDRESSES) if chance() < 0.65 else pick(_VALUES)
+            value = self._value()
             quote = pick((b'"', b"'", b"", b""))
             if not quote:
                 value = value.replace(b" ", b"") or b"x"
@@ -101,6 +110,38 @@ class Maker:
             ]
         parts.append(pick((b">", b">", b">", b"/>", b" >", b" />")))
         return b"".join(parts)
+
+    def address(self) -> bytes:
+        """An address that reaches a denied host, its letters spelt as only browsers read them."""
+        chance, pick = self._random.random, self._random.choice
+        letters = [
+            pick((f"&#{ord(one)};", f"&#x{ord(one):x}", "\t" + one, "\n" + one, f"&#{ord(one):05}"))
+            if chance() < 0.15
+            else one
+            for one in pick(_PLAIN)
+        ]
+        return (pick(("", "", " ", "\x01", "\t", "&#1;")) + "".join(letters)).encode()
+
+    def style(self) -> bytes:
+        """The same in a style sheet."""
+        chance, pick = self._random.random, self._random.choice
+        quote = pick(('"', "'", ""))
+        letters = []
+        for one in pick(_PLAIN[:-1]).replace("\\", "\\\\"):
+            spelt = [f"\\{ord(one):x} ", f"\\{ord(one):06x}", f"\\{ord(one):x}\r\n"]
+            spelt += ["\\" + one] if one not in "abcdefx1234567890\n" else []
+            spelt += ["\\\n" + one, "\\\f" + one] if quote else []
+            letters.append(pick(spelt) if chance() < 0.15 and one != "\\" else one)
+        text = f"url({quote}{''.join(letters)}{quote})"
+        return text.encode()
+
+    def _value(self) -> bytes:
+        what = self._random.random()
+        if what < 0.25:
+            return self.address()
+        if what < 0.35:
+            return self.style()
+        return self._random.choice(_ADDRESSES if what < 0.75 else _VALUES)
 
     def _mutated(self, page: bytes) -> bytes:
         chance, pick = self._random.random, self._random.choice

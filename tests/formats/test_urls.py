@@ -170,7 +170,7 @@ def test_where_a_refresh_leads(content: str, url: str) -> None:
 )
 def test_addresses_of_a_style_sheet(sheet: bytes, found: list[str]) -> None:
     """Every string and function argument that can be one, escapes decoded."""
-    assert [url for _, url in urls.in_css(sheet) if "//" in url] == found
+    assert [url for _, url in urls.in_css(sheet) if address_of(url)] == found
 
 
 def test_addresses_in_a_program() -> None:

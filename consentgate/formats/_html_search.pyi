@@ -1,0 +1,5 @@
+from collections.abc import Mapping
+
+def places(
+    data: bytes, hosts: Mapping[bytes, bool], signatures: tuple[bytes, ...], /
+) -> tuple[list[int], bool]: ...
