@@ -1,7 +1,7 @@
-"""Builds the compiled search of pages into the package, where there is a compiler.
+"""Builds the compiled readers of pages into the package, where there is a compiler.
 
-Without one, or with ``CONSENTGATE_PURE_PYTHON=1``, the package is complete all the same: the same
-search in Python takes its place, several times slower.
+Without one, or with ``CONSENTGATE_PURE_PYTHON=1``, the package is complete all the same: Python
+takes their place, several times slower.
 """
 
 from __future__ import annotations
@@ -16,39 +16,44 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-MODULE = "consentgate.formats._html_search"
-FOLDER = "consentgate/formats"
+MODULES = ("_html_search", "_html_skipping")
+PACKAGE = "consentgate.formats"
+FOLDER = PACKAGE.replace(".", "/")
 OLDEST = (3, 11)
 """One build serves this Python and every later one: it keeps to the stable ABI."""
 
 
-class CompiledSearch(BuildHookInterface[Any]):
-    """Adds the compiled module to a wheel, or puts it beside its source for an editable install."""
+class CompiledReaders(BuildHookInterface[Any]):
+    """Adds the compiled modules to a wheel; where it is edited, puts them beside their sources."""
 
     _folder: Path | None = None
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Compile; a wheel that carries the module is tagged for its platform."""
+        """Compile; a wheel that carries the modules is tagged for its platform."""
         if not _may_compile():
             return
         self._folder = Path(mkdtemp())
         built = _compile(Path(self.root) / FOLDER, self._folder)
-        if built is None:
-            return
         if version == "editable":
-            place = Path(self.root) / FOLDER / built.name
-            shutil.copy(built, place.with_suffix(".new"))
-            place.with_suffix(".new").replace(place)  # at once: another process may be loading it
-            return
-        platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
-        build_data["pure_python"] = False
-        build_data["tag"] = f"cp{OLDEST[0]}{OLDEST[1]}-abi3-{platform}"
-        build_data["force_include"][str(built)] = f"{FOLDER}/{built.name}"
+            for module in built:
+                _put_beside(module, Path(self.root) / FOLDER)
+        elif built:
+            platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
+            build_data["pure_python"] = False
+            build_data["tag"] = f"cp{OLDEST[0]}{OLDEST[1]}-abi3-{platform}"
+            build_data["force_include"] |= {str(one): f"{FOLDER}/{one.name}" for one in built}
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
         """Leave nothing behind."""
         if self._folder is not None:
             shutil.rmtree(self._folder)
+
+
+def _put_beside(module: Path, folder: Path) -> None:
+    """At once, since another process may be loading the one that was there."""
+    new = folder / f"{module.name}.new"
+    shutil.copy(module, new)
+    new.replace(folder / module.name)
 
 
 def _may_compile() -> bool:
@@ -59,19 +64,21 @@ def _may_compile() -> bool:
     return has_abi and not is_refused
 
 
-def _compile(sources: Path, folder: Path) -> Path | None:
-    """Compile into a folder; None: it cannot be done here."""
+def _compile(sources: Path, folder: Path) -> list[Path]:
+    """Compile into a folder; empty: it cannot be done here."""
     from setuptools import Distribution, Extension
     from setuptools.command.build_ext import build_ext
 
-    source = sources / "_html_search.c"
-    module = Extension(MODULE, [str(source)], py_limited_api=True)
-    command = build_ext(Distribution({"name": "consentgate", "ext_modules": [module]}))
+    modules = [
+        Extension(f"{PACKAGE}.{name}", [str(sources / f"{name}.c")], py_limited_api=True)
+        for name in MODULES
+    ]
+    command = build_ext(Distribution({"name": "consentgate", "ext_modules": modules}))
     command.build_lib = command.build_temp = str(folder)
     try:
         command.ensure_finalized()
         command.run()
     except Exception as error:  # whatever a compiler may lack: the package works without
-        print(f"consentgate: not compiled ({error}): pages are searched in Python", file=sys.stderr)
-        return None
-    return Path(command.get_ext_fullpath(MODULE))
+        print(f"consentgate: not compiled ({error}): pages are read in Python", file=sys.stderr)
+        return []
+    return [Path(command.get_ext_fullpath(module.name)) for module in modules]

@@ -18,10 +18,11 @@ enum {
     COLON = 1 << 3,  /* a scheme's last letter and its colon */
     AMP = 1 << 4,    /* a character reference */
     MARK = 1 << 5,   /* "-p" or "-s" */
-    SIGNED = 1 << 6, /* the first of the bits for signatures */
+    OPEN = 1 << 6,   /* the start of a drawing, SVG or MathML */
+    SIGNED = 1 << 7, /* the first of the bits for signatures */
 };
 #define STRUCTURE (SIGNED - 1)
-#define SIGNATURE_BITS 26
+#define SIGNATURE_BITS 25
 #define SECOND 32
 #define MOST_HOST_BYTES 300
 
@@ -47,6 +48,8 @@ static void prepare(void) {
     PAIRS['\\'] |= BACK;
     PAIRS['&'] |= AMP;
     PAIRS['-'] |= MARK;
+    PAIRS['<'] |= OPEN;
+    for (Bytes at = (Bytes) "sSmM"; *at; at++) PAIRS[*at] |= (uint64_t)OPEN << SECOND;
     for (Bytes at = (Bytes) "/\\?#\"'<>() \f@,;{}="; *at; at++) ENDS[*at] = 1;
 }
 
@@ -68,16 +71,19 @@ static int is_word(Bytes at, Bytes stop, const char *word) {
 /* One search. */
 typedef struct {
     Bytes start, stop;
-    PyObject *hosts, *found;
+    PyObject *hosts, *found, *signed_at;
+    Bytes drawing;                              /* the first one */
     Bytes after_slash, after_back, after_colon; /* where each kind is looked for again */
 } Search;
 
-static int add(Search *search, Bytes at) {
+static int append(PyObject *list, const Search *search, Bytes at) {
     PyObject *place = PyLong_FromSsize_t(at - search->start);
-    int failed = place == NULL || PyList_Append(search->found, place) < 0;
+    int failed = place == NULL || PyList_Append(list, place) < 0;
     Py_XDECREF(place);
     return failed ? -1 : 0;
 }
+
+static int add(Search *search, Bytes at) { return append(search->found, search, at); }
 
 /* Whether the host that is written at a place may be denied; 1, 0, or -1 with an error. */
 static int is_denied(Search *search, Bytes at, Bytes *after) {
@@ -278,6 +284,13 @@ static int is_mark(Bytes start, Bytes at, Bytes stop) {
     return at + 8 < stop && is_in(at[8], "\t\n\f\r /=>");
 }
 
+static int is_drawing(Bytes at, Bytes stop) {
+    Bytes after = stop;
+    if (is_word(at + 1, stop, "svg")) after = at + 4;
+    if (is_word(at + 1, stop, "math")) after = at + 5;
+    return after < stop && is_in(*after, "\t\n\f\r />");
+}
+
 /* What begins with a pair of bytes whose second is at a place. */
 static int take(Search *search, uint64_t kinds, Bytes second) {
     Bytes first = second - 1;
@@ -292,6 +305,10 @@ static int take(Search *search, uint64_t kinds, Bytes second) {
         return add_if_denied(search, first, second, &after);
     }
     if (kinds & AMP) return take_reference(search, first);
+    if (kinds & OPEN) {
+        if (!search->drawing && is_drawing(first, search->stop)) search->drawing = first;
+        return 0;
+    }
     return is_mark(search->start, first, search->stop) ? add(search, first) : 0;
 }
 
@@ -308,8 +325,9 @@ static Py_ssize_t pair_of(Bytes text, Py_ssize_t length) {
     return 0;
 }
 
+/* Whether a signature stands where a pair of its ends at a place. */
 static int is_signed(const Signature *signatures, int count, uint64_t kinds, Bytes start,
-                     Bytes second, Bytes stop) {
+                       Bytes second, Bytes stop) {
     for (int number = 0; number < count; number++) {
         const Signature *one = &signatures[number];
         if (!(kinds & ((uint64_t)SIGNED << (number % SIGNATURE_BITS)))) continue;
@@ -340,14 +358,14 @@ static int enter(PyObject *given, Signature *signatures, int count, uint64_t *pa
 /* What the pair that ends at a place, if any, is looked at for; 1, 0, or -1 with an error. */
 #define KINDS(at) (pairs[(at)[-1]] & (pairs[*(at)] >> SECOND))
 
-/* Walks over the data; whether a signature was seen, or -1 with an error. */
+/* Walks over the data; -1 with an error. */
 static int walk(Search *search, const uint64_t *pairs, const Signature *signatures, int count) {
     Bytes start = search->start, stop = search->stop;
-    int seen = 0;
     for (Bytes second = start + 1; second <= stop; second++) {
         while (stop - second >= 8) {
             uint64_t any = KINDS(second) | KINDS(second + 1) | KINDS(second + 2);
-            any |= KINDS(second + 3) | KINDS(second + 4) | KINDS(second + 5) | KINDS(second + 6) | KINDS(second + 7);
+            any |= KINDS(second + 3) | KINDS(second + 4) | KINDS(second + 5);
+            any |= KINDS(second + 6) | KINDS(second + 7);
             if (any) break;
             second += 8;
         }
@@ -355,17 +373,18 @@ static int walk(Search *search, const uint64_t *pairs, const Signature *signatur
         if (!kinds) continue;
         uint64_t structure = kinds & STRUCTURE;
         if (structure && take(search, structure, second) < 0) return -1;
-        if (kinds <= STRUCTURE || seen) continue;
-        seen = is_signed(signatures, count, kinds, start, second, stop);
+        if (kinds <= STRUCTURE) continue;
+        int is = is_signed(signatures, count, kinds, start, second, stop);
+        if (is && append(search->signed_at, search, second) < 0) return -1;
     }
-    return seen;
+    return 0;
 }
 
 #define MOST_SIGNATURES 64
 
 PyDoc_STRVAR(places_doc,
              "places(data, hosts, signatures, /)\n--\n\n"
-             "The places that html_places.places finds, and whether a signature is anywhere.");
+             "The answer of html_places.places, and a place in each signature.");
 
 static PyObject *places(PyObject *module, PyObject *arguments) {
     PyObject *data, *hosts, *given;
@@ -383,16 +402,20 @@ static PyObject *places(PyObject *module, PyObject *arguments) {
     int count = is_over ? 0 : (int)PyTuple_Size(given);
     int is_short = enter(given, signatures, count, pairs);
     if (is_short < 0) return NULL;
-    if (is_short) count = 0;
-    Search search = {(Bytes)start, (Bytes)start + length, hosts, PyList_New(0), NULL, NULL, NULL};
-    if (search.found == NULL) return NULL;
-    search.after_slash = search.after_back = search.after_colon = search.start;
-    int seen = walk(&search, pairs, signatures, count);
-    if (seen < 0) {
-        Py_DECREF(search.found);
+    Search search = {(Bytes)start, (Bytes)start + length, hosts, PyList_New(0), PyList_New(0),
+                     NULL, (Bytes)start, (Bytes)start, (Bytes)start};
+    int is_made = search.found != NULL && search.signed_at != NULL;
+    if (!is_made || walk(&search, pairs, signatures, is_short ? 0 : count) < 0) {
+        Py_XDECREF(search.found);
+        Py_XDECREF(search.signed_at);
         return NULL;
     }
-    return Py_BuildValue("(NN)", search.found, PyBool_FromLong(seen || is_over || is_short));
+    if (is_over || is_short) {
+        Py_DECREF(search.signed_at);
+        search.signed_at = Py_NewRef(Py_None);
+    }
+    Py_ssize_t drawing = search.drawing ? search.drawing - search.start : -1;
+    return Py_BuildValue("(NNn)", search.found, search.signed_at, drawing);
 }
 
 static PyMethodDef methods[] = {

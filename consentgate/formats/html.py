@@ -64,6 +64,7 @@ class Rewriter(Scanner):
     __slots__ = (
         "_base",
         "_depth",
+        "_drawing",
         "_has_body",
         "_hold",
         "_in_noscript",
@@ -95,16 +96,19 @@ class Rewriter(Scanner):
         self._base = base
         self._looks_at_all = base is not None
         self._depth = depth
+        self._drawing = -1
         self._has_body = False
         self._in_noscript = False
 
     def _find_suspects(self, data: bytes) -> list[int]:
-        return suspects(data, self._judge)
+        found, self._drawing = suspects(data, self._judge)
+        return found
 
     def _is_clear(self, data: bytes) -> bool:
-        return not self._is_doubtful and not may_be_marked(
-            data, is_drawn=bool(self._foreign) or self._foreign.is_point
-        )
+        is_drawn = bool(self._foreign) or self._foreign.is_point
+        if self._drawing < 0 and not is_drawn:
+            return not self._is_doubtful
+        return not self._is_doubtful and not may_be_marked(data, 0 if is_drawn else self._drawing)
 
     def _style(self, start: int, end: int, *, is_ended: bool) -> int:
         """Take denied addresses out of a style sheet, as far as it can be told."""

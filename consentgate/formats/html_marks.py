@@ -142,29 +142,28 @@ def has_cut(data: bytes, pieces: list[tuple[int, int]]) -> bool:
     return any(MARK.search(data, start, end) for start, end in pieces)
 
 
-def may_be_marked(data: bytes, *, is_drawn: bool) -> bool:
+def may_be_marked(data: bytes, drawing: int) -> bool:
     """Whether a script or style sheet with marks in it may stand inside SVG or MathML.
 
     Args:
         data: the page's bytes.
-        is_drawn: whether they begin inside SVG or MathML.
+        drawing: where the first SVG or MathML in them begins, or 0 if they begin inside one.
     """
-    position = 0 if is_drawn else _drawn(data)
+    position = _drawn(data, drawing)
     return position >= 0 and any(_contents(data, position))
 
 
-def _drawn(data: bytes) -> int:
-    """Where the first drawing begins that a script may stand in; -1: none of them is such.
+def _drawn(data: bytes, position: int) -> int:
+    """Where a drawing begins that a script may stand in; -1: none of them is such.
 
     A drawing of usual tags up to its own end tag holds none, be it markup or text.
     """
-    position = 0
-    while found := _DRAWING.search(data, position):
-        plain = DRAWING.match(data, found.start())
-        if plain is None:
-            return found.end()
-        position = plain.end()
-    return -1
+    while plain := DRAWING.match(data, position):
+        found = _DRAWING.search(data, plain.end())
+        if found is None:
+            return -1
+        position = found.start()
+    return position
 
 
 def _contents(data: bytes, position: int) -> Iterator[bool]:

@@ -54,20 +54,22 @@ _MARK = re.compile(
     rb"-[pPsS](?<=[tT][aA]-[pPsS])(?:[uU][rR][pP][oO][sS][eE]|[eE][rR][vV][iI][cC][eE])"
     rb"(?=[\t\n\f\r /=>])"
 )
+_DRAWING = re.compile(rb"<(?:[sS][vV][gG]|[mM][aA][tT][hH])(?=[\t\n\f\r />])")
 
 
 def places(
     data: bytes, hosts: Mapping[bytes, bool], signatures: tuple[bytes, ...]
-) -> tuple[list[int], bool]:
+) -> tuple[list[int], list[int] | None, int]:
     """Where an address of a denied host, or a mark, may begin.
 
     Args:
         data: the page's bytes.
         hosts: whether a host may be denied, by its bytes as they stand in the page.
-        signatures: what inline scripts are known by.
+        signatures: what inline scripts are known by; the compiled search finds them on its way.
 
     Returns:
-        the places in order, and whether a signature may stand anywhere in the page.
+        the places in order; a place within each signature, None: not looked for; where the first
+        drawing (SVG, MathML) begins, -1: there is none.
     """
     found = _denied(_SLASHES, data, hosts)
     if b"@" in data:
@@ -79,7 +81,8 @@ def places(
     if b"&" in data:
         found += _doubtful(_REFERENCE, data, hosts)
     found += [match.start() for match in _MARK.finditer(data)]
-    return sorted(set(found)), bool(signatures)
+    drawing = _DRAWING.search(data)
+    return sorted(set(found)), None, drawing.start() if drawing is not None else -1
 
 
 def _denied(pattern: re.Pattern[bytes], data: bytes, hosts: Mapping[bytes, bool]) -> list[int]:

@@ -152,7 +152,7 @@ class Scanner:
         while True:
             limit = self._suspects[at] if at < len(self._suspects) else length
             if limit >= position:
-                found = skipping.end(data, position, limit, self._forms.passed)
+                found = skipping.end(data, position, limit, self._forms)
                 if found < limit or limit == length or data[limit] == 0x3C:
                     return found
                 position = found

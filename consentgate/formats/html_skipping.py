@@ -4,14 +4,24 @@ Of each pair the first looks for a ``<`` that no tag of the usual shape begins, 
 other token that is complete and changes nothing about how the rest is read. Linear: every part is
 possessive or atomic; groups are repeated in atomic ones, because ``(?:...)*+`` does not step back
 from a half-matched round before Python 3.11.5 (python/cpython gh-106052).
+
+``_html_skipping.c`` is the same compiled, and takes their place where it could be built. It may
+stop at other tokens, but passes none that has to be looked at.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from consentgate.formats.html_tags import ATTRIBUTES, NAME_END
+
+skip: Callable[[bytes, int, int, int], tuple[int, int]] | None
+try:
+    from consentgate.formats._html_skipping import skip
+except ImportError:  # installed without a compiler
+    skip = None
 
 _TEXT = rb"<(?=[^A-Za-z/!?])"
 _COMMENT = (
@@ -143,15 +153,26 @@ class Skipping:
     token: re.Pattern[bytes]
     """Takes one token that needs no look."""
 
-    def end(self, data: bytes, position: int, limit: int, passed: list[tuple[int, int]]) -> int:
+    reading: int
+    """What the compiled way calls it."""
+
+    def end(self, data: bytes, position: int, limit: int, forms: Forms) -> int:
         """Where the first token after ``position`` is that needs a look; ``limit``: none before it.
 
         Args:
             data: the page's bytes.
             position: where a token or text begins.
             limit: nothing is passed that reaches beyond it.
-            passed: gets the places of usual tags.
+            forms: is told of what was passed.
         """
+        if skip is None:
+            return self._end(data, position, limit, forms.passed)
+        position, form = skip(data, position, limit, self.reading)
+        if form:
+            forms.take(is_start=form > 0)
+        return position
+
+    def _end(self, data: bytes, position: int, limit: int, passed: list[tuple[int, int]]) -> int:
         while found := self.unusual.search(data, position, limit):
             start = found.start()
             if start > position:
@@ -169,8 +190,9 @@ HTML = Skipping(
     token=re.compile(
         b"|".join((_DRAWING, _MARKUP, _SCRIPT, *(_raw(name.encode()) for name in RAW_TEXT)))
     ),
+    reading=0,
 )
-DOUBTFUL = Skipping(unusual=HTML.unusual, token=re.compile(_MARKUP))
+DOUBTFUL = Skipping(unusual=HTML.unusual, token=re.compile(_MARKUP), reading=1)
 """Where it cannot be told whether what is text in HTML is text here."""
 FOREIGN = Skipping(
     unusual=re.compile(rb"<(?!" + _QUICK_FOREIGN + rb")"),
@@ -179,4 +201,5 @@ FOREIGN = Skipping(
         rb"</(?!" + _FOREIGN_END_STOPS + rb")[A-Za-z]" + _REST + rb"|"
         rb"<!\[CDATA\[[^\]]*+(?>(?:\](?!\]>)[^\]]*+)*)\]\]>|" + _COMMENT
     ),
+    reading=2,
 )
