@@ -3,14 +3,16 @@
 Two logs: ``site``, where most paths and referrers come again as on most sites, and ``hostile``, the
 traffic of benchmarks/traffic.py, where two fifths of them are new in every line. The commands run
 as anybody would start them, on the same file, in rounds that alternate; the processor's time
-counts, user's and system's, of the whole process from its start, so with empty tables. anonip
-shortens the address alone; what else stands in a line stays. Its command hands on every line by
-itself; ``anonip, buffered`` is its library without that.
+counts, user's and system's, of the whole process from its start, so with empty tables. Each starts
+from compiled bytecode, as installers leave it, also where this environment writes none: a round
+that does not count comes first. anonip shortens the address alone; what else stands in a line
+stays. Its command hands on every line by itself; ``anonip, buffered`` is its library without that.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import random
 import resource
 import statistics
@@ -97,10 +99,11 @@ def _stamped(line: str, number: int) -> str:
     return line.replace("24/Nov/2026:21:05:33", moment, 1)
 
 
-def seconds(command: list[str]) -> float:
-    """Processor time of a command, from its start to its end."""
+def seconds(command: list[str], bytecode: Path) -> float:
+    """Processor time of a command, from its start to its end; bytecode is kept in that folder."""
+    settings = {**os.environ, "PYTHONPYCACHEPREFIX": str(bytecode), "PYTHONDONTWRITEBYTECODE": ""}
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([sys.executable, *command], check=True)
+    subprocess.run([sys.executable, *command], check=True, env=settings)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
 
@@ -139,12 +142,14 @@ def _compare(name: str, source: Path, planted: set[str], lines: int, rounds: int
     target = source.with_name("minimised.log")
     taken: dict[str, list[float]] = {}
     kept: dict[str, int] = {}
-    for _ in range(rounds):
+    for number in range(rounds + 1):
         for program, command in commands(source, target).items():
             target.unlink(missing_ok=True)
-            taken.setdefault(program, []).append(seconds(command))
-            if program not in kept:
+            took = seconds(command, source.with_name("bytecode"))
+            if number == 0:
                 kept[program] = left(planted, target)
+            else:
+                taken.setdefault(program, []).append(took)
     print(f"{name}: {lines:,} lines, median of {rounds} rounds")
     medians = {program: statistics.median(times) for program, times in taken.items()}
     ours = medians["minimise"]

@@ -13,7 +13,7 @@ import os
 import select
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -27,7 +27,7 @@ _PIECE_BYTES = 128 * 1_024
 """Small enough for the processor's own memory."""
 IDLE_SECONDS = 5.0
 """How long lines of a stream wait for more before they are handed on."""
-Read = Callable[[], list[bytes]]
+Read = Callable[[], Iterable[bytes]]
 """Gives what a block is made of, in pieces of any length; nothing: there is no more."""
 
 
@@ -94,12 +94,10 @@ def file_blocks(path: Path, *, block_bytes: int = BLOCK_BYTES) -> Iterator[Block
             raise LogError(f"{path}: cannot be read to its end: {error}") from error
 
 
-def _read(text: IO[bytes], wanted: int) -> list[bytes]:
-    pieces: list[bytes] = []
+def _read(text: IO[bytes], wanted: int) -> Iterator[bytes]:
     while wanted > 0 and (piece := text.read(min(wanted, _PIECE_BYTES))):
-        pieces.append(piece)
+        yield piece
         wanted -= len(piece)
-    return pieces
 
 
 def _faults(path: Path) -> tuple[type[Exception], ...]:
@@ -145,9 +143,12 @@ def whole_lines(read: Read) -> Iterator[list[bytes]]:
     """
     rest = b""
     is_skipping = False
-    while block := read():
+    is_read = True
+    while is_read:
+        is_read = False
         pieces: list[bytes] = []
-        for data in block:
+        for data in read():
+            is_read = True
             if is_skipping:
                 _, newline, data = data.partition(b"\n")
                 if not newline:
@@ -155,7 +156,7 @@ def whole_lines(read: Read) -> Iterator[list[bytes]]:
                 is_skipping = False
             cut = data.rfind(b"\n") + 1
             if cut:
-                pieces.append(rest + data[:cut])
+                pieces.append(b"".join((rest, memoryview(data)[:cut])))
                 rest = b""
             rest += data[cut:]
             if len(rest) > MAX_CHARS:

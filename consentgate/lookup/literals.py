@@ -15,6 +15,10 @@ _MOST_REMEMBERED = 8_192
 _LONGEST_REMEMBERED = 64
 
 
+def _tells(word: str) -> tuple[bool, int]:
+    return word not in _COMMON, len(word)
+
+
 class Literals:
     """Many texts; each is looked for only where a telling word of it stands.
 
@@ -28,7 +32,9 @@ class Literals:
         self._starts: dict[str, list[tuple[str, str]]] = {}
         for text in texts:
             words = _WORD.findall(text)
-            word = max(words, key=lambda word: (word not in _COMMON, len(word)), default="")
+            if len(words) > 1:
+                words.sort(key=_tells)
+            word = words[-1] if words else ""
             if word:
                 self._starts.setdefault(word[:_START], []).append((word, text))
             else:
