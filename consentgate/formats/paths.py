@@ -80,11 +80,13 @@ def _scrub(path: str) -> str:
     kept: list[str] = []
     before = ""
     for segment in plain.split("/", MAX_SEGMENTS)[:MAX_SEGMENTS]:
-        named = _next_is(before) if 0 < len(before) <= _LONGEST_NAME else ""
-        if named and segment and not _PLAIN.fullmatch(segment):
+        named = _next_is(before) if segment and 0 < len(before) <= _LONGEST_NAME else ""
+        if named and not _PLAIN.fullmatch(segment):
             kept.append(named)
-        else:
+        elif segment:
             kept.append(_scrubbed(segment.partition(";")[0] if ";" in segment else segment))
+        else:
+            kept.append("")
         before = segment
     return "/".join(kept)[:MAX_CHARS]
 
