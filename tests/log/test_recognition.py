@@ -187,6 +187,20 @@ def test_only_who_granted_statistics_has_a_name(tmp_path: Path) -> None:
     assert "visitor" not in signalled
 
 
+@pytest.mark.requirement("STO-10")
+def test_nobody_is_known_again_the_next_day(tmp_path: Path) -> None:
+    """The same address and agent: another name each day, and none at all without a grant."""
+    policy = policy_at(tmp_path)
+    days = [NOW, NOW + 86_400]
+    today, tomorrow, silent = note(
+        policy,
+        *(visit_of(choice=GRANTED, policy=policy, now=day) for day in days),
+        visit_of(policy=policy, now=days[1]),
+    )
+    assert today["visitor"] != tomorrow["visitor"]
+    assert "visitor" not in silent
+
+
 @pytest.mark.requirement("LOG-04", "LOG-15")
 def test_the_address_of_others_is_not_even_read(tmp_path: Path) -> None:
     """Without a grant of statistics nobody asks for it."""

@@ -78,6 +78,7 @@ def visit_of(
     path: str = "/products/12345",
     query: bytes = b"utm_source=news&email=jane%40example.com&gclid=77",
     policy: Any = SHOP,
+    now: int = NOW,
 ) -> Visit:
     sent = dict(headers)
     if choice is not None:
@@ -92,7 +93,7 @@ def visit_of(
         "headers": [(name.encode(), value.encode("latin-1")) for name, value in sent.items()],
     }
     plan = Plan(policy)
-    visit = Visit(scope, plan, FixedReader(choice), UNKNOWN, NOW)  # type: ignore[arg-type]
+    visit = Visit(scope, plan, FixedReader(choice), UNKNOWN, now)  # type: ignore[arg-type]
     visit.status = 200
     visit.bytes_out = 12_345
     visit.scope["route"] = SimpleNamespace(path="/products/{id}")
