@@ -252,12 +252,15 @@ _CSS_CANDIDATE = re.compile(
         mark + rb"[\t\n\f\r ]{0,64}+(?=(" + text + rb"))" for mark, text in _CSS_TEXTS.items()
     )
 )
-_CSS_OPEN = re.compile(
+_CSS_LEADING = re.compile(
     rb"(?=.[\x00-\x20]*+(?:[/\\hHwWfF]|[dD](?!ata:[^tT\\\x00-\x20])|\Z))(?:"
     + b"|".join(mark + rb"[\t\n\f\r ]{0,64}+" + text for mark, text in _CSS_TEXTS.items())
-    + rb")\\?\Z",
+    + rb")(?:\\\Z)?",
     re.DOTALL,
 )
+"""What stands after a mark, if it may lead to a host."""
+_MOST_MARKS = 64
+"""Strings that begin inside one another are followed back so often."""
 _CSS_ESCAPE = re.compile(
     r"\\(?:([0-9a-fA-F]{1,6})(?:\r\n|[\t\n\f\r ])?|\r\n|[\n\f\r]|(.))", re.DOTALL
 )
@@ -276,9 +279,29 @@ def in_css(sheet: bytes) -> Iterator[tuple[int, str]]:
 
 
 def css_cut(sheet: bytes) -> int:
-    """Where the first address begins that may go on after the sheet's end; -1: there is none."""
-    places = (sheet.rfind(mark) for mark in (b'"', b"'", b"("))
-    return min((at for at in places if at >= 0 and _CSS_OPEN.match(sheet, at)), default=-1)
+    """Where a sheet may be cut before the first address that may go on after its end.
+
+    -1: nothing goes on. No address that begins before the place reaches beyond it: what is a string
+    in one reading may begin inside another (``"//u'v@host"``).
+    """
+    cut = _leading(sheet, len(sheet), len(sheet))
+    for _ in range(_MOST_MARKS):
+        before = _leading(sheet, cut, cut + 1) if cut > 0 else -1
+        if before < 0:
+            return cut
+        cut = before
+    return next(at for at, byte in enumerate(sheet) if byte in b"\"'(")
+
+
+def _leading(sheet: bytes, before: int, end: int) -> int:
+    """The first of the last marks of each kind whose text reaches an end; -1: none does."""
+    found = -1
+    for mark in (b'"', b"'", b"("):
+        at = sheet.rfind(mark, 0, before)
+        text = _CSS_LEADING.match(sheet, at) if at >= 0 else None
+        if text is not None and text.end() >= end and (found < 0 or at < found):
+            found = at
+    return found
 
 
 def _css_char(found: re.Match[str]) -> str:

@@ -131,6 +131,24 @@ def test_an_address_is_read_to_the_end_of_its_host(name: str) -> None:
         assert_held(b"<style>p{background:url('%s')}</style>" % url)
 
 
+@pytest.mark.parametrize(
+    "sheet",
+    [
+        b'@import "//ads.example\'/a.css"; @import url(//films.example/b.css) screen;',
+        b'@import "//u\'h@ads.example/"; p{color:red}p{color:red}p{color:red}',
+        b"@import '//u\"//v@ads.example/' screen;p{color:red}",
+        b"p{background:url('//u@ads.example'/ )}<a x=\"//ads.ex\\\nample'/>\">p{color:red}",
+    ],
+)
+def test_a_sheet_may_be_cut_anywhere(sheet: bytes) -> None:
+    """Also inside a string that holds the other's quotation mark: the same bytes come out."""
+    page = b"<style>%s</style>" % sheet
+    whole = Rewriter(JUDGE).close(page)
+    for place in range(len(page)):
+        rewriter = Rewriter(JUDGE)
+        assert rewriter.feed(page[:place]) + rewriter.close(page[place:]) == whole
+
+
 def test_a_sheet_is_not_held_without_end() -> None:
     """An address in a style sheet that is too long to be held back is denied unread."""
     rewriter = Rewriter(JUDGE)
