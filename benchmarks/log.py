@@ -8,8 +8,7 @@ The traffic is people's page views, of which about a third begin a visit (the ru
 those are also counted, the others are not. Every way logs the same visits. What is measured is all
 that a log adds to a request: what the visit's walk over the headers keeps for it, and then
 everything from the finished visit to bytes in the file. What the gate does with and without a log
-is not: telling crawlers, looking the place up, deciding (a visit that is made and not logged, which
-is taken off every figure).
+is not: telling crawlers, looking the place up, deciding.
 
 Times are the thread's own processor time, system calls included: what else the machine does is not
 in them, nor what the clock itself takes. All ways take turns in every round, beginning with another
@@ -66,10 +65,10 @@ HINTS = [
 """What Chromium sends of itself without being asked."""
 POLICY = Policy(controller=Controller(name="x"), version="1", effective=dt.date(2026, 1, 1))
 BASELINE = "uvicorn AccessFormatter"
-EMPTY, EMPTY_GRANTED = "(nothing)", "(nothing, granted)"
-"""What making a visit takes where there is no log, and calling and timing: it is taken off."""
-Way = Callable[[Visit, Hit], None]
-"""Logs one visit."""
+EMPTY = "(nothing)"
+"""What calling and timing take, which is taken off every figure."""
+Way = Callable[[Visit, Hit, int], None]
+"""Logs one visit, which took so many nanoseconds."""
 
 
 class _Reader:
@@ -170,8 +169,8 @@ def ours(folder: Path, placing: Placing, durability: str = "line") -> Way:
         recognition=Recognition(policy, lambda visit: placing.client_of(visit.scope), str),
     )
 
-    def write(visit: Visit, hit: Hit) -> None:
-        log.note(visit, hit.duration_us * 1_000)
+    def write(visit: Visit, hit: Hit, duration_ns: int) -> None:
+        log.note(visit, duration_ns)
 
     return write
 
@@ -187,7 +186,7 @@ def uvicorns(folder: Path) -> Way:
     handler.setFormatter(AccessFormatter(settings["fmt"]))
     logger.addHandler(handler)
 
-    def write(visit: Visit, hit: Hit) -> None:
+    def write(visit: Visit, hit: Hit, duration_ns: int) -> None:
         scope: Any = visit.scope
         logger.info(
             '%s - "%s %s HTTP/%s" %d',
@@ -207,45 +206,52 @@ def anonips(folder: Path) -> Way:
     file = (folder / "access.log").open("a", buffering=1)
     filtered = anonip.Anonip()
 
-    def write(visit: Visit, hit: Hit) -> None:
+    def write(visit: Visit, hit: Hit, duration_ns: int) -> None:
         file.write(f"{filtered.process_line(hit.line)}\n")
 
     return write
 
 
 def in_between(way: Way, gate: Gate, hits: list[Hit]) -> float:
-    """Microseconds a visit, each just made as it is in a server."""
+    """Microseconds a record, each visit just made as it is in a server."""
     spent = 0
     for hit in hits:
-        placed = gate.placed(hit)
-        started = time.thread_time_ns()
-        visit = gate.visit(placed)
-        spent += time.thread_time_ns() - started
+        visit = gate.visit(gate.placed(hit))
         gate.answered(visit, hit)
+        duration_ns = hit.duration_us * 1_000
         started = time.thread_time_ns()
-        way(visit, hit)
+        way(visit, hit, duration_ns)
         spent += time.thread_time_ns() - started
     return spent / len(hits) / 1_000
 
 
 def in_a_row(way: Way, gate: Gate, hits: list[Hit]) -> float:
-    """Microseconds a visit, all made before."""
-    everything = [gate.placed(hit) for hit in hits]
-    started = time.thread_time_ns()
-    visits = [gate.visit(placed) for placed in everything]
-    spent = time.thread_time_ns() - started
-    pairs = list(zip(visits, hits, strict=True))
-    for visit, hit in pairs:
+    """Microseconds a record, all visits made before."""
+    made = [(gate.visit(gate.placed(hit)), hit, hit.duration_us * 1_000) for hit in hits]
+    for visit, hit, _ in made:
         gate.answered(visit, hit)
     started = time.thread_time_ns()
-    for visit, hit in pairs:
-        way(visit, hit)
-    return (spent + time.thread_time_ns() - started) / len(hits) / 1_000
+    for visit, hit, duration_ns in made:
+        way(visit, hit, duration_ns)
+    return (time.thread_time_ns() - started) / len(hits) / 1_000
+
+
+def keeping(plain: Gate, logged: Gate, hits: list[Hit]) -> float:
+    """Microseconds by which making a visit takes longer where its headers are kept for a log."""
+    spent = {plain: 0, logged: 0}
+    for number, hit in enumerate(hits):
+        for gate in (plain, logged) if number % 2 else (logged, plain):
+            placed = gate.placed(hit)
+            started = time.thread_time_ns()
+            gate.visit(placed)
+            spent[gate] += time.thread_time_ns() - started
+    return (spent[logged] - spent[plain]) / len(hits) / 1_000
 
 
 MANNERS = {"in between": in_between, "in a row": in_a_row}
+KEEPING = "keeping"
 Samples = dict[str, dict[str, list[float]]]
-"""Microseconds of each round, by way and manner."""
+"""Microseconds of each round, by way and manner, and what keeping headers took."""
 
 
 @dataclass
@@ -268,16 +274,15 @@ def measure(folder: Path, rounds: int) -> Measured:
     placing = Placing(replace(POLICY, regimes=regimes))
     granted = Choice(made_at=NOW - 60, purposes={"statistics": True}, id="x")
     plain, logged = (partial(Gate, placing, is_logged=is_logged) for is_logged in (False, True))
-    ways: dict[str, tuple[Way, Gate]] = {
-        EMPTY: (lambda visit, hit: None, plain()),
-        EMPTY_GRANTED: (lambda visit, hit: None, plain(granted)),
-        BASELINE: (uvicorns(folder / "uvicorn"), plain()),
-        "T0": (ours(folder / "T0", placing), logged()),
-        "T0-batch": (ours(folder / "T0-batch", placing, "batch"), logged()),
-        "T1": (ours(folder / "T1", placing), logged(granted)),
-        "anonip, on top of a formatter": (anonips(folder / "anonip"), plain()),
+    ways: dict[str, tuple[Way, Gate, Gate | None]] = {
+        EMPTY: (lambda visit, hit, duration_ns: None, plain(), None),
+        BASELINE: (uvicorns(folder / "uvicorn"), plain(), None),
+        "T0": (ours(folder / "T0", placing), logged(), plain()),
+        "T0-batch": (ours(folder / "T0-batch", placing, "batch"), logged(), plain()),
+        "T1": (ours(folder / "T1", placing), logged(granted), plain(granted)),
+        "anonip, on top of a formatter": (anonips(folder / "anonip"), plain(), None),
     }
-    samples: Samples = {way: {manner: [] for manner in MANNERS} for way in ways}
+    samples: Samples = {way: {name: [] for name in (*MANNERS, KEEPING)} for way in ways}
     begun = 0
     gc.collect()
     gc.freeze()
@@ -287,9 +292,11 @@ def measure(folder: Path, rounds: int) -> Measured:
         begun += sum(site_of(hit) != b"same-origin" for hit in hits)
         first = number % len(ways)
         for name in [*ways][first:] + [*ways][:first]:
-            for manner, timed in MANNERS.items():
-                microseconds = timed(*ways[name], hits)
-                if number >= WARM_UP:
+            way, gate, unlogged = ways[name]
+            spent = {manner: timed(way, gate, hits) for manner, timed in MANNERS.items()}
+            spent[KEEPING] = keeping(unlogged, gate, hits) if unlogged is not None else 0.0
+            if number >= WARM_UP:
+                for manner, microseconds in spent.items():
                     samples[name][manner].append(microseconds)
     beside = time.process_time() - time.thread_time() - started
     visits = CALLS * (rounds + WARM_UP)
@@ -308,26 +315,26 @@ def main(arguments: list[str] | None = None) -> None:
         measured = measure(folder, chosen.rounds)
         samples, needles = measured.samples, measured.traffic.needles()
         print(f"{measured.begun:.0%} of these page views begin a visit")
+        kept = statistics.median(samples["T0"][KEEPING])
+        print(f"keeping a visit's headers takes {kept:.2f} µs, which is in every figure of ours")
         print(f"beside the requests: {measured.beside:.1f} µs for each page view of T0")
         print(f"{'µs a visit (share of uvicorn)':<32}", *(f"{one:>16}" for one in MANNERS), end="")
         print(f"{'target':>8}{'left on disk':>14}")
-        empty, granted = samples.pop(EMPTY), samples.pop(EMPTY_GRANTED)
+        empty = samples.pop(EMPTY)
+        baseline = medians(samples[BASELINE], empty)
         for way, manners in samples.items():
-            without = granted if way == "T1" else empty
             below = folder / way.partition(",")[0].partition(" ")[0]
             left = sum(map(len, found_in(below, needles).values()))
-            spent = medians(manners, without)
-            baseline = medians(samples[BASELINE], empty)
-            print(row_of(way, spent, baseline, left))
+            print(row_of(way, medians(manners, empty), baseline, left))
 
 
 def medians(
     manners: Mapping[str, list[float]], empty: Mapping[str, list[float]]
 ) -> Mapping[str, float]:
-    """Microseconds a visit by manner, without what an empty way takes."""
+    """Microseconds a visit by manner: without what an empty way takes, with keeping headers."""
+    middle = {name: statistics.median(times) for name, times in manners.items()}
     return {
-        manner: statistics.median(times) - statistics.median(empty[manner])
-        for manner, times in manners.items()
+        name: middle[name] - statistics.median(empty[name]) + middle[KEEPING] for name in MANNERS
     }
 
 

@@ -21,7 +21,7 @@ from consentgate.formats.templates import UNMATCHED, Templates
 from consentgate.gates.crawlers import Caller
 from consentgate.gates.kept import Kept
 from consentgate.gates.origins import without_path
-from consentgate.gates.ready_lines import Case, ReadyLines
+from consentgate.gates.ready_lines import MOST_ROUTE, Case, ReadyLines
 from consentgate.gates.seen import (
     INTERNAL,
     MAX_CHARS,
@@ -32,6 +32,7 @@ from consentgate.gates.seen import (
     Near,
     Origin,
     Seen,
+    Shown,
     coming_of,
     is_small,
     names_of,
@@ -59,7 +60,6 @@ from consentgate.lookup.agents import Agents
 
 PURPOSE = "statistics"
 MOST_ORIGINS = 4_096
-MOST_ROUTE = 256
 
 
 def no_country(visit: Visit) -> str:
@@ -82,7 +82,7 @@ class SiteLog:
         self._settings = policy.log
         self._version = policy.version
         self._sink = sink
-        self._is_fresh = True
+        self._is_fresh = self._is_odd = True
         self._ignores_signals = policy.log.signals_mode == "as-none"
         self._drops_signals = policy.log.signals_mode == "drop"
         self._templates = Templates(policy.log.routes)
@@ -111,28 +111,107 @@ class SiteLog:
         return cls(policy, sink, country_of=country_of, recognition=recognition)
 
     def note(self, visit: Visit, duration_ns: int) -> None:
-        """Write the record of a visit that has ended. Never raises."""
-        if not self.is_on:
+        """Write the record of a visit that has ended. Never raises.
+
+        Most visits have no consent and come from a page of the same site: for them as little as
+        possible is done here, and nothing twice.
+        """
+        if self._is_odd and not self._is_noted(visit):
             return
-        if self._is_fresh:
-            self._watch()
-        if self._drops_signals and visit.outcome.decision.signals.is_set:
-            return
+        scope, signals, host = visit.scope, visit.signals, visit.host
         try:
-            self._note(visit, duration_ns // 1000)
+            shown = visit.shown or shown_in(scope["headers"])
+            referrer, site, _, _, languages, _, _ = shown
+            caller, near = visit.caller, self._near
+            seen = (caller and caller.seen) or self._seen_of(visit)
+            if (
+                referrer
+                and site == near.site
+                and host == near.host
+                and referrer.startswith(near.start)
+            ):
+                coming = near.coming
+            else:
+                coming = self._coming_from(host, shown)
+            is_whole = languages is not None and (site or not visit.is_https)
+            is_suspect = seen.is_tool or (seen.says_browser and not is_whole)
+            begins = coming.is_entry and not signals.prefetch
+            route, method = scope.get("route"), scope.get("method", "WS")
+            template = getattr(route, "path_format", None)
+            if not template or type(template) is not str:
+                template = route_of(scope, self._templates)
+            case = (
+                visit.now // 3_600,
+                method if method in METHODS else "_OTHER",
+                template,
+                visit.status,
+                coming.kind,
+                seen.device,
+                begins,
+                is_suspect,
+                () if signals is NONE else names_of(signals),
+            )
+            duration_us = duration_ns // 1_000
+            is_known = seen.bot is not None or visit.choice is not None
+            if is_known and self._note_known(visit, seen, case, coming.host, duration_us):
+                return
+            if begins and not is_suspect and route is not OWN_ROUTE:
+                self._count(visit, seen, coming, shown)
+            size, duration = two_digits(visit.bytes_out), two_digits(duration_us)
+            if self._names:
+                self._write(operational_record(self._lines.facts(case, size, duration)))
+            else:
+                self._sink.append(self._ready[case] % (size, duration))
         except Exception:
-            record: Record = {
-                "ts": hour_of(visit.now),
-                "tier": Tier.OPERATIONAL.value,
-                "v": self._version,
-                "status": visit.status,
-                "err": "min",
-            }
-            self._write(record)
+            self._write_failed(visit)
+
+    def _coming_from(self, host: str, shown: Shown) -> Coming:
+        """Where a visit comes from; the next one from the same site need not ask."""
+        referrer, site, destination, accept, _, _, _ = shown
+        wants_page = accept is not None and b"text/html" in accept
+        origin = (without_path(referrer), host, site, destination, wants_page)
+        coming = self._coming[origin]
+        if site == SAME_ORIGIN and coming.kind == INTERNAL:
+            self._near = Near.of(origin, coming)
+        return coming
+
+    def _count(self, visit: Visit, seen: Seen, coming: Coming, shown: Shown) -> None:
+        """Count a visit that begins without consent, each dimension by itself."""
+        is_plain = visit.signals is NONE and visit.choice is None
+        if not is_plain and self._is_signalled(visit):
+            return
+        _, _, _, _, languages, brands, platform = shown
+        arrival = (
+            visit.now,
+            seen.agent,
+            brands and brands[:MAX_CHARS],
+            platform and platform[:MAX_WORD],
+            self._visitors.place(visit) if visit.country is None else visit.country,
+            languages and languages[:MAX_WORD],
+            coming.outer_host,
+        )
+        self.counts.add_visit(arrival)
+
+    def _is_noted(self, visit: Visit) -> bool:
+        """Whether a visit gets a record; with the first the sums begin to be flushed."""
+        if self.is_on and self._is_fresh:
+            self._watch()
+        return self.is_on and not (self._drops_signals and visit.outcome.decision.signals.is_set)
+
+    def _write_failed(self, visit: Visit) -> None:
+        record: Record = {
+            "ts": hour_of(visit.now),
+            "tier": Tier.OPERATIONAL.value,
+            "v": self._version,
+            "status": visit.status,
+            "err": "min",
+        }
+        self._write(record)
 
     def _watch(self) -> None:
         """Have the sums flushed, from the first visit on: a process that only forks needs none."""
         self._is_fresh = False
+        self._is_odd = self._drops_signals
         TICKER.watch(self.counts)
 
     def _write(self, record: Record) -> None:
@@ -181,63 +260,6 @@ class SiteLog:
             record.update(tier=Tier.LONGITUDINAL.value, subject=subject)
         self._write(record)
 
-    def _note(self, visit: Visit, duration_us: int) -> None:
-        scope, signals, host = visit.scope, visit.signals, visit.host
-        shown = visit.shown or shown_in(scope["headers"])
-        referrer, site, destination, accept, languages, brands, platform = shown
-        caller, near = visit.caller, self._near
-        seen = (caller and caller.seen) or self._seen_of(visit)
-        if referrer and site == near.site and host == near.host and referrer.startswith(near.start):
-            coming = near.coming
-        else:
-            wants_page = accept is not None and b"text/html" in accept
-            origin = (without_path(referrer), host, site, destination, wants_page)
-            coming = self._coming[origin]
-            if site == SAME_ORIGIN and coming.kind == INTERNAL:
-                self._near = Near.of(origin, coming)
-        is_whole = languages is not None and (site or not visit.is_https)
-        is_suspect = seen.is_tool or (seen.says_browser and not is_whole)
-        begins = coming.is_entry and not signals.prefetch
-        route, method = scope.get("route"), scope.get("method", "WS")
-        template = getattr(route, "path_format", None)
-        if type(template) is not str or not 0 < len(template) <= MOST_ROUTE:
-            template = route_of(scope, self._templates)
-        case = (
-            visit.now // 3_600,
-            method if method in METHODS else "_OTHER",
-            template,
-            visit.status,
-            coming.kind,
-            seen.device,
-            begins,
-            is_suspect,
-            () if signals is NONE else names_of(signals),
-        )
-        if seen.bot is not None:
-            self._note_machine(visit, seen.bot, case, coming.host, duration_us)
-            return
-        if route is not OWN_ROUTE:  # who comes to choose is not told apart (LOG-11)
-            if visit.choice is not None and self._may_count(visit):
-                self._note_visitor(visit, seen, case, coming.host, duration_us)
-                return
-            if begins and not is_suspect and not self._is_signalled(visit):
-                arrival = (
-                    visit.now,
-                    seen.agent,
-                    brands and brands[:MAX_CHARS],
-                    platform and platform[:MAX_WORD],
-                    self._visitors.place(visit) if visit.country is None else visit.country,
-                    languages and languages[:MAX_WORD],
-                    coming.outer_host,
-                )
-                self.counts.add_visit(arrival)
-        if self._names:
-            facts = self._lines.facts(case, visit.bytes_out, duration_us)
-            self._write(operational_record(facts))
-        else:
-            line = self._ready[case]
-            self._sink.append(line % (two_digits(visit.bytes_out), two_digits(duration_us)))
-
     def _note_machine(
         self, visit: Visit, bot: Bot, case: Case, referrer_host: str, duration_us: int
     ) -> None:
@@ -251,6 +273,19 @@ class SiteLog:
         )
         facts = self._lines.facts(case, visit.bytes_out, duration_us)
         self._write(machine_record(facts, more))
+
+    def _note_known(
+        self, visit: Visit, seen: Seen, case: Case, referrer_host: str, duration_us: int
+    ) -> bool:
+        """Write the record of a machine, or of who granted statistics; False: it is neither."""
+        if seen.bot is not None:
+            self._note_machine(visit, seen.bot, case, referrer_host, duration_us)
+        elif visit.scope.get("route") is not OWN_ROUTE and self._may_count(visit):
+            # who comes to choose is not told apart (LOG-11)
+            self._note_visitor(visit, seen, case, referrer_host, duration_us)
+        else:
+            return False
+        return True
 
     def _note_visitor(
         self, visit: Visit, seen: Seen, case: Case, referrer_host: str, duration_us: int

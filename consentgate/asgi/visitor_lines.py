@@ -61,7 +61,8 @@ class VisitorLines:
     ) -> bytes:
         """The line of T1 that ``record`` would become, of parts that are ready."""
         lines, scope = self._lines, visit.scope
-        *_, languages, brands, platform = visit.shown or shown_in(scope["headers"])
+        shown = visit.shown or shown_in(scope["headers"])
+        _, _, _, _, languages, brands, platform = shown
         minute = minute_of(visit.now // 60 * 60).encode()
         size, duration = two_digits(visit.bytes_out), two_digits(duration_us)
         query = scope.get("query_string", b"")
@@ -96,7 +97,8 @@ class VisitorLines:
     def statistics(self, visit: Visit, seen: Seen, referrer_host: str) -> Statistics:
         """What a record says in addition to T0."""
         query = visit.scope.get("query_string", b"")
-        *_, languages, brands, platform = visit.shown or shown_in(visit.scope["headers"])
+        shown = visit.shown or shown_in(visit.scope["headers"])
+        _, _, _, _, languages, brands, platform = shown
         known = hinted(brands, platform)
         return Statistics(
             minute=minute_of(visit.now // 60 * 60),

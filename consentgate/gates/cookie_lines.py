@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from consentgate.formats import cookies
@@ -40,20 +41,22 @@ def passing_lines(visit: Visit, headers: Headers) -> Headers:
     outcome = visit.outcome
     blocked: set[int] = set()
     names: dict[bytes, int] = {}
+    undeclared: list[bytes] = []
     is_for_one = False
     for position, (field, line) in enumerate(headers):
         if len(field) != 10 or field.lower() != b"set-cookie":
             continue
         name = cookies.set_cookie_name(line)
         names[name] = names.get(name, 0) + 1
-        if not may_set(line, outcome, visit.now, visit.undeclared_set, name=name):
+        if not may_set(line, outcome, visit.now, undeclared, name=name):
             blocked.add(position)
         elif not is_for_one:
             is_for_one = is_personal(name, outcome)
     if not names:
         return headers
     # CKE-11; RFC 6265bis 4.1.1: SHOULD NOT
-    visit.repeated += [name for name, count in names.items() if count > 1]
+    visit.repeated = (*visit.repeated, *(name for name, count in names.items() if count > 1))
+    visit.undeclared_set = (*visit.undeclared_set, *undeclared)
     if blocked:
         headers = [pair for position, pair in enumerate(headers) if position not in blocked]
     return with_private(headers) if is_for_one else headers
@@ -91,7 +94,7 @@ def farewells(visit: Visit, outcome: Outcome) -> list[bytes]:
     return [*expiries_of(visit, outcome), *unseen]
 
 
-def _denied_by(visit: Visit, outcome: Outcome) -> list[bytes]:
+def _denied_by(visit: Visit, outcome: Outcome) -> Sequence[bytes]:
     if outcome is visit.outcome:
         return visit.denied
     headers: Headers = visit.scope["headers"]
@@ -101,4 +104,4 @@ def _denied_by(visit: Visit, outcome: Outcome) -> list[bytes]:
         if field.lower() == b"cookie"
         for name, _ in cookies.pairs(value)
     ]
-    return [name for name in visit.denied + passed if outcome.cookie(name) is Pass.DENIED]
+    return [name for name in [*visit.denied, *passed] if outcome.cookie(name) is Pass.DENIED]

@@ -70,14 +70,14 @@ def page_headers(visit: Visit, headers: Headers) -> Headers:
 
 def unread_headers(visit: Visit, headers: Headers, kind: Kind) -> Headers:
     """The headers of HTML that passes as it is; it is noted on the visit."""
-    visit.noticed.append(COMPRESSED if kind is Kind.COMPRESSED else UNREADABLE)
+    visit.noticed += (COMPRESSED if kind is Kind.COMPRESSED else UNREADABLE,)
     headers = with_referrer_policy(_for_caches(visit, headers))
     return [*headers, *policy_headers(visit, is_readable=False)]
 
 
 def wide_headers(visit: Visit, headers: Headers) -> Headers:
     """The headers of a page that turns out to be UTF-16 with its first byte."""
-    visit.noticed.append(UNREADABLE)
+    visit.noticed += (UNREADABLE,)
     return [*headers, *policy_headers(visit, is_readable=False)]
 
 

@@ -25,6 +25,7 @@ MOST_LINES = 4_096
 MOST_LANGUAGES = 1_024
 MOST_COUNTRIES = 512
 MOST_HINTS = 1_024
+MOST_ROUTE = 256
 Case = tuple[int, str, str, int, str, str, bool, bool, tuple[str, ...]]
 """What T0 says of a visit besides size and duration: hour, method, route, status, referrer's class,
 device, whether a visit begins, whether it is suspect, signals."""
@@ -65,7 +66,7 @@ class ReadyLines:
         return Operational(
             hour=hour_of(hour * 3_600),
             method=method,
-            route=route,
+            route=route[:MOST_ROUTE],
             status=status,
             bytes_out=bytes_out,
             duration_us=duration_us,

@@ -60,6 +60,7 @@ SHOWN = {
     )
 }
 """Headers that the site log puts into classes, and the place of each in what is shown."""
+MOST_SHOWN = len(SHOWN)
 NO_PLACES: dict[bytes, int] = {}
 Shown = list[bytes | None]
 """The first of each of those headers; None where there is none."""
@@ -122,7 +123,7 @@ def _word(header: bytes | None) -> str:
 
 def shown_in(headers: list[tuple[bytes, bytes]]) -> Shown:
     """What of a request's headers is put into classes, as it came: little of it is ever read."""
-    shown: Shown = [None] * len(SHOWN)
+    shown: Shown = [None] * MOST_SHOWN
     for name, value in headers:
         if name in SHOWN and shown[place := SHOWN[name]] is None:
             shown[place] = value

@@ -6,7 +6,8 @@ comes out. Never awaits, reads no clock, knows no server and no store.
 
 from __future__ import annotations
 
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
@@ -37,7 +38,7 @@ from consentgate.gates.plan import Outcome, Plan
 from consentgate.gates.request_cookies import Headers, Sifted, sift
 from consentgate.gates.request_headers import FOLLOWING, READ_NAMES, UNREAD_NAMES, shielded
 from consentgate.gates.response_headers import gated_headers
-from consentgate.gates.seen import NO_PLACES, SHOWN, Shown
+from consentgate.gates.seen import MOST_SHOWN, NO_PLACES, SHOWN, Shown
 from consentgate.gates.side_messages import SIDE_MESSAGES, gated_side
 from consentgate.gates.tokens import TokenReader
 from consentgate.gates.tracking import with_tk
@@ -46,6 +47,7 @@ from consentgate.gates.validators import Blind, blind_for
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 
+_NO_CONDITIONS: Mapping[bytes, bytes] = MappingProxyType({})
 FILE_MESSAGES = frozenset(("http.response.pathsend", "http.response.zerocopysend"))
 """A body that the server reads from a file: the gate never sees its bytes."""
 OnPage = Callable[["Visit"], tuple[bytes, Opening, Hold | None]]
@@ -140,22 +142,22 @@ class Visit:
         self.asked_consent = self.is_explained = self.is_opening_placed = False
         self.refused = ""
         """Purpose or service that the app asked for in vain with ``require``."""
-        self.nonce = ""
+        self.nonce = self.host = ""
         self.is_collected = False
         """Whether the gate answered in the place of a denied collector."""
-        self.noticed: list[str] = []
+        self.noticed: tuple[str, ...] = ()
         """Names of what could not be gated as it should be, to be counted."""
-        self.undeclared: list[bytes] = []
+        self.undeclared: Sequence[bytes] = ()
         """Names that the browser sent and nobody declared."""
-        self.undeclared_set: list[bytes] = []
+        self.undeclared_set: Sequence[bytes] = ()
         """Names that the app set and nobody declared."""
-        self.repeated: list[bytes] = []
+        self.repeated: Sequence[bytes] = ()
         """Names that the app set more than once in one response (CKE-11)."""
-        self.denied: list[bytes] = []
+        self.denied: Sequence[bytes] = ()
         """Names that the browser sent and that are denied."""
         self._held: Message | None = None
         self.is_line_added = self._has_begun = self._is_marked = False
-        self.conditions: dict[bytes, bytes] = {}
+        self.conditions: Mapping[bytes, bytes] = _NO_CONDITIONS
         self._blind: Blind | None = None
         self._on_page = on_page
         self._openings: Beacons | None = None
@@ -167,21 +169,18 @@ class Visit:
         self._query: bytes = scope.get("query_string", b"")
         self.is_https = scope.get("scheme", "http") in ("https", "wss")
         headers: Headers = scope["headers"]
-        self.host = ""
-        self.header_at: list[int] = []
+        self.header_at: tuple[int, ...] = ()
         self.signals: Signals = NONE
-        self.tokens: list[bytes] = []
+        self.tokens: Sequence[bytes] = ()
         self.choice: Choice | None = None
         self.has_once = False
         """Whether the browser brought the cookie for what is granted for its session."""
-        self.news: list[bytes] = []
+        self.news: Sequence[bytes] = ()
         """What the browser says it has read of changes to come."""
-        self.shown: Shown = [None] * len(SHOWN) if plan.is_logged else []
+        self.shown: Shown = [None] * MOST_SHOWN if plan.is_logged else []
         """Headers that the site log puts into classes; empty: there is no log."""
         self._read(headers, regime)
-        self.outcome: Outcome = plan.outcome(
-            regime, self.signals, self.choice, now, is_minor=is_minor
-        )
+        self.outcome = plan.outcome(regime, self.signals, self.choice, now, is_minor=is_minor)
         is_touched = self.header_at or self._is_marked or self.outcome.strips_click_ids
         is_touched = is_touched or asks_identity
         self.scope = self._shielded(scope, headers, asks_identity) if is_touched else scope
@@ -199,7 +198,7 @@ class Visit:
             if name in UNREAD_NAMES or (folded := name.lower()) not in READ_NAMES:
                 continue
             if folded == b"cookie":
-                self.header_at.append(position)
+                self.header_at += (position,)
             elif folded == b"host":
                 self.host = value.decode("latin-1")
             elif folded in FOLLOWING:
@@ -208,17 +207,18 @@ class Visit:
                 signalling = [*(signalling or ()), (folded, value)]
         if signalling is not None:
             self.signals = self.plan.honoured(read_signals(signalling), regime)
-        name = self.plan.token_names[self.is_https]
-        # the names of our other cookies begin with the token's
-        carriers = [value for at in self.header_at if name in (value := headers[at][1])]
-        if carriers:
-            self._read_own(carriers, name)
+        if self.header_at:
+            self._read_own([headers[at][1] for at in self.header_at])
 
-    def _read_own(self, carriers: list[bytes], name: bytes) -> None:
+    def _read_own(self, fields: list[bytes]) -> None:
         """Take in cookies of ours; over HTTPS only the ``__Host-`` ones count (SEC-01)."""
-        self.tokens = cookies.values_in(carriers, name)
-        if self.tokens:
-            self.choice = self.reader.read(self.tokens, self.now)
+        name = self.plan.token_names[self.is_https]
+        carriers = [value for value in fields if name in value]
+        if not carriers:  # the names of our other cookies begin with the token's
+            return
+        self.tokens = tokens = cookies.values_in(carriers, name)
+        if tokens:
+            self.choice = self.reader.read(tokens, self.now)
         once = cookies.values_in(carriers, self.plan.once_names[self.is_https])
         if once:
             self.has_once = True
@@ -242,7 +242,7 @@ class Visit:
             sifted: Sifted = sift(headers, self.header_at, self.outcome)
             kept = sifted.headers
             self.denied = sifted.denied
-            self.undeclared += sifted.undeclared
+            self.undeclared = sifted.undeclared
         changed, self.conditions = shielded(
             scope, kept, self.outcome, is_marked=self._is_marked, asks_identity=asks_identity
         )
@@ -362,7 +362,7 @@ class Visit:
             body = openings.close(given)
             self._openings = None
             if openings.overlong:
-                self.noticed.append(OVERLONG)
+                self.noticed += (OVERLONG,)
         else:
             body = openings.feed(given)
         self.bytes_out += len(body)

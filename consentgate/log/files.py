@@ -82,6 +82,7 @@ class SegmentFile:
 
     def _begin(self) -> None:
         self._lock = threading.Lock()
+        self._acquire, self._release = self._lock.acquire, self._lock.release
         self._waiting: list[bytes] = []
         self._waiting_since = 0.0
         self._retry_at = 0.0
@@ -109,22 +110,28 @@ class SegmentFile:
 
     def append(self, line: bytes) -> None:
         """The same for the ready line of an operational record, which a batch holds back."""
-        with self._lock:
-            if self._handle < 0 and not self._open():
-                self.lost += 1
-            elif self._is_batched:
-                self._keep(line)
-            elif self._is_failing:
-                self._put(line, 1)
-            else:
-                try:
-                    written = os.write(self._handle, line)
-                except OSError as error:
-                    self._lose(1, error.strerror)
-                    return
-                self._size += written
-                if written != len(line) or self._size >= self._most_bytes:
-                    self._end(written, line, 1)
+        self._acquire()
+        try:
+            if self._handle < 0 or self._is_batched or self._is_failing:
+                self._append_otherwise(line)
+                return
+            written = os.write(self._handle, line)
+            self._size += written
+            if written != len(line) or self._size >= self._most_bytes:
+                self._end(written, line, 1)
+        except OSError as error:
+            self._lose(1, error.strerror)
+        finally:
+            self._release()
+
+    def _append_otherwise(self, line: bytes) -> None:
+        """Append where it takes more than one write to an open segment."""
+        if self._handle < 0 and not self._open():
+            self.lost += 1
+        elif self._is_batched:
+            self._keep(line)
+        else:
+            self._put(line, 1)
 
     def put(self, line: bytes) -> None:
         """The same for a ready line of any other record."""

@@ -99,7 +99,7 @@ def visits(draw: st.DrawFn) -> tuple[dict[str, Any], Choice | None, dict[str, An
     left = {
         "status": draw(st.sampled_from([200, 404, 500])),
         "bytes_out": draw(st.integers(0, 10**9)),
-        "route": draw(st.sampled_from(["/a/{b}", "", "/%d"]) | words),
+        "route": draw(st.sampled_from(["/a/{b}", "", "/%d", "/r" * 200]) | words),
         "country": draw(st.sampled_from([None, "", "CH", "US-CA"])),
     }
     return scope, choice, left, draw(st.integers(0, 10**12))
@@ -134,6 +134,7 @@ def test_ready_lines_are_the_builders_bytes(
     for case in cases:
         logged(log_to(alone, folder), [case])
     assert ready.lines == built.lines == alone.lines
+    assert not any(b"/r" * 129 in line for line in ready.lines)
 
 
 @pytest.mark.parametrize(
