@@ -11,6 +11,7 @@ _COMMON = frozenset(
     ["mozilla", "chrome", "safari", "firefox", "version", "mobile", "android", "windows", "linux"]
 )
 """Words of most browsers: a text is looked for by another word of it, if it has one."""
+_NONE: dict[str, list[str]] = {}
 _MOST_REMEMBERED = 8_192
 _LONGEST_REMEMBERED = 64
 
@@ -29,14 +30,15 @@ class Literals:
     def __init__(self, texts: Iterable[str]) -> None:
         """Sort the texts, lower case, by their longest words."""
         self._wordless: list[str] = []
-        self._starts: dict[str, list[tuple[str, str]]] = {}
+        self._starts: dict[str, dict[str, list[str]]] = {}
+        """Beginning of a telling word to the word to its texts."""
         for text in texts:
             words = _WORD.findall(text)
             if len(words) > 1:
                 words.sort(key=_tells)
             word = words[-1] if words else ""
             if word:
-                self._starts.setdefault(word[:_START], []).append((word, text))
+                self._starts.setdefault(word[:_START], {}).setdefault(word, []).append(text)
             else:
                 self._wordless.append(text)
         self._idle: set[str] = set()
@@ -63,16 +65,19 @@ class Literals:
         """The texts that may stand where that word does."""
         known = self._known.get(word)
         if known is None:
-            known = tuple(self._within(word))
+            known = tuple(text for inner in self._within(word) for text in inner)
             if len(word) <= _LONGEST_REMEMBERED:
                 self._remember(word, known)
         return known
 
-    def _within(self, word: str) -> Iterable[str]:
+    def _within(self, word: str) -> Iterable[list[str]]:
+        """The texts of each telling word that stands in it."""
+        found: dict[str, list[str]] = {}
         for at in range(len(word) - _START + 1):
-            for inner, text in self._starts.get(word[at : at + _START], ()):
+            for inner, texts in self._starts.get(word[at : at + _START], _NONE).items():
                 if word.startswith(inner, at):
-                    yield text
+                    found[inner] = texts
+        return found.values()
 
     def _remember(self, word: str, texts: tuple[str, ...]) -> None:
         if texts:
