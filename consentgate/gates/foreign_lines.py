@@ -41,6 +41,7 @@ from consentgate.gates.site_information import Record, two_digits
 
 FORMATS = ("auto", "combined", "common", "vhost", *SHAPES)
 """What ``--format`` may say; Traefik's common log format is read as ``combined``."""
+_MOST_ZONES = 64
 _is_person = attrgetter("is_so")
 
 
@@ -97,7 +98,7 @@ class Minimiser:
         self._looks: Texts[Fragment] = Texts(self._look)
         self._people: dict[str, Fragment] = {}
         """Those of the looks that are people's."""
-        self._clocks: dict[tuple[bool, str], Remembered[str, Fragment]] = {}
+        self._clocks = Remembered(self._clock, _MOST_ZONES)
         self._numbers = Numbers()
         self._cells = Cells(self._numbers)
         self.is_plain = self._reading.format in ("auto", "combined") and not self._reading.unit
@@ -195,7 +196,7 @@ class Minimiser:
         """
         stamps, requests, numbers, referrers, looks = found
         tables = self.people if is_person else self.machines
-        clock = self._clock(is_person, zone)
+        clock = self._clocks[is_person, zone]
         return zip(
             list(map(clock.__getitem__, stamps)),
             list(map(tables.requests.__getitem__, requests)),
@@ -205,14 +206,11 @@ class Minimiser:
             strict=False,
         )
 
-    def _clock(self, is_person: bool, zone: str) -> Remembered[str, Fragment]:
-        """Text of a moment in that zone to its fragment."""
-        known = self._clocks.get((is_person, zone))
-        if known is None:
-            moments = (self.people if is_person else self.machines).moments
-            known = Remembered(lambda text: moments[minute_of_cell(text, zone)])
-            self._clocks[is_person, zone] = known
-        return known
+    def _clock(self, key: tuple[bool, str]) -> Remembered[str, Fragment]:
+        """Text of a moment in that zone to its fragment, for people or for machines."""
+        is_person, zone = key
+        moments = (self.people if is_person else self.machines).moments
+        return Remembered(lambda text: moments[minute_of_cell(text, zone)])
 
     def _look(self, agent: str) -> Fragment:
         look = self.people.looks(agent)

@@ -6,7 +6,7 @@ from operator import itemgetter
 
 from consentgate.formats.combined import numbers_of_cell
 from consentgate.formats.foreign_line import UNKNOWN
-from consentgate.gates.foreign_columns import Fragment, Remembered
+from consentgate.gates.foreign_columns import MOST_REMEMBERED, Fragment, Remembered
 from consentgate.gates.site_information import two_digits
 
 FOUND = frozenset(("200", "201", "202", "203", "206", "304"))
@@ -49,6 +49,8 @@ class Cells(dict[str, Fragment]):
     def __missing__(self, cell: str) -> Fragment:
         value = self._numbers[(*numbers_of_cell(cell), UNKNOWN)]
         if len(cell) == _HEAD_CHARS or cell[5] != "0":  # a nought in front is none of the digits
+            if len(self._heads) >= MOST_REMEMBERED:
+                self._heads.clear()
             self._heads[cell[:_HEAD_CHARS], len(cell)] = value
         if len(self) < _MOST_CELLS:
             self[cell] = value

@@ -279,8 +279,10 @@ def test_memory_is_bounded() -> None:
     """Texts that differ each time are forgotten again; long ones are never remembered."""
     minimiser = Minimiser(SITE, AGENTS, json.loads)
     for number in range(40_000):
-        minimiser.add(f"{PLAIN.replace('/a?', f'/{number}?')}\n")
+        line = PLAIN.replace("/a?", f"/{number}?").replace(" 2326 ", f" {number} ")
+        minimiser.add(f"{line}\n")
     minimiser.add(PLAIN.replace("/a?", f"/{'x' * 600}?") + "\n")
     remembered = minimiser.people.requests
     assert 0 < len(remembered) <= 32_768
     assert max(map(len, remembered)) < 600
+    assert 0 < len(minimiser._cells) <= 4_096
