@@ -366,7 +366,7 @@ def route_of(scope: Mapping[str, Any], declared: Templates = _NONE_DECLARED) -> 
     template = template or scope.get("path_template")
     if isinstance(template, str) and template:
         return template[:MOST_ROUTE]
-    return declared.find(scope.get("path", "/"))
+    return declared.find(scope.get("path", "/")) if declared.declared else UNMATCHED
 
 
 __all__ = ["SCHEMA", "CountryOf", "SiteLog", "no_country", "route_of"]

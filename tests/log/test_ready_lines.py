@@ -210,10 +210,10 @@ def test_nothing_that_is_kept_ready_leads_to_a_visitor(
         "query_string": b"planted-7",
         "client": ("planted-8", 4711),
     }
-    left = {"status": 200, "bytes_out": 1, "route": "/{page}", "country": "CH"}
+    left = {"status": 200, "bytes_out": 1, "country": "CH"}
     for referrer in (headers[1][1], b"https://mail.example/planted-9"):
-        own = [(n, referrer if n == b"referer" else v) for n, v in headers]
-        logged(log, [({**scope, "headers": own}, choice, left, 1)])
+        own = {**scope, "headers": [(n, referrer if n == b"referer" else v) for n, v in headers]}
+        logged(log, [(own, choice, {**left, "route": route}, 1) for route in ("/{page}", "")])
     log.close()
     found = [*texts_in({name: part for name, part in vars(log).items() if name != "_sink"})]
     assert any(b"shop.example" in text for text in found)
