@@ -79,7 +79,6 @@ class SiteLog:
         agents: Agents | None = None,
         recognition: Recognition | None = None,
     ) -> None:
-        self._settings = policy.log
         self._version = policy.version
         self._sink = sink
         self._is_fresh = self._is_odd = True
