@@ -17,7 +17,7 @@ from concurrent.futures import ProcessPoolExecutor
 
 from consentgate.formats.html import Rewriter
 from tests.formats.judges import silent
-from tests.formats.live import by_html5lib, by_lexbor, denied
+from tests.formats.live import by_html5lib, by_html5lib_scripting, by_lexbor, denied
 from tests.formats.pages import Maker
 
 SLICE = 10_000
@@ -48,6 +48,8 @@ def faults(page: bytes, chance: random.Random, *, is_slow: bool) -> list[str]:
         found.append("escape")
     if is_slow and not _OUTDATED.search(page) and denied(text, by_html5lib):
         found.append("escape by html5lib")
+    if is_slow and not _OUTDATED.search(page) and denied(text, by_html5lib_scripting):
+        found.append("escape with scripting")
     return found
 
 
@@ -66,9 +68,10 @@ def taken_out(gated: bytes) -> bytes:
     return _PUT_IN.sub(b"", gated)
 
 
-_COMMENTED = re.compile(
-    rb"<!(?=(?:script|style|title|textarea|xmp|iframe|noembed|noframes|plaintext)[\t\n\f\r />])|"
-    rb"<! (?=\[CDATA\[)",
+_COMMENTED = re.compile(rb"<!(?=/?[A-Za-z])|<! (?=\[CDATA\[)")
+_ENDED = re.compile(
+    rb"(?:-->|>|\]\]>|</(?:script|style|title|textarea|xmp|iframe|noembed|noframes)>)+"
+    rb"(?=</noscript[\t\n\f\r />])",
     re.IGNORECASE,
 )
 
@@ -76,8 +79,10 @@ _COMMENTED = re.compile(
 def told(page: bytes) -> bytes:
     """The page with tags back that became comments, as they do where browsers disagree on them.
 
-    A whole page with nothing denied is not even looked at, so it keeps them.
+    Also without what ends them, or other things, before the end of a ``noscript``. A whole page
+    with nothing denied is not even looked at, so it keeps them.
     """
+    page = _ENDED.sub(b"", page)
     return _COMMENTED.sub(lambda found: found[0][: 1 + found[0].endswith(b" ")], page)
 
 

@@ -17,7 +17,7 @@ enum {
     PLAIN_ENDS = 4,  /* ends a value without quotes */
     LETTER = 8,
 };
-#define MOST_NAME_BYTES 15
+#define MOST_NAME_BYTES 19
 
 static unsigned char KINDS[256];
 
@@ -27,23 +27,19 @@ static const char *const RAW[] = {"script", "style",    "textarea", "title", "xm
 static const char *const STOPS[] = {"svg",  "math", "noscript", "plaintext", "base", "body",
                                     "select", "frameset", ""};
 static const char *const END_STOPS[] = {"noscript", "head", "select", ""};
-static const char *const DRAWN[] = {"path",     "g",    "rect", "circle", "ellipse", "line",
-                                    "polygon", "polyline", "use", "defs", "stop", "mask",
-                                    "symbol", "text", "tspan", ""};
-static const char *const FOREIGN_STOPS[] = {
-    "svg",    "math",   "script",     "style",  "foreignobject", "desc",   "title",
-    "mi",     "mo",     "mn",         "ms",     "mtext",         "annotation-xml",
-    "b",      "big",    "blockquote", "body",   "br",            "center", "code",
-    "dd",     "div",    "dl",         "dt",     "em",            "embed",  "h1",
-    "h2",     "h3",     "h4",         "h5",     "h6",            "head",   "hr",
-    "i",      "img",    "li",         "listing", "menu",         "meta",   "nobr",
-    "ol",     "p",      "pre",        "ruby",   "s",             "small",  "span",
-    "strong", "strike", "sub",        "sup",    "table",         "tt",     "u",
-    "ul",     "var",    "font",       ""};
-static const char *const OUTER[] = {
-    "section", "article", "aside", "header", "footer", "main",  "nav",
-    "figure",  "form",    "button", "label", "td",     "th",    "tr",
-    "tbody",   "thead",   "tfoot", "html",   "select", "option", ""};
+static const char *const SHAPES[] = {"path",     "g",    "rect", "circle", "ellipse", "line",
+                                     "polygon", "polyline", "use", "defs", "stop", "mask",
+                                     "symbol", "text", "tspan", ""};
+static const char *const DRAWN[] = {
+    "path", "g", "rect", "circle", "ellipse", "line", "polygon", "polyline", "use", "defs",
+    "stop", "mask", "symbol", "text", "tspan", "clippath", "lineargradient", "radialgradient",
+    "pattern", "filter", "marker", "image", "switch", "view", "metadata", "animate",
+    "animatetransform", "animatemotion", "set", "mpath", "textpath", "feblend", "fecolormatrix",
+    "fecomponenttransfer", "fecomposite", "fedropshadow", "feflood", "fefunca", "fefuncb",
+    "fefuncg", "fefuncr", "fegaussianblur", "feimage", "femerge", "femergenode", "femorphology",
+    "feoffset", "fetile", "feturbulence", "mrow", "mfrac", "msqrt", "mroot", "msub", "msup",
+    "msubsup", "munder", "mover", "munderover", "mtable", "mtr", "mtd", "mspace", "mstyle",
+    "mpadded", "mphantom", "menclose", "mfenced", "mmultiscripts", "semantics", "annotation", ""};
 
 static void prepare(void) {
     for (Bytes at = (Bytes) "\t\n\f\r "; *at; at++) KINDS[*at] = GAP | NAME_ENDS | PLAIN_ENDS;
@@ -171,7 +167,7 @@ static Bytes drawing_end(Bytes at, Bytes limit) {
         if (is_end_of(at, limit, "svg", &after)) return tag_end(after, limit);
         int is_end = limit - at > 1 && at[1] == '/';
         Bytes name = at + 1 + is_end;
-        if (!read_name(name, limit, &tag) || !is_among(&tag, DRAWN)) return NULL;
+        if (!read_name(name, limit, &tag) || !is_among(&tag, SHAPES)) return NULL;
         at = tag_end(tag.after, limit);
         if (at == NULL) return NULL;
     }
@@ -181,7 +177,7 @@ static Bytes drawing_end(Bytes at, Bytes limit) {
 /* Where a start tag, or the whole element it begins, ends; NULL: it needs a look. */
 static Bytes start_end(const Tag *tag, Bytes limit, Reading reading, int *form) {
     if (reading == FOREIGN) {
-        return is_among(tag, FOREIGN_STOPS) ? NULL : tag_end(tag->after, limit);
+        return is_among(tag, DRAWN) ? tag_end(tag->after, limit) : NULL;
     }
     int is_raw = is_among(tag, RAW), is_drawing = strcmp(tag->name, "svg") == 0;
     if (reading == DOUBTFUL && is_raw) return NULL;
@@ -205,8 +201,7 @@ static Bytes token_end(Bytes at, Bytes limit, Reading reading, int *form) {
     if (limit - at < 3) return NULL;
     if (!(KINDS[at[2]] & LETTER)) return behind(at + 2, limit, '>');
     if (!read_name(at + 2, limit, &tag)) return NULL;
-    int is_stop = reading == FOREIGN ? is_among(&tag, FOREIGN_STOPS) || is_among(&tag, OUTER)
-                                     : is_among(&tag, END_STOPS);
+    int is_stop = reading == FOREIGN ? !is_among(&tag, DRAWN) : is_among(&tag, END_STOPS);
     Bytes end = is_stop ? NULL : tag_end(tag.after, limit);
     if (end != NULL && reading != FOREIGN && strcmp(tag.name, "form") == 0) *form = -1;
     return end;

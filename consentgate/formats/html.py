@@ -1,6 +1,7 @@
 """Owns the rewriter: feed a page's bytes, get them back with what is denied made inert.
 
-Reads as a browser without scripting does, so that ``<noscript>`` counts as markup. Outside the
+Reads as a browser without scripting does, so that ``<noscript>`` counts as markup; one with
+scripting finds the same. Outside the
 tags it touches every byte stays; what it does is undone by taking its insertions out again.
 Knows addresses and verdicts through a judge; never knows visitors.
 """
@@ -51,6 +52,7 @@ MAX_DEPTH = 3
 
 _TEXT: Final = RAW | {PLAINTEXT}
 _ROOTS: Final = frozenset((b"svg", b"math"))
+_GLYPHS: Final = frozenset((b"mglyph", b"malignmark"))
 _FRAMES: Final = frozenset((b"iframe", b"embed", b"object"))
 _NO_BORDER: Final = frozenset(("0", "no"))
 _HIDDEN_SIZES: Final = frozenset(("0", "1", "0px", "1px"))
@@ -67,8 +69,8 @@ class Rewriter(Scanner):
         "_drawing",
         "_has_body",
         "_hold",
-        "_in_noscript",
         "_judge",
+        "_noscript_depth",
         "waits",
     )
 
@@ -98,7 +100,7 @@ class Rewriter(Scanner):
         self._depth = depth
         self._drawing = -1
         self._has_body = False
-        self._in_noscript = False
+        self._noscript_depth = 0
 
     def _find_suspects(self, data: bytes) -> list[int]:
         found, self._drawing = suspects(data, self._judge)
@@ -136,14 +138,16 @@ class Rewriter(Scanner):
         return self._foreign_tag(found, name) if is_foreign else self._html_tag(found, name)
 
     def _end_tag(self, name: bytes) -> None:
+        if name == b"noscript" and self._in_noscript:
+            self._in_noscript = False
+            if self._foreign.depth != self._noscript_depth:
+                self._doubt()  # with scripting nothing in it was opened
         self._foreign.ends(name)
         if self._foreign.is_doubtful:
             self._doubt()
         elif name == b"select":
             self._is_doubtful = False
-        if name == b"noscript":
-            self._in_noscript = False
-        elif name == b"form":
+        if name == b"form":
             self._forms.take(is_start=False)
         elif name == b"head":
             self._has_body = True
@@ -153,8 +157,12 @@ class Rewriter(Scanner):
             is_alike = self._reads_alike(found, name)
             if not is_alike:
                 return CUT if is_alike is None else self._undone(found)
+        if name == PLAINTEXT and self._in_noscript:
+            return self._undone(found)
         if self._foreign.is_point and name not in _ROOTS:
             self._foreign.starts_html(name)
+            if name in _GLYPHS:
+                self._doubt()  # MathML's, or HTML's, by what they stand in
         if name == b"script":
             return self._script(found)
         if self._is_suspect(found.start(), found.end()):
@@ -182,8 +190,9 @@ class Rewriter(Scanner):
 
     def _note(self, found: re.Match[bytes], name: bytes) -> None:
         """Remember what an HTML start tag means for those after it."""
-        if name == b"noscript":
+        if name == b"noscript" and not self._in_noscript:
             self._in_noscript = True
+            self._noscript_depth = self._foreign.depth
         elif name == b"form":
             self._forms.take(is_start=True)
         elif name == b"body":
@@ -220,6 +229,8 @@ class Rewriter(Scanner):
         if content or self._is_suspect(found.start(), found.end()):
             self._gate(found, name, content)
         self._start_foreign(found, name, element.text(b"encoding"))
+        if self._foreign.is_doubtful:
+            self._doubt()
         return found.end()
 
     def _foreign_content(self, found: re.Match[bytes], element: Element) -> tuple[str, ...] | None:
@@ -257,7 +268,7 @@ class Rewriter(Scanner):
     def _script(self, found: re.Match[bytes]) -> int:
         """A script: what it is loaded from, or what its own text gives away."""
         start = found.end()
-        end = script_end(self._data, start, 0)[0]
+        end = script_end(self._data, start, 0, len(self._data))[0]
         if end >= 0 and not self._is_suspect(found.start(), end):
             return self._enter(b"script", start)
         element = self._element(found, b"script")

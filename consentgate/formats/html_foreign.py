@@ -10,10 +10,12 @@ import enum
 import re
 from collections.abc import Callable
 
-from consentgate.formats.html_skipping import BREAKOUTS, OUTER
+from consentgate.formats.html_skipping import BREAKOUTS, DRAWN
 
 _ROOTS = frozenset((b"svg", b"math"))
-_CONTENTS = frozenset((b"script", b"style"))
+_OWN = frozenset((b"svg", b"math", b"script", b"style"))
+_DEEPEST = 512
+"""Browsers nest no deeper."""
 _POINTS = {
     b"svg": frozenset((b"foreignobject", b"desc", b"title")),
     b"math": frozenset((b"mi", b"mo", b"mn", b"ms", b"mtext", b"annotation-xml")),
@@ -21,7 +23,7 @@ _POINTS = {
 POINTS = _POINTS[b"svg"] | _POINTS[b"math"]
 """Elements of SVG and MathML in which HTML may stand."""
 _BREAKOUT = re.compile(BREAKOUTS.encode())
-_OUTER = re.compile(OUTER.encode())
+_DRAWN = re.compile(DRAWN.encode())
 _FONT = frozenset((b"color", b"face", b"size"))
 _MARKUP = frozenset(("text/html", "application/xhtml+xml"))
 _VOID = frozenset(
@@ -36,6 +38,11 @@ def is_breakout(name: bytes, attributes: frozenset[bytes]) -> bool:
     if name == b"font":
         return bool(attributes & _FONT)
     return _BREAKOUT.fullmatch(name) is not None
+
+
+def _is_only_foreign(name: bytes) -> bool:
+    """Whether no element of HTML around SVG or MathML can have the name."""
+    return name in POINTS or name in _OWN or _DRAWN.fullmatch(name) is not None
 
 
 class _Kind(enum.Enum):
@@ -67,6 +74,11 @@ class Foreign:
         return bool(self._kinds) and self._kinds[-1] is _Kind.FOREIGN
 
     @property
+    def depth(self) -> int:
+        """How many elements are open."""
+        return len(self._names)
+
+    @property
     def is_point(self) -> bool:
         """Whether this is HTML inside SVG or MathML."""
         return bool(self._kinds) and self._kinds[-1] is not _Kind.FOREIGN
@@ -95,7 +107,7 @@ class Foreign:
             self._cut(at)
         elif is_point and name not in (b"p", b"br"):
             self.is_doubtful = True  # a nameless element of SVG's may have ended, or none
-        elif not is_point and (name in self._names or _OUTER.fullmatch(name)):
+        elif not is_point and (name in self._names or not _is_only_foreign(name)):
             self.is_doubtful = True  # what is around may have ended, or nothing
 
     def _ends_html(self, name: bytes) -> None:
@@ -152,10 +164,15 @@ class Foreign:
             is_point = False
         if is_point:
             self._push(name, _Kind.POINT)
-        elif name in _ROOTS or name in _CONTENTS:
+        elif name == b"svg" and self._roots[-1] == b"math":
+            self.is_doubtful = True  # SVG's in an ``annotation-xml``, else MathML's
+        elif not _DRAWN.fullmatch(name):
             self._push(name, _Kind.FOREIGN)
 
     def _push(self, name: bytes, kind: _Kind) -> None:
+        if len(self._names) >= _DEEPEST:
+            self.is_doubtful = True
+            return
         self._roots.append(self._roots[-1] if self else name)
         self._names.append(name)
         self._kinds.append(kind)

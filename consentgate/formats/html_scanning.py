@@ -11,6 +11,7 @@ from bisect import bisect_left
 from typing import Final
 
 from consentgate.formats.html_foreign import Foreign
+from consentgate.formats.html_noscript import END, HELD_BYTES, closing
 from consentgate.formats.html_skipping import DOUBTFUL, FOREIGN, HTML, RAW_TEXT, Forms
 from consentgate.formats.html_tags import TAG
 
@@ -43,10 +44,12 @@ class Scanner:
         "_edits",
         "_foreign",
         "_forms",
+        "_in_noscript",
         "_inside",
         "_is_doubtful",
         "_is_last",
         "_looks_at_all",
+        "_noscript_end",
         "_suspects",
         "_turn",
         "overlong",
@@ -66,6 +69,8 @@ class Scanner:
         self._turn = 0
         self._foreign = Foreign()
         self._forms = Forms()
+        self._in_noscript = False
+        self._noscript_end = -1
 
     def _find_suspects(self, data: bytes) -> list[int]:
         """Places whose tokens have to be looked at."""
@@ -110,6 +115,7 @@ class Scanner:
             self._carry = b""
             return whole
         self._data = whole
+        self._noscript_end = -1
         end = self._scan()
         self._forms.is_inside(whole)
         self._carry = whole[end:]
@@ -144,7 +150,7 @@ class Scanner:
     def _skip(self, position: int) -> int:
         """Pass what needs no look; gives the place of a ``<``, or the end."""
         data, length = self._data, len(self._data)
-        if self._looks_at_all or self._foreign.takes_all:
+        if self._looks_at_all or self._in_noscript or self._foreign.takes_all:
             found = data.find(b"<", position)
             return found if found >= 0 else length
         skipping = DOUBTFUL if self._is_doubtful else FOREIGN if self._foreign else HTML
@@ -206,45 +212,74 @@ class Scanner:
 
     def _through(self, position: int) -> int:
         """Go on inside a comment or raw text; gives how far, and whether it ended in _inside."""
-        data, inside, length = self._data, self._inside, len(self._data)
+        length = len(self._data)
+        if not self._in_noscript:
+            return self._through_to(position, length, is_whole=self._is_last)
+        stop = self._noscript_stop(position)
+        is_ended = stop < length
+        if not is_ended and not self._is_last:
+            stop = max(position, length - HELD_BYTES)
+        position = self._through_to(position, stop, is_whole=is_ended or self._is_last)
+        if self._inside and is_ended:
+            self._edits.append((stop, closing(self._inside, self._turn)))
+            return self._leave(stop)
+        return position
+
+    def _noscript_stop(self, position: int) -> int:
+        """Where ``</noscript`` stands next; the end of the data if it does not."""
+        if self._noscript_end < position:
+            found = END.search(self._data, position)
+            self._noscript_end = found.start() if found else len(self._data)
+        return self._noscript_end
+
+    def _through_to(self, position: int, limit: int, *, is_whole: bool) -> int:
+        """The same up to a limit; is_whole: nothing that goes on behind it belongs to it."""
+        data, inside = self._data, self._inside
         if inside == _COMMENT:
-            found = _COMMENT_END.search(data, position)
-            return self._leave(found.end()) if found else max(position, length - 3)
+            found = _COMMENT_END.search(data, position, limit)
+            return self._leave(found.end()) if found else max(position, limit - 3)
         if inside in (BOGUS, _CDATA):
             mark = b">" if inside == BOGUS else b"]]>"
-            end = data.find(mark, position)
+            end = data.find(mark, position, limit)
             if end >= 0:
                 return self._leave(end + len(mark))
-            return max(position, length - len(mark) + 1)
+            return max(position, limit - len(mark) + 1)
         if inside == PLAINTEXT:
-            return length
+            return limit
         if inside == b"script":
-            return self._through_script(position)
-        found = ENDS[inside].search(data, position)
-        held = 0 if self._is_last else len(inside) + 2
-        end = found.start() if found else max(position, length - held)
+            return self._through_script(position, limit)
+        found = ENDS[inside].search(data, position, limit)
+        held = 0 if is_whole else len(inside) + 2
+        end = found.start() if found else max(position, limit - held)
         if inside == b"style":
-            end = self._style(position, end, is_ended=found is not None)
+            end = self._style(position, end, is_ended=is_whole or found is not None)
         return self._leave(end) if found else end
 
     def _leave(self, position: int) -> int:
         self._inside = b""
         return position
 
-    def _through_script(self, position: int) -> int:
-        end, position, self._turn = script_end(self._data, position, self._turn)
+    def _through_script(self, position: int, limit: int) -> int:
+        end, position, self._turn = script_end(self._data, position, self._turn, limit)
         if end >= 0:
             return self._leave(end)
-        return max(position, len(self._data) - _SCRIPT_TAIL_BYTES)
+        return max(position, limit - _SCRIPT_TAIL_BYTES)
 
     def _tag(self, at: int) -> int:
-        found = TAG.match(self._data, at)
+        stop = self._noscript_stop(at) if self._in_noscript else at
+        is_ended = at < stop < len(self._data)
+        found = TAG.match(self._data, at, stop) if is_ended else TAG.match(self._data, at)
         if found is None:
-            return self._unended_tag(at)
+            return self._ended_tag(at, stop) if is_ended else self._unended_tag(at)
         if not found[1]:
             return self._start_tag(found, found[2].lower())
         self._end_tag(found[2].lower())
         return found.end()
+
+    def _ended_tag(self, at: int, stop: int) -> int:
+        """A tag with the end of a ``noscript`` in it: it is made a comment that ends before it."""
+        self._edits += ((at + 1, b"!"), (stop, b">"))
+        return stop
 
     def _unended_tag(self, at: int) -> int:
         """A tag whose attributes cannot be known must not become one: it is made a comment."""
@@ -255,18 +290,19 @@ class Scanner:
         return self._enter(BOGUS, at + 1)
 
 
-def script_end(data: bytes, position: int, turn: int) -> tuple[int, int, int]:
+def script_end(data: bytes, position: int, turn: int, limit: int) -> tuple[int, int, int]:
     """Find the end tag that really ends a script (13.2.5.15 to 13.2.5.31).
 
     Args:
         data: the page's bytes.
         position: where to go on.
         turn: 0 plain, 1 after ``<!--``, 2 after a ``<script`` within that.
+        limit: nothing is looked at beyond it.
 
     Returns:
         where the end tag starts or -1, where to go on, and the turn there.
     """
-    while found := _SCRIPT_TURNS.search(data, position):
+    while found := _SCRIPT_TURNS.search(data, position, limit):
         position = found.end()
         mark = found[0][:2].lower()
         if mark == b"</":

@@ -74,25 +74,28 @@ _SCRIPT = (
     rb"[^<]*+(?>(?:<(?!/(?i:script)[\t\n\f\r />]|!--)[^<]*+)*)"
     rb"</(?i:script)" + NAME_END + ATTRIBUTES + rb">"
 )
-_POINTS = ("foreignobject", "desc", "title", "annotation-xml", "mi", "mo", "mn", "ms", "mtext")
 BREAKOUTS = (
     "b|big|blockquote|body|br|center|code|dd|div|dl|dt|em|embed|h[1-6]|head|hr|i|img|li|listing|"
     "menu|meta|nobr|ol|p|pre|ruby|s|small|span|strong|strike|sub|sup|table|tt|u|ul|var|font"
 )
 """Start tags that end SVG and MathML (13.2.6.5)."""
-OUTER = (
-    BREAKOUTS + "|section|article|aside|header|footer|main|nav|figure|form|button|label|"
-    "td|th|tr|tbody|thead|tfoot|html|select|option"
+DRAWN = (
+    "path|g|rect|circle|ellipse|line|polygon|polyline|use|defs|stop|mask|symbol|text|tspan|"
+    "clippath|lineargradient|radialgradient|pattern|filter|marker|image|switch|view|metadata|"
+    "animate|animatetransform|animatemotion|set|mpath|textpath|feblend|fecolormatrix|"
+    "fecomponenttransfer|fecomposite|fedropshadow|feflood|fefunca|fefuncb|fefuncg|fefuncr|"
+    "fegaussianblur|feimage|femerge|femergenode|femorphology|feoffset|fetile|feturbulence|"
+    "mrow|mfrac|msqrt|mroot|msub|msup|msubsup|munder|mover|munderover|mtable|mtr|mtd|mspace|"
+    "mstyle|mpadded|mphantom|menclose|mfenced|mmultiscripts|semantics|annotation"
 )
-"""Elements of HTML that SVG and MathML do not have: their end tags end what is around."""
+"""Elements of SVG and MathML that HTML does not have: their tags change nothing around."""
 
 _STOPS = _names(
     *("svg", "math", "noscript", "form", "plaintext", "script", "base", "body", "select"),
     *("frameset", *RAW_TEXT),
 )
 _END_STOPS = _names("noscript", "form", "head", "select")
-_FOREIGN_STOPS = _names("svg", "math", "script", "style", *_POINTS, BREAKOUTS)
-_FOREIGN_END_STOPS = _names("svg", "math", "script", "style", OUTER, *_POINTS)
+_DRAWN = _names(DRAWN)
 
 _QUICK = (
     rb"(?:/(?:[a-gi-mo-rt-z]|h(?!ea)|n(?!o)|s(?!el))[a-z0-9-]*+>|"
@@ -197,8 +200,7 @@ DOUBTFUL = Skipping(unusual=HTML.unusual, token=re.compile(_MARKUP), reading=1)
 FOREIGN = Skipping(
     unusual=re.compile(rb"<(?!" + _QUICK_FOREIGN + rb")"),
     token=re.compile(
-        _TEXT + rb"|<(?!" + _FOREIGN_STOPS + rb")[A-Za-z]" + _REST + rb"|"
-        rb"</(?!" + _FOREIGN_END_STOPS + rb")[A-Za-z]" + _REST + rb"|"
+        _TEXT + rb"|</?+" + _DRAWN + ATTRIBUTES + rb">|"
         rb"<!\[CDATA\[[^\]]*+(?>(?:\](?!\]>)[^\]]*+)*)\]\]>|" + _COMMENT
     ),
     reading=2,

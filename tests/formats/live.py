@@ -32,9 +32,9 @@ class Element:
     what runs or applies is the pieces joined (DOM, "child text content")."""
 
 
-def by_html5lib(page: str) -> list[Element]:
+def by_html5lib(page: str, *, has_scripting: bool = False) -> list[Element]:
     """Every element, in tree order."""
-    tree = html5lib.parse(page, treebuilder="etree")
+    tree = html5lib.HTMLParser().parse(page, scripting=has_scripting)
     return [
         Element(_local(node.tag), {_attribute(k): v for k, v in node.attrib.items()}, _text(node))
         for node in tree.iter()
@@ -54,6 +54,11 @@ def _local(tag: str) -> str:
 
 def _attribute(name: str) -> str:
     return "xlink:href" if name == XLINK else name.lower()
+
+
+def by_html5lib_scripting(page: str) -> list[Element]:
+    """The same for a browser with scripting: what is in ``<noscript>`` is text."""
+    return by_html5lib(page, has_scripting=True)
 
 
 def by_lexbor(page: str) -> list[Element]:

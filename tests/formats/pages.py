@@ -34,7 +34,7 @@ _NAMES = (
     b"script style img image iframe noscript svg math p b a title textarea xmp noembed noframes "
     b"table tr td select option template form input button link meta base object embed video source "
     b"audio track body head html frameset frame foreignObject desc mi mtext annotation-xml font plaintext "
-    b"div span br use"
+    b"div span br use q my-el g mglyph"
 ).split()
 _ATTRIBUTES = (
     b"src href srcset data poster style ping action formaction xlink:href background rel type alt "
