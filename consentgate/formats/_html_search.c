@@ -114,13 +114,17 @@ static Bytes over_gap(Bytes at, Bytes stop) {
 
 /* The start of a page or style sheet inside an address. */
 static int is_page(Bytes at, Bytes stop) {
-    at = over_gap(at, stop);
+    while (at < stop && is_in(*at, " " GAPS)) at++;
     return is_word(at, stop, "text/") || is_word(at, stop, "application/") ||
            is_word(at, stop, "image/svg");
 }
 
-/* The same in a way that has to be read as the browser does: cut by a gap, or written by number. */
+/* The same in a way that has to be read as the browser does: cut by a gap, written by number, or
+   without a type. */
 static int is_cut_page(Bytes at, Bytes stop) {
+    Bytes type = at;
+    while (type < stop && *type == ' ') type++;
+    if (type < stop && is_in(*type, ",;")) return 1;
     Bytes most = stop - at > 20 ? at + 20 : stop;
     while (at < most && (is_letter(*at) || is_in(*at, "/+.-"))) at++;
     if (at >= stop) return 0;

@@ -45,7 +45,7 @@ from consentgate.formats.html_scanning import (
 )
 from consentgate.formats.html_suspects import MAX_SNIPPET_BYTES, suspects
 from consentgate.formats.html_tags import ADDRESSING, closes_itself
-from consentgate.formats.urls import Address, address_of, css_cut
+from consentgate.formats.urls import Address, address_of, css_cut, in_json
 
 MAX_DEPTH = 3
 """Pages inside attributes of pages; what lies deeper is denied unread."""
@@ -285,7 +285,7 @@ class Rewriter(Scanner):
     def _content(self, element: Element, start: int, stop: int) -> tuple[str, ...]:
         if element.script_type in ADDRESSING:
             text = self._data[start:stop].decode("utf-8", "replace")
-            return tuple(denied_in_text(text, self._judge))
+            return tuple(denied_in_text(in_json(text), self._judge))
         if stop - start > MAX_SNIPPET_BYTES:
             return ()
         return self._judge.knows(self._data[start:stop])

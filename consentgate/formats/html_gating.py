@@ -5,9 +5,11 @@ Knows attributes and addresses, asks a judge whose they are; never knows visitor
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
+from urllib.parse import unquote
 
 from consentgate.formats import urls
 from consentgate.formats.html_scanning import Edit
@@ -224,8 +226,7 @@ class Element:
         elif kind is Kind.URL:
             yield from self._denied_url(text)
         elif kind is Kind.CSS:
-            for _, url in urls.in_css(text.encode("utf-8", "replace")):
-                yield from self._denied_url(url)
+            yield from self._denied_css(text)
         elif kind is Kind.CODE:
             yield from self._denied_text(text)
         elif kind is Kind.DOCUMENT:
@@ -233,6 +234,12 @@ class Element:
         else:
             for url in _several(kind, text):
                 yield from self._denied_url(url)
+            if kind is Kind.STEPS:
+                yield from self._denied_css(text)
+
+    def _denied_css(self, text: str) -> Iterator[str]:
+        for _, url in urls.in_css(text.encode("utf-8", "replace")):
+            yield from self._denied_url(url)
 
     def _denied_meta(self, content: str) -> Iterator[str]:
         yield from self._denied_url(urls.of_refresh(content))
@@ -245,18 +252,23 @@ class Element:
             if key is not None:
                 yield key
         elif urls.scheme_of(url) == "javascript:":
-            yield from self._denied_text(url)
+            yield from self._denied_text(unquote(url))
         elif urls.scheme_of(url) == "data:":
-            yield from self._denied_data(*urls.of_data(url))
+            media_type, texts = urls.of_data(url)
+            is_drawing = "svg" in media_type and self.name not in _PICTURES
+            if is_drawing or not media_type.startswith(_MEDIA):
+                for text in texts:
+                    yield from self._denied_data(media_type, text)
 
     def _denied_data(self, media_type: str, text: str) -> Iterator[str]:
         """The denied services that what is inside a ``data:`` address would load from."""
-        is_drawing = "svg" in media_type and self.name not in _PICTURES
-        if media_type.startswith(("image/", "font/", "audio/", "video/")) and not is_drawing:
-            return
         yield from self._denied_text(text)
-        if media_type == _SHEET:
+        if self.name == b"script":
+            yield from self._judge.knows(text.encode("utf-8", "replace"))
+        if media_type == _SHEET or self.name == b"link":
             yield from _denied_in_sheet(text, self._judge)
+        elif "xml" in media_type and "<!ENTITY" in text:
+            yield UNKNOWN  # what it loads may be put together from names
         elif "html" in media_type or "xml" in media_type:
             yield from self._nest(text)
 
@@ -274,6 +286,9 @@ def denied_in_text(text: str, judge: Judge) -> Iterator[str]:
 
 
 _SHEET = "text/css"
+_MEDIA = ("image/", "font/", "audio/", "video/")
+"""What loads nothing more, but for a drawing that is shown as a page."""
+_GAPS = re.compile(r"[\t\n\f\r ]+")
 _MOST_SHEETS = 3
 """Style sheets inside addresses of style sheets; what lies deeper is denied unread."""
 _PICTURES = frozenset((b"img", b"image", b"source", b"input", b"link", b"video"))
@@ -284,8 +299,9 @@ def _several(kind: Kind, text: str) -> Iterator[str]:
     if kind is Kind.SRCSET:
         yield from urls.of_srcset(text)
     elif kind is Kind.URLS:
-        yield from text.split()
+        yield from _GAPS.split(text)
     else:
+        yield text
         yield from text.split(";")
 
 
@@ -297,9 +313,10 @@ def _denied_in_css(url: str, judge: Judge, base: Address | None, depth: int = 0)
         if key is not None:
             yield key
     elif urls.scheme_of(url) == "data:":
-        media_type, text = urls.of_data(url)
-        if media_type == _SHEET:
-            yield from _denied_in_sheet(text, judge, depth + 1)
+        media_type, texts = urls.of_data(url)
+        if media_type.startswith("text/") or not media_type:  # in quirks mode, whatever the type
+            for text in texts:
+                yield from _denied_in_sheet(text, judge, depth + 1)
 
 
 def _denied_in_sheet(sheet: str, judge: Judge, depth: int = 0) -> Iterator[str]:

@@ -19,7 +19,7 @@ _GAP = rb"[\t\n\r\f]*+"
 """What an address and a style sheet leave out."""
 _HOST = _SLASH + rb"*+([^/\\?#\"'<>() \f@,;{}=]{0,%d}+(?:\\(?![/\\\"']))?)" % MOST_HOST_BYTES
 """With the backslash of an escape in a style sheet: then the sheet itself will tell."""
-_PAGE = _GAP + rb"(?i:text/|application/|image/svg)"
+_PAGE = rb"[\t\n\r\f ]*+(?i:text/|application/|image/svg)"
 """The start of a page or style sheet inside an address."""
 _AFTER_SCHEME = rb"(?:" + _PAGE + rb"|" + _HOST + rb")"
 _SLASHES = re.compile(rb"/" + _SLASH + _HOST)
@@ -28,7 +28,7 @@ _BACKSLASH = re.compile(rb"\\(?<=[=:/\"'(,;\x00-\x20]\\)" + _SLASH + _HOST)
 _COLON = re.compile(
     rb":(?<=[aApPsS\t\n\r\f]:)(?:(?<=[aA\t\n\r\f]:)" + _PAGE + rb"|"
     rb"(?:(?<=[tT\t\n\r\f][aA]:)|(?<=[\t\n\r\f]:))"
-    rb"[A-Za-z/+.\-]{0,20}+(?:[\t\n\r\f\\]|&[#A-Za-z])|"
+    rb"(?:[A-Za-z/+.\-]{0,20}+(?:[\t\n\r\f\\]|&[#A-Za-z])| *+[,;])|"
     rb"(?:(?<=[tTpPwWsS\t\n\r\f][pPsS]:)|(?<=[\t\n\r\f]:))(?!//)" + _HOST + rb")"
 )
 """A scheme without slashes, with a gap in it perhaps, or a page or style sheet in an address."""

@@ -27,11 +27,23 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _SPECIAL = frozenset(("http:", "https:", "ws:", "wss:", "ftp:"))
 _AUTHORITY = re.compile(r"[^/\\?#]*")
 _PATH = re.compile(r"[^?#]*")
-_PLAIN_HOST = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
+_LABEL = r"""[a-z0-9_!"$&'()*+,;=`{}~-]+"""
+"""What a browser looks up is more than names may hold (URL, forbidden domain code points)."""
+_PLAIN_HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _NUMBER = re.compile(r"0[xX][0-9a-fA-F]*|[0-9]+")
 _UNRESERVED = re.compile(r"%(2[dDeE]|3[0-9]|[46][1-9a-fA-F]|[57][0-9aA]|5[fF]|7[eE])")
 _FULL_STOPS = re.compile("[\u3002\uff0e\uff61]")
-_IGNORED = re.compile("[\u00ad\u034f\u180b-\u180d\u200b\u2060\u2064\ufe00-\ufe0f\ufeff]")
+_IGNORED = re.compile(
+    "[\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u2060-\u2064\u206a-\u206f\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0100-\U000e01ef]"
+)
+"""What UTS 46 leaves out."""
+_LATER = {
+    0xA7F1: "s",
+    **{0x1CCD6 + letter: chr(0x61 + letter) for letter in range(26)},
+    **{0x1CCF0 + digit: chr(0x30 + digit) for digit in range(10)},
+}
+"""Compatibility characters of Unicode 16 and 17: Python's own table may be older."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +169,8 @@ _known_host = lru_cache(maxsize=4_096)(_looked_up)
 
 def _to_ascii(host: str) -> str:
     """Map as UTS 46 does (non-transitional), label by label."""
-    mapped = _IGNORED.sub("", unicodedata.normalize("NFKC", _FULL_STOPS.sub(".", host)).lower())
+    dotted = _FULL_STOPS.sub(".", host.translate(_LATER))
+    mapped = _IGNORED.sub("", unicodedata.normalize("NFKC", dotted).lower())
     mapped = unicodedata.normalize("NFC", _FULL_STOPS.sub(".", mapped))
     return ".".join(
         label if label.isascii() else "xn--" + label.encode("punycode").decode("ascii", "ignore")
@@ -190,7 +203,7 @@ def _number(part: str) -> int:
 
 
 _SRCSET_URL = re.compile(r"[\t\n\f\r ,]*([^\t\n\f\r ]+)")
-_DESCRIPTORS = re.compile(r"(?:[^(),]|\([^)]*(?:\)|$))*,?")
+_DESCRIPTORS = re.compile(r"(?:[^(,]|\([^)]*(?:\)|$))*,?")
 
 
 def of_srcset(value: str) -> Iterator[str]:
@@ -207,14 +220,27 @@ def of_srcset(value: str) -> Iterator[str]:
         position = rest.end() if rest is not None else position
 
 
-def of_data(url: str) -> tuple[str, str]:
-    """Media type and text of a ``data:`` address."""
+def of_data(url: str) -> tuple[str, list[str]]:
+    """Media type and what the content of a ``data:`` address may say.
+
+    Browsers differ on where ``base64`` has to stand. Text in UTF-16 is read without its zeros.
+    """
     head, _, payload = _plain(url)[5:].partition(",")
-    body = unquote_to_bytes(payload)
-    if head.rstrip().lower().endswith("base64"):
-        kept = re.sub(rb"[^A-Za-z0-9+/]", b"", body)
-        body = base64.b64decode(kept[: len(kept) // 4 * 4] or b"")
-    return head.partition(";")[0].strip().lower(), body.decode("utf-8", "replace")
+    bodies = [unquote_to_bytes(payload)]
+    if "base64" in head.lower():
+        bodies.append(_of_base64(bodies[0]))
+    bodies += [body.replace(b"\0", b"") for body in bodies if b"\0" in body]
+    return head.partition(";")[0].strip().lower(), [
+        body.decode("utf-8", "replace") for body in bodies
+    ]
+
+
+def _of_base64(text: bytes) -> bytes:
+    """Whatever else stands in it, and with or without its padding."""
+    kept = re.sub(rb"[^A-Za-z0-9+/]", b"", text)
+    if len(kept) % 4 == 1:
+        kept = kept[:-1]
+    return base64.b64decode(kept + b"=" * (-len(kept) % 4))
 
 
 _REFRESH = re.compile(
@@ -235,6 +261,14 @@ _IN_TEXT = re.compile(
 )
 
 
+_JSON_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
+
+
+def in_json(text: str) -> str:
+    """A text of JSON with the characters that are written by number."""
+    return _JSON_ESCAPE.sub(lambda found: chr(int(found[1], 16)), text)
+
+
 def in_text(text: str) -> Iterator[str]:
     """Everything in a script or a text that reads as an absolute address."""
     for found in _IN_TEXT.finditer(text.replace("\\/", "/")):
@@ -248,13 +282,11 @@ _CSS_TEXTS = {
 }
 """What can follow each mark that an address can stand after."""
 _CSS_CANDIDATE = re.compile(
-    b"|".join(
-        mark + rb"[\t\n\f\r ]{0,64}+(?=(" + text + rb"))" for mark, text in _CSS_TEXTS.items()
-    )
+    b"|".join(mark + rb"[\t\n\f\r ]*+(?=(" + text + rb"))" for mark, text in _CSS_TEXTS.items())
 )
 _CSS_LEADING = re.compile(
-    rb"(?=.[\x00-\x20]*+(?:[/\\hHwWfF]|[dD](?!ata:[^tT\\\x00-\x20])|\Z))(?:"
-    + b"|".join(mark + rb"[\t\n\f\r ]{0,64}+" + text for mark, text in _CSS_TEXTS.items())
+    rb"(?=.[\x00-\x20]*+(?:[/\\hHwWfF]|[dD](?!ata:[^tT,\\\x00-\x20])|\Z))(?:"
+    + b"|".join(mark + rb"[\t\n\f\r ]*+" + text for mark, text in _CSS_TEXTS.items())
     + rb")(?:\\\Z)?",
     re.DOTALL,
 )

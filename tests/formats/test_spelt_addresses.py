@@ -33,6 +33,7 @@ ATTRIBUTES = [
     ),
     *("htt&#112;\n:ads.example", "htt&#000112;:ads.example", "//]]>u&#64;ads.example"),
     *("//u>v&commat;ads.example", "//<i>a b@ads.example"),
+    *("//a\u3164ds.example", "//ads\U000e0101.example"),
 ]
 """Scheme, slashes or user name written by number, with gaps, or after what is left out."""
 SHEETS = [
@@ -50,7 +51,12 @@ SHEETS = [
     ),
     *(r"\\\\ads.example", r"\\\\\61 ds.example", r"/\\\61 ds.example", "/\\\f/ads.example"),
     *("//\\\fads.example", "htt\\\np:ads.example", "http\\\n:ads.example", "http:\\\nads.example"),
-    *("//\\\n\\61 ds.example", "htt\\70 :ads.example", "htt\\70\r\n:ads.example"),
+    *(
+        "//\\\n\\61 ds.example",
+        " " * 70 + "//ads.example",
+        "htt\\70 :ads.example",
+        "htt\\70\r\n:ads.example",
+    ),
     *(
         r"http\00003aads.example",
         "//<i>u@ads.example",
@@ -77,6 +83,28 @@ PAGES = {
     "a drawing": b"<iframe src='data:image/svg+xml,<svg><image href=%26%2347;/ads.example>'>",
     "a sheet": b"<link rel=stylesheet href='data:text/css,@import %22/\\2f ads.example%22'>",
     "a sheet in a sheet": b"<style>@import \"data:text/css,@import 'https://ads.example'\";</style>",
+    "a page after a blank": b"<iframe src='data: text/html,%3Cimg src=%2F%2Fads.example%3E'>",
+    "a page that is not in base64": b"<iframe src='data:text/html;x=base64,<img src=%2F%2Fads.example>'>",
+    "a page in base64 that is not padded": b"<iframe src='data:text/html;base64,"
+    + base64.b64encode(b"<p>xy</p><img src=//ads.example>").rstrip(b"=")
+    + b"'>",
+    "a page in UTF-16": b"<iframe src='data:text/html;base64,"
+    + base64.b64encode("<img src=//ads.example>".encode("utf-16"))
+    + b"'>",
+    "a page of XML with names": b"<iframe src='data:application/xhtml+xml,<!DOCTYPE x [<!ENTITY a "
+    b'"http:%26%2347;">]><img src="%26a;/ads.example"/>\'>',
+    "a sheet after a blank": b"<link rel=stylesheet href='data: text/css,@import %22%2F%2Fads.example%22'>",
+    "a sheet without a type": b"<link rel=stylesheet href='data:,@import %22%2F%2Fads.example%22'>",
+    "a sheet without a type in a sheet": b"<style>@import \"data:,@import '%2F%2Fads.example'\";</style>",
+    "a snippet": b"<script src='data:text/javascript,adq(1)'></script>",
+    "a snippet in base64": b"<script src='data:text/javascript;base64,%s'></script>"
+    % base64.b64encode(b"adq(1)"),
+    "a snippet in a page in an attribute": b"<iframe srcdoc='&lt;script>ad&#113;(1)&lt;/script>'>",
+    "an import map": b'<script type=importmap>{"q":"http:\\u002f\\u002fads.example"}</script>',
+    "a second candidate after a bracket": b"<img srcset='a 1x),//ads.example 2x'>",
+    "a step of an animation with a user": b"<svg><set attributeName=href to='//u;v@ads.example'/></svg>",
+    "a step of an animation that is a sheet's": b"<svg><set attributeName=mask to='url(//ads.example)'/></svg>",
+    "a ping to a user's host": "<a ping='//u\u3000v@ads.example'>".encode(),
     "a long page": b"<iframe src='data:text/html," + b"x" * 70_000 + b"<img src=//ads.example>'>",
     "a long page in base64": b"<iframe src='data:text/html;base64,"
     + base64.b64encode(b"x" * 70_000 + b"<img src=//ads.example>")

@@ -48,6 +48,8 @@ SAME = [
     "//ads｡example/x",
     "//a\u00adds.example/x",
     "//ads\u200b.example/x",
+    "//a\u3164ds\U000e0101.example/x",
+    "//\U0001ccd6d\ua7f1.example/x",
     # the path
     "//ads.example/./x",
     "//ads.example/y/../x",
@@ -80,6 +82,9 @@ def test_every_spelling_leads_to_the_same_place(url: str) -> None:
         ("//0177.0.0.2/", "127.0.0.2"),
         ("//1.2.3.0x", "1.2.3.0"),
         ("//[::1]:80/", "[::1]"),
+        # what no owner of a host can name, but those below it
+        ("//a!b~*.ads.example", "a!b~*.ads.example"),
+        ("//\u249c.ads.example", "(a).ads.example"),
         # what looks like another host
         ("//ok.example?@ads.example/", "ok.example"),
         ("//ok.example#@ads.example/", "ok.example"),
@@ -130,6 +135,7 @@ def test_relative_addresses_follow_a_base(url: str, path: str) -> None:
         ("//a/x 1x,//b/y", ["//a/x", "//b/y"]),
         (", ,//a", ["//a"]),
         ("//a (,) 1x, //b", ["//a", "//b"]),
+        ("//a 1x),//b 2x", ["//a", "//b"]),
         ("data:image/gif;base64,AAAA 1x, //b 2x", ["data:image/gif;base64,AAAA", "//b"]),
         ("", []),
     ],
