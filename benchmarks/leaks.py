@@ -168,7 +168,14 @@ def visits(
     def load(page: Page) -> None:
         page.goto(base)
         page.wait_for_load_state("load")
-        page.wait_for_timeout(1_000)
+        settle(page)
+
+    def settle(page: Page) -> None:
+        """Until nobody has been asked for a second: a choice may load the page anew."""
+        before = -1
+        while before != len(parties.asked):
+            before = len(parties.asked)
+            page.wait_for_timeout(1_000)
 
     for press in ("", tool.reject, tool.accept):
         context = browser.new_context()
@@ -177,7 +184,8 @@ def visits(
         load(page)
         if press:
             page.click(press)
-            page.wait_for_timeout(1_000)
+            page.wait_for_timeout(1_000)  # until the page that follows has begun
+            settle(page)
             parties.clear()
             load(page)
             if page.locator(press).first.is_visible():
