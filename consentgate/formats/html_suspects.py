@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from consentgate.formats.html_tags import TAG
@@ -22,7 +22,6 @@ MAX_SNIPPET_BYTES = 32_768
 
 Bears = Callable[[int, int], bool]
 """Whether a signature stands between two places of the data."""
-_PAGE = b"srcdoc"
 _NEAR_BYTES = 4_096
 """A start tag longer than this is not measured."""
 _SCRIPT = re.compile(rb"<[sS][cC][rR][iI][pP][tT](?=[\t\n\f\r />])")
@@ -57,17 +56,7 @@ def suspects(data: bytes, told: Suspicion) -> tuple[list[int], int]:
     if told.signatures and signed != []:
         found += _scripts(data, _bearing(data, told, signed))
         found.sort()
-    if told.signatures and (at := data.find(_PAGE)) >= 0:
-        found += _pages(data, at)
-        found.sort()
     return found, drawing
-
-
-def _pages(data: bytes, at: int) -> Iterator[int]:
-    """Where pages in attributes may stand: what their scripts bear can be written by number."""
-    while at >= 0:
-        yield at
-        at = data.find(_PAGE, at + 1)
 
 
 def _bearing(data: bytes, told: Suspicion, signed: list[int] | None) -> Bears:
