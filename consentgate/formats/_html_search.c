@@ -19,10 +19,11 @@ enum {
     AMP = 1 << 4,    /* a character reference */
     MARK = 1 << 5,   /* "-p" or "-s" */
     OPEN = 1 << 6,   /* the start of a drawing, SVG or MathML */
-    SIGNED = 1 << 7, /* the first of the bits for signatures */
+    NESTED = 1 << 7, /* the middle of "srcdoc" */
+    SIGNED = 1 << 8, /* the first of the bits for signatures */
 };
 #define STRUCTURE (SIGNED - 1)
-#define SIGNATURE_BITS 25
+#define SIGNATURE_BITS 24
 #define SECOND 32
 #define MOST_HOST_BYTES 300
 
@@ -49,6 +50,10 @@ static void prepare(void) {
     PAIRS['&'] |= AMP;
     PAIRS['-'] |= MARK;
     PAIRS['<'] |= OPEN;
+    PAIRS['c'] |= NESTED;
+    PAIRS['C'] |= NESTED;
+    PAIRS['d'] |= (uint64_t)NESTED << SECOND;
+    PAIRS['D'] |= (uint64_t)NESTED << SECOND;
     for (Bytes at = (Bytes) "sSmM"; *at; at++) PAIRS[*at] |= (uint64_t)OPEN << SECOND;
     for (Bytes at = (Bytes) "/\\?#\"'<>() \f@,;{}="; *at; at++) ENDS[*at] = 1;
 }
@@ -295,6 +300,12 @@ static int is_drawing(Bytes at, Bytes stop) {
     return after < stop && is_in(*after, "\t\n\f\r />");
 }
 
+/* A page in an attribute, whose "cd" begins at a place. */
+static int is_nested(Bytes start, Bytes at, Bytes stop) {
+    if (at - start < 2 || !is_word(at - 2, stop, "srcdoc")) return 0;
+    return at + 4 < stop && is_in(at[4], "\t\n\f\r /=>");
+}
+
 /* What begins with a pair of bytes whose second is at a place. */
 static int take(Search *search, uint64_t kinds, Bytes second) {
     Bytes first = second - 1;
@@ -309,6 +320,9 @@ static int take(Search *search, uint64_t kinds, Bytes second) {
         return add_if_denied(search, first, second, &after);
     }
     if (kinds & AMP) return take_reference(search, first);
+    if (kinds & NESTED) {
+        return is_nested(search->start, first, search->stop) ? add(search, first - 2) : 0;
+    }
     if (kinds & OPEN) {
         if (!search->drawing && is_drawing(first, search->stop)) search->drawing = first;
         return 0;

@@ -54,6 +54,9 @@ _MARK = re.compile(
     rb"-[pPsS](?<=[tT][aA]-[pPsS])(?:[uU][rR][pP][oO][sS][eE]|[eE][rR][vV][iI][cC][eE])"
     rb"(?=[\t\n\f\r /=>])"
 )
+_NESTED = b"srcdoc"
+_NESTING = re.compile(_NESTED + rb"(?=[\t\n\f\r /=>])")
+"""A page in an attribute: what its scripts bear can be written by number."""
 _DRAWING = re.compile(rb"<(?:[sS][vV][gG]|[mM][aA][tT][hH])(?=[\t\n\f\r />])")
 
 
@@ -81,6 +84,8 @@ def places(
     if b"&" in data:
         found += _doubtful(_REFERENCE, data, hosts)
     found += [match.start() for match in _MARK.finditer(data)]
+    if _NESTED in (lowered := data.lower()):
+        found += [match.start() for match in _NESTING.finditer(lowered)]
     drawing = _DRAWING.search(data)
     return sorted(set(found)), None, drawing.start() if drawing is not None else -1
 

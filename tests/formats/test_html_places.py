@@ -42,6 +42,7 @@ WRITTEN = {
     "an escaped slash": (b"url(\\00002F", [4]),
     "an escape in a host": (b"//\\61 ds.example", [2]),
     "a mark": (b"<p DATA-Service=x>", [7]),
+    "a page in an attribute": (b"<iframe SrcDoc=x>", [8]),
     "another host": (b"//ok.example", []),
     "a scheme and another host": (b"https://ok.example", []),
     "a longer number": (b"&#470;", []),
@@ -72,7 +73,7 @@ _PARTS = [
     *(b"https:", b"HTTP:", b"ws:", b"data:", b"text/", b"application/", b"image/svg", b"b.example"),
     *(b"&#47;", b"&#0010", b"&#X03a", b"&amp;", b"&Tab;", b"&NewLine;", b"&bsol;", b"&colon;"),
     *(b"\\2f", b"5C", b"data-purpose", b"DATA-Service", b"x" * 301, b"adq(", b"gtm.start"),
-    *(b"<svg", b"<MATH", b"/>"),
+    *(b"<svg", b"<MATH", b"/>", b"srcdoc", b"SRC", b"doc"),
 ]
 _SIGNATURES = (b"adq(", b"gtm.start")
 
