@@ -107,10 +107,12 @@ class Rewriter(Scanner):
         return found
 
     def _is_clear(self, data: bytes) -> bool:
+        if self._is_doubtful or self._in_noscript:
+            return False
         is_drawn = bool(self._foreign) or self._foreign.is_point
         if self._drawing < 0 and not is_drawn:
-            return not self._is_doubtful
-        return not self._is_doubtful and not may_be_marked(data, 0 if is_drawn else self._drawing)
+            return True
+        return not may_be_marked(data, 0 if is_drawn else self._drawing)
 
     def _style(self, start: int, end: int, *, is_ended: bool) -> int:
         """Take denied addresses out of a style sheet, as far as it can be told."""

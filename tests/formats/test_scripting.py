@@ -25,6 +25,7 @@ NOSCRIPTS = {
     "a title": f"<title></noscript>{IMAGE}</title>",
     "a frame": f"<iframe></noscript>{IMAGE}</iframe>",
     "plain text": f"<plaintext></noscript>{IMAGE}",
+    "plain text far behind": f"</noscript>{IMAGE}<noscript>{'x' * 40}<plaintext>",
     "a drawing": f"<svg></noscript>{HIDDEN}",
     "HTML in a drawing": f"<svg><desc><b></noscript>{HIDDEN}",
     "a drawing's data": f"<svg><![CDATA[</noscript>{IMAGE}]]>",
