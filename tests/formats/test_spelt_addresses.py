@@ -99,6 +99,8 @@ PAGES = {
     "a snippet": b"<script src='data:text/javascript,adq(1)'></script>",
     "a snippet in base64": b"<script src='data:text/javascript;base64,%s'></script>"
     % base64.b64encode(b"adq(1)"),
+    "a snippet in a page in an attribute": b"<iframe srcdoc='&lt;script>ad&#113;(1)&lt;/script>'>",
+    "a snippet in one in capitals": b"<iframe SRCDOC='&lt;script>ad&#113;(1)&lt;/script>'>",
     "an import map": b'<script type=importmap>{"q":"http:\\u002f\\u002fads.example"}</script>',
     "a second candidate after a bracket": b"<img srcset='a 1x),//ads.example 2x'>",
     "a step of an animation with a user": b"<svg><set attributeName=href to='//u;v@ads.example'/></svg>",
