@@ -291,6 +291,7 @@ _CSS_LEADING = re.compile(
     re.DOTALL,
 )
 """What stands after a mark, if it may lead to a host."""
+_BACKSLASH = 0x5C
 _MOST_MARKS = 64
 """Strings that begin inside one another are followed back so often."""
 _CSS_ESCAPE = re.compile(
@@ -305,6 +306,8 @@ def in_css(sheet: bytes) -> Iterator[tuple[int, str]]:
     at-rule it stands in; escapes are decoded (CSS Syntax 3, 4.3.7).
     """
     for found in _CSS_CANDIDATE.finditer(sheet):
+        if _is_escaped(sheet, found.start()):
+            continue
         group = found.lastindex or 0
         for text in decodings(found[group]):
             yield found.start(group), _CSS_ESCAPE.sub(_css_char, text) if "\\" in text else text
@@ -317,6 +320,8 @@ def css_cut(sheet: bytes) -> int:
     in one reading may begin inside another (``"//u'v@host"``).
     """
     cut = _leading(sheet, len(sheet), len(sheet))
+    if cut < 0 and _is_escaped(sheet, len(sheet)):
+        return len(sheet) - 1
     for _ in range(_MOST_MARKS):
         before = _leading(sheet, cut, cut + 1) if cut > 0 else -1
         if before < 0:
@@ -327,13 +332,28 @@ def css_cut(sheet: bytes) -> int:
 
 def _leading(sheet: bytes, before: int, end: int) -> int:
     """The first of the last marks of each kind whose text reaches an end; -1: none does."""
-    found = -1
-    for mark in (b'"', b"'", b"("):
-        at = sheet.rfind(mark, 0, before)
-        text = _CSS_LEADING.match(sheet, at) if at >= 0 else None
-        if text is not None and text.end() >= end and (found < 0 or at < found):
-            found = at
-    return found
+    places = [
+        at
+        for at in (_last(sheet, mark, before) for mark in (b'"', b"'", b"("))
+        if at >= 0 and (text := _CSS_LEADING.match(sheet, at)) is not None and text.end() >= end
+    ]
+    return min(places, default=-1)
+
+
+def _last(sheet: bytes, mark: bytes, before: int) -> int:
+    """Where the last mark is that is no part of an escape; -1: there is none."""
+    at = sheet.rfind(mark, 0, before)
+    while at > 0 and _is_escaped(sheet, at):
+        at = sheet.rfind(mark, 0, at)
+    return at
+
+
+def _is_escaped(sheet: bytes, at: int) -> bool:
+    """Whether an odd number of backslashes stands right before."""
+    start = at
+    while start and sheet[start - 1] == _BACKSLASH:
+        start -= 1
+    return (at - start) % 2 == 1
 
 
 def _css_char(found: re.Match[str]) -> str:

@@ -165,6 +165,12 @@ def test_an_address_is_read_to_the_end_of_its_host(name: str) -> None:
     [
         b'@import "//ads.example\'/a.css"; @import url(//films.example/b.css) screen;',
         b'@import "//u\'h@ads.example/"; p{color:red}p{color:red}p{color:red}',
+        b'@import "//u\\"v@ads.example/";p{color:red}',
+        b"@import '//u\\'v\\'w@ads.example/';p{color:red}",
+        b"@import url(//u\\(v@ads.example/);p{color:red}",
+        b'@import "a";@import "//u\\\\\\"v@ads.example/";p{color:red}',
+        b'@import "x\\"//ads.example";p{color:red}',
+        b'@import "a";@import "//u' + b'\\"' * 100 + b'v@ads.example/";p{color:red}',
         b"@import '//u\"//v@ads.example/' screen;p{color:red}",
         b"p{background:url('//u@ads.example'/ )}<a x=\"//ads.ex\\\nample'/>\">p{color:red}",
     ],
