@@ -1,6 +1,6 @@
 """What gating a page's HTML costs, beside other libraries: ``python -m benchmarks.html``.
 
-Every row does the same job on the same pages, interleaved in one run: find what third parties a
+Every row does the same job on the same pages, taking turns in one run: find what third parties a
 page's tags name and rename the attribute. Real pages come from npm; "tags denied" denies every
 service that ships with consentgate, "nothing denied" only hosts that no page has. Of made pages
 each round has one of its own, so that nothing kept from the last one helps. Medians over the rounds
@@ -271,17 +271,21 @@ def rewriters(known: bool) -> dict[str, Rewrite]:
 
 
 def measure(rewrite: dict[str, Rewrite], rounds: list[list[bytes]]) -> dict[str, float]:
-    """Median seconds of processor time a byte takes each, interleaved page by page."""
+    """Median seconds of processor time a byte takes each.
+
+    Within a round one takes all its pages before the next takes them, as a server does one thing
+    after another; each round begins with another.
+    """
     samples: dict[str, list[float]] = {name: [] for name in rewrite}
-    for pages in rounds:
-        taken = dict.fromkeys(rewrite, 0.0)
-        for page in pages:
-            for name, run in rewrite.items():
-                started = time.thread_time()
+    names = list(rewrite)
+    for number, pages in enumerate(rounds):
+        first = number % len(names)
+        for name in names[first:] + names[:first]:
+            run = rewrite[name]
+            started = time.thread_time()
+            for page in pages:
                 run(page)
-                taken[name] += time.thread_time() - started
-        for name, seconds in taken.items():
-            samples[name].append(seconds / sum(map(len, pages)))
+            samples[name].append((time.thread_time() - started) / sum(map(len, pages)))
     return {name: statistics.median(times) for name, times in samples.items()}
 
 
