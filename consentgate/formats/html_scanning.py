@@ -277,8 +277,15 @@ class Scanner:
         return found.end()
 
     def _ended_tag(self, at: int, stop: int) -> int:
-        """A tag with the end of a ``noscript`` in it: it is made a comment that ends before it."""
-        self._edits += ((at + 1, b"!"), (stop, b">"))
+        """A tag with the end of a ``noscript`` in it: it is made a comment that ends before it.
+
+        A ``>`` in its attributes ends the comment already: what follows is markup then.
+        """
+        self._edits.append((at + 1, b"!"))
+        end = self._data.find(b">", at, stop)
+        if end >= 0:
+            return end + 1
+        self._edits.append((stop, b">"))
         return stop
 
     def _unended_tag(self, at: int) -> int:

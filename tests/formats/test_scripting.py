@@ -91,3 +91,19 @@ def test_a_noscript_that_never_ends_is_read_once(unit: str) -> None:
     rewriter = Rewriter(JUDGE)
     out = b"".join(rewriter.feed(page[at : at + 999]) for at in range(0, len(page), 999))
     assert len(out + rewriter.close()) >= len(page)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        f'<noscript><p title="</noscr>{IMAGE}</noscript><object/>',
+        f'<noscript><img src="//adample/></noscript<><head><noscript>{IMAGE}</noscript>',
+        f'<noscript><p title="</noscri>{IMAGE}</noscript><p>',
+    ],
+)
+def test_a_tag_that_is_ended_frees_nothing_denied(page: str) -> None:
+    """What stands behind a ``>`` in it becomes markup, and is read as such; once is enough."""
+    out = gated(page)
+    for read in (by_html5lib, by_html5lib_scripting, by_lexbor):
+        assert not denied(out, read)
+    assert gated(out) == out
