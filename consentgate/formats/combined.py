@@ -152,7 +152,7 @@ def _is_aligned(cells: list[str], heads: list[str], zone: str) -> bool:
     """Whether each line begins after its own newline, and has its moment in that zone."""
     tails = cells[_CELLS::_CELLS]
     text = '"'.join(tails)
-    if text.count("\n") != len(tails) or text[-1:] != "\n" or "\n" in cells[0]:
+    if text.count("\n") != len(tails) or text[-1:] != "\n":
         return False
     if text[0] == "\n" and text.count(f'{zone}"\n') == len(tails) - 1:
         return True

@@ -1,9 +1,8 @@
 """Owns the rewriter: feed a page's bytes, get them back with what is denied made inert.
 
 Reads as a browser without scripting does, so that ``<noscript>`` counts as markup; one with
-scripting finds the same. Outside the
-tags it touches every byte stays; what it does is undone by taking its insertions out again.
-Knows addresses and verdicts through a judge; never knows visitors.
+scripting finds the same. Outside the tags it touches every byte stays; what it does is undone by
+taking its insertions out again. Knows addresses and verdicts through a judge; never knows visitors.
 """
 
 from __future__ import annotations

@@ -67,16 +67,9 @@ class Requests(Texts[V]):
     """Requests by what stands before the query, which is cut off and never remembered."""
 
     def __missing__(self, key: str) -> V:
-        if "\n" in key:
-            raise ValueError("more than one line")
-        if "?" in key:
+        if "?" in key and "\n" not in key:
             return self[key[: key.index("?")]]
-        value = self._make(key)
-        if len(key) <= LONGEST_REMEMBERED:
-            if len(self) >= self._most:
-                self.clear()
-            self[key] = value
-        return value
+        return super().__missing__(key)
 
     def of(self, text: str) -> V:
         """The value of a text that may hold a line break."""
