@@ -45,7 +45,7 @@ from consentgate.asgi.placing import Placing
 from consentgate.asgi.recognition import Recognition
 from consentgate.asgi.site_log import SiteLog
 from consentgate.domain.choices import Choice
-from consentgate.domain.policy import Controller, LogSettings, Policy, RegimeSettings
+from consentgate.domain.policy.policy import Controller, LogSettings, Policy, RegimeSettings
 from consentgate.domain.regimes import UNKNOWN
 from consentgate.gates.crawlers import Caller, known_callers
 from consentgate.gates.plan import Plan

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from consentgate.asgi.placing import Placing
-from consentgate.domain.policy import Controller, Policy, RegimeSettings
+from consentgate.domain.policy.policy import Controller, Policy, RegimeSettings
 
 TARGET_MICROSECONDS = 10.0
 NOW = 1_795_000_000

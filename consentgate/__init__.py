@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     )
     from consentgate.asgi.gate import ConsentGate
     from consentgate.domain.decision import Reason
-    from consentgate.domain.policy import Policy
+    from consentgate.domain.policy.policy import Policy
 
 __all__ = [
     "Consent",
@@ -31,7 +31,7 @@ _HOMES = {
     "Consent": "consentgate.asgi.consent",
     "ConsentGate": "consentgate.asgi.gate",
     "ConsentRequired": "consentgate.asgi.consent",
-    "Policy": "consentgate.domain.policy",
+    "Policy": "consentgate.domain.policy.policy",
     "Reason": "consentgate.domain.decision",
     "get_consent": "consentgate.asgi.consent",
     "privacy_context": "consentgate.asgi.consent",

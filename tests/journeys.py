@@ -14,7 +14,7 @@ from pathlib import Path
 
 from consentgate import ConsentGate
 from consentgate.asgi.consent import SCOPE_KEY
-from consentgate.domain.policy import RegimeSettings
+from consentgate.domain.policy.policy import RegimeSettings
 from tests.asgi.raw import Exchange, Script, body, form, gated, http, run, start
 from tests.databases import write_database
 from tests.policies import SHOP

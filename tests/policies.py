@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import replace
 
-from consentgate.domain.policy import (
+from consentgate.domain.policy.policy import (
     Controller,
     CookiePattern,
     HostPattern,

@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from consentgate import ConsentGate
 from consentgate.asgi.languages import load_texts
-from consentgate.domain.policy import LedgerSettings, LogSettings
+from consentgate.domain.policy.policy import LedgerSettings, LogSettings
 from tests.policies import SHOP
 
 STATIC = Path(__file__).resolve().parent.parent / "static"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from consentgate.asgi.bodies import Body, BodyProblem
-from consentgate.domain.policy import Policy
+from consentgate.domain.policy.policy import Policy
 from consentgate.domain.signals import Signals
 
 KINDS = ("accept", "reject", "save", "withdraw", "dismiss", "service", "signal")

@@ -14,7 +14,7 @@ from starlette.types import Receive
 
 from consentgate.asgi.bodies import BodyProblem, read_body
 from consentgate.asgi.same_origin import is_same_origin, safe_next
-from consentgate.domain.policy import Announcement
+from consentgate.domain.policy.policy import Announcement
 from consentgate.formats.cookies import set_cookie
 from consentgate.gates.visit import Visit
 

@@ -19,7 +19,7 @@ from consentgate.asgi.languages import direction, negotiate
 from consentgate.asgi.state import compact, modes_of, signal_names
 from consentgate.domain.choices import Choice
 from consentgate.domain.decision import Decision, decide
-from consentgate.domain.policy import Announcement, Policy
+from consentgate.domain.policy.policy import Announcement, Policy
 from consentgate.domain.regimes import Model, Regime
 from consentgate.domain.signals import NONE
 

@@ -19,7 +19,7 @@ from consentgate.asgi.same_origin import is_same_origin, safe_next
 from consentgate.domain.choices import Choice
 from consentgate.domain.decision import Reason
 from consentgate.domain.events import Event, Kind, State
-from consentgate.domain.policy import Policy
+from consentgate.domain.policy.policy import Policy
 from consentgate.domain.regimes import Model
 from consentgate.domain.signals import Signals
 from consentgate.formats import cookies

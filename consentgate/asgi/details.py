@@ -7,8 +7,15 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 from consentgate.asgi.languages import Facts
-from consentgate.domain.policy import CookiePattern, Match, Policy, Role, Service, StorageKind
-from consentgate.domain.purposes import Purpose, Wording
+from consentgate.domain.policy.policy import (
+    CookiePattern,
+    Match,
+    Policy,
+    Role,
+    Service,
+    StorageKind,
+)
+from consentgate.domain.policy.purposes import Purpose, Wording
 from consentgate.domain.regimes import Regime
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import Any
 from consentgate.asgi.banner import Pages, View
 from consentgate.domain.answers import Answer, answer_to_dnt, answer_to_gpc, followers
 from consentgate.domain.decision import decide
-from consentgate.domain.policy import CookiePattern, Policy, Service
+from consentgate.domain.policy.policy import CookiePattern, Policy, Service
 from consentgate.domain.regimes import UNKNOWN
 from consentgate.domain.signals import NONE
 

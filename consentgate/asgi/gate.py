@@ -18,7 +18,7 @@ from consentgate.asgi.placing import AgeOf, ResidenceOf
 from consentgate.asgi.refusal import explained, is_bare
 from consentgate.asgi.routes import OWN_ROUTE, Handler
 from consentgate.asgi.starting import Refusal, is_serving, misspelt
-from consentgate.domain.policy import Policy
+from consentgate.domain.policy.policy import Policy
 from consentgate.domain.regimes import UNKNOWN
 from consentgate.errors import ConsentGateError
 from consentgate.gates.crawlers import known_callers

@@ -37,8 +37,8 @@ from consentgate.asgi.site_log import SiteLog
 from consentgate.asgi.state import compact, short_state_of, state_of, would_signal_count
 from consentgate.asgi.well_known import UNNOTED
 from consentgate.domain.choices import Choice
-from consentgate.domain.meaning import Meaning
-from consentgate.domain.policy import Policy
+from consentgate.domain.policy.fingerprints import Meaning
+from consentgate.domain.policy.policy import Policy
 from consentgate.domain.regimes import Regime
 from consentgate.domain.signals import NONE
 from consentgate.errors import LedgerUnavailable

@@ -13,7 +13,7 @@ from consentgate.asgi.banner import Pages, View
 from consentgate.asgi.languages import direction
 from consentgate.asgi.state import signal_names
 from consentgate.domain.decision import Reason
-from consentgate.domain.policy import Policy, Service
+from consentgate.domain.policy.policy import Policy, Service
 from consentgate.formats.html_gating import Held
 
 _MOST_TITLE = 120

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from consentgate.asgi.languages import load_texts
-from consentgate.domain.policy import Policy
+from consentgate.domain.policy.policy import Policy
 from consentgate.errors import Fault, PolicyError, SettingError
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from consentgate.domain.choices import Choice
-from consentgate.domain.policy import Policy
+from consentgate.domain.policy.policy import Policy
 from consentgate.gates.seen import MAX_CHARS
 from consentgate.gates.site_information import month_of
 from consentgate.gates.visit import Visit

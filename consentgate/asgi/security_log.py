@@ -11,7 +11,7 @@ from collections.abc import Callable
 from starlette.types import Scope
 
 from consentgate.asgi.rate import RateLimit
-from consentgate.domain.policy import Policy
+from consentgate.domain.policy.policy import Policy
 from consentgate.formats.paths import scrubbed_path
 from consentgate.gates.site_information import method_name
 from consentgate.gates.visit import Visit

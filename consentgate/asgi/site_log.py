@@ -13,7 +13,7 @@ from consentgate.asgi.recognition import Recognition
 from consentgate.asgi.routes import OWN_ROUTE
 from consentgate.asgi.visitor_lines import CountryOf, VisitorLines
 from consentgate.domain.agents import Bot
-from consentgate.domain.policy import LogSettings, Policy
+from consentgate.domain.policy.policy import LogSettings, Policy
 from consentgate.domain.record import SCHEMA, Tier
 from consentgate.domain.signals import NONE
 from consentgate.formats.paths import scrubbed_path

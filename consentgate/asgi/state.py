@@ -8,7 +8,7 @@ from typing import Any
 
 from consentgate.domain.choices import Choice
 from consentgate.domain.decision import Decision
-from consentgate.domain.policy import Policy
+from consentgate.domain.policy.policy import Policy
 from consentgate.domain.regimes import Regime
 from consentgate.domain.signals import Signals
 from consentgate.gates.visit import Visit

@@ -10,11 +10,11 @@ from types import MappingProxyType
 from typing import Any
 
 from consentgate.asgi.policy_file import load_policy
-from consentgate.domain.changes import Change, Changes, Kind, changes_between
 from consentgate.domain.choices import Choice
 from consentgate.domain.decision import EARLIEST, decide
-from consentgate.domain.meaning import meaning_of
-from consentgate.domain.policy import Policy
+from consentgate.domain.policy.changes import Change, Changes, Kind, changes_between
+from consentgate.domain.policy.fingerprints import meaning_of
+from consentgate.domain.policy.policy import Policy
 from consentgate.domain.regimes import Model, Regime
 from consentgate.domain.signals import NONE
 from consentgate.errors import PolicyError

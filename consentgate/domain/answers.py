@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from consentgate.domain.decision import Verdict, decide
-from consentgate.domain.policy import Policy, Service
+from consentgate.domain.policy.policy import Policy, Service
 from consentgate.domain.regimes import Model, Regime
 from consentgate.domain.signals import NONE, Signals
 

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from consentgate.domain.choices import Choice
-from consentgate.domain.policy import Policy, Service
-from consentgate.domain.purposes import Purpose
+from consentgate.domain.policy.policy import Policy, Service
+from consentgate.domain.policy.purposes import Purpose
 from consentgate.domain.regimes import Model, Regime
 from consentgate.domain.signals import Signals
 

@@ -6,8 +6,8 @@ import difflib
 from collections.abc import Collection, Iterator
 from types import MappingProxyType
 
-from consentgate.domain.interests import Interest
-from consentgate.domain.policy import LogSettings
+from consentgate.domain.policy.interests import Interest
+from consentgate.domain.policy.policy import LogSettings
 from consentgate.domain.record import NAMES
 from consentgate.formats.policy_shape import EventTable, LogTable
 

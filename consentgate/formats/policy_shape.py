@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from consentgate.domain.interests import MOST_PROPERTIES
+from consentgate.domain.policy.interests import MOST_PROPERTIES
 from consentgate.formats.templates import TEMPLATE
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from consentgate.domain.policy import (
+from consentgate.domain.policy.policy import (
     Announcement,
     Controller,
     CookiePattern,
@@ -33,7 +33,7 @@ from consentgate.domain.policy import (
     StorageKey,
     StorageKind,
 )
-from consentgate.domain.purposes import NECESSARY, SHIPPED, Purpose, Wording
+from consentgate.domain.policy.purposes import NECESSARY, SHIPPED, Purpose, Wording
 from consentgate.domain.regime_table import ROW_KEYS, row_problem
 from consentgate.errors import Fault, PolicyError
 from consentgate.formats.forwarded import UNIX

@@ -24,7 +24,7 @@ from types import MappingProxyType
 from itsdangerous import BadSignature, Signer
 
 from consentgate.domain.choices import Choice
-from consentgate.domain.meaning import HASH_BYTES, Meaning
+from consentgate.domain.policy.fingerprints import HASH_BYTES, Meaning
 from consentgate.domain.signals import Signals
 
 MAX_BYTES = 120

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from urllib.parse import quote
 
-from consentgate.domain.policy import HostPattern, Service
+from consentgate.domain.policy.policy import HostPattern, Service
 from consentgate.gates.plan import Outcome
 
 Headers = list[tuple[bytes, bytes]]

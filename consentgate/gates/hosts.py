@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from consentgate.domain.policy import Policy
+from consentgate.domain.policy.policy import Policy
 from consentgate.formats.urls import Address, address_of
 
 Owners = list[tuple[str, tuple[str, ...]]]

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from consentgate.domain.policy import CookiePattern, Match, Service
+from consentgate.domain.policy.policy import CookiePattern, Match, Service
 
 
 @dataclass(frozen=True, slots=True)

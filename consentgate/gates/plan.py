@@ -11,8 +11,8 @@ from functools import cached_property
 
 from consentgate.domain.choices import Choice
 from consentgate.domain.decision import CLOCK_LEEWAY_SECONDS, Ages, Decision, decide, is_dated
-from consentgate.domain.meaning import Meaning, meaning_of
-from consentgate.domain.policy import CookiePattern, Policy
+from consentgate.domain.policy.fingerprints import Meaning, meaning_of
+from consentgate.domain.policy.policy import CookiePattern, Policy
 from consentgate.domain.regimes import UNKNOWN, Regime
 from consentgate.domain.signals import NONE, Signals
 from consentgate.gates.hosts import HostTable

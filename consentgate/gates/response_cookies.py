@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import product
 
-from consentgate.domain.policy import CookiePattern, Match
+from consentgate.domain.policy.policy import CookiePattern, Match
 from consentgate.formats import cookies
 from consentgate.gates.plan import Outcome, Pass
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from consentgate.domain.choices import Choice, intersection
 from consentgate.domain.decision import is_dated
-from consentgate.domain.meaning import Meaning
+from consentgate.domain.policy.fingerprints import Meaning
 from consentgate.formats.token import TokenCodec
 
 _MOST_KEPT = 8_192

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from consentgate.domain.policy import Policy
+from consentgate.domain.policy.policy import Policy
 from consentgate.errors import LogError
 from consentgate.log.compaction import Compaction
 from consentgate.log.layout import FOLDER_MODE, Layout, held, settle, write_durably

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from consentgate import ConsentGate
-from consentgate.domain.policy import LedgerSettings, Policy
+from consentgate.domain.policy.policy import LedgerSettings, Policy
 from tests.policies import SHOP
 
 Scope = MutableMapping[str, Any]

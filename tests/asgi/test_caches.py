@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consentgate import ConsentGate
-from consentgate.domain.policy import RegimeSettings
+from consentgate.domain.policy.policy import RegimeSettings
 from tests.asgi.raw import Exchange, chosen, gated, http, run
 from tests.policies import with_site
 

@@ -10,7 +10,7 @@ import pytest
 
 from consentgate import ConsentGate
 from consentgate.domain.events import Event, Kind, State
-from consentgate.domain.policy import RegimeSettings
+from consentgate.domain.policy.policy import RegimeSettings
 from consentgate.errors import LedgerUnavailable
 from tests.asgi import raw
 from tests.asgi.raw import NOW, Exchange, form, http, post, run

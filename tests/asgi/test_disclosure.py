@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from consentgate.domain.policy import CookiePattern, Policy, Role, Service, SignalSettings
-from consentgate.domain.purposes import SHIPPED, Wording
+from consentgate.domain.policy.policy import CookiePattern, Policy, Role, Service, SignalSettings
+from consentgate.domain.policy.purposes import SHIPPED, Wording
 from tests.asgi.raw import Exchange, chosen, gated, http, page, run
 from tests.policies import SHOP, with_site
 

@@ -22,7 +22,7 @@ from starlette.templating import Jinja2Templates
 from starlette.testclient import TestClient
 
 from consentgate import ConsentGate, privacy_context
-from consentgate.domain.policy import LedgerSettings, Policy, SiteSettings
+from consentgate.domain.policy.policy import LedgerSettings, Policy, SiteSettings
 from consentgate.domain.regimes import Model, Regime
 from consentgate.gates.crawlers import is_crawler
 from consentgate.gates.nonces import nonce_of

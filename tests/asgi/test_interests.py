@@ -17,8 +17,8 @@ from starlette.websockets import WebSocket
 
 from consentgate import ConsentGate
 from consentgate.asgi.interests import REPORTS_A_MINUTE
-from consentgate.domain.interests import OTHER, Interest
-from consentgate.domain.policy import Policy
+from consentgate.domain.policy.interests import OTHER, Interest
+from consentgate.domain.policy.policy import Policy
 from tests.asgi.raw import chosen, form, gated, http, json_answer, page, post, run, websocket
 from tests.log.written import records_in, sums_in
 from tests.policies import SHOP

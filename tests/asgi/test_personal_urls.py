@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from consentgate.domain.policy import (
+from consentgate.domain.policy.policy import (
     HostPattern,
     Policy,
     RegimeSettings,

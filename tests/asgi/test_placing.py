@@ -11,7 +11,7 @@ import pytest
 
 from consentgate import ConsentGate
 from consentgate.asgi.consent import SCOPE_KEY
-from consentgate.domain.policy import Controller, Policy, RegimeSettings
+from consentgate.domain.policy.policy import Controller, Policy, RegimeSettings
 from tests.asgi.raw import Exchange, Script, gated, http, json_answer, page, run
 from tests.databases import write_database
 from tests.policies import SHOP

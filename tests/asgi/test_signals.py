@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from consentgate.asgi.consent import SCOPE_KEY
-from consentgate.domain.policy import Policy, RegimeSettings, SignalSettings, SiteSettings
+from consentgate.domain.policy.policy import Policy, RegimeSettings, SignalSettings, SiteSettings
 from consentgate.log.signal_counts import RECEIVED, SignalCounts, read_counts
 from tests.asgi.raw import (
     NOW,

@@ -14,8 +14,14 @@ import pytest
 from consentgate import ConsentGate
 from consentgate.asgi.consent import SCOPE_KEY
 from consentgate.domain.events import Event
-from consentgate.domain.policy import Announcement, LedgerSettings, Policy, RegimeSettings, Service
-from consentgate.domain.purposes import Wording
+from consentgate.domain.policy.policy import (
+    Announcement,
+    LedgerSettings,
+    Policy,
+    RegimeSettings,
+    Service,
+)
+from consentgate.domain.policy.purposes import Wording
 from consentgate.errors import LedgerUnavailable
 from tests.asgi.raw import NOW, Exchange, chosen, form, gated, http, json_answer, page, run
 from tests.policies import SHOP

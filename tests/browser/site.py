@@ -18,7 +18,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from consentgate import ConsentGate
-from consentgate.domain.policy import (
+from consentgate.domain.policy.policy import (
     CookiePattern,
     HostPattern,
     LedgerSettings,

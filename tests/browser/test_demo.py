@@ -14,7 +14,7 @@ from starlette.middleware import Middleware
 
 from consentgate.asgi.policy_file import load_policy
 from consentgate.domain.events import Event, State
-from consentgate.domain.policy import LedgerSettings
+from consentgate.domain.policy.policy import LedgerSettings
 from consentgate.ledger import open_ledger
 from examples.fastapi_app.app import POLICY, make_app
 from examples.fastapi_app.standins import NAMES, StandIns, running

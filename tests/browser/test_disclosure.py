@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from playwright.sync_api import Browser
 
-from consentgate.domain.policy import Announcement
+from consentgate.domain.policy.policy import Announcement
 from tests.browser.site import OPT_OUT, POLICY, Site, document, serving
 from tests.browser.test_first_layer import VIEWS, problems
 

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
-from consentgate.domain.interests import Interest
-from consentgate.domain.policy import LogSettings
+from consentgate.domain.policy.interests import Interest
+from consentgate.domain.policy.policy import LogSettings
 from tests.browser.site import LINKS, POLICY, STRICT, Site, document, serving, until
 from tests.log.written import records_in, sums_in
 

@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from consentgate import ConsentGate
-from consentgate.domain.policy import RegimeSettings, SiteSettings
+from consentgate.domain.policy.policy import RegimeSettings, SiteSettings
 from tests.browser.site import Site, document, serving, settings
 from tests.browser.test_placeholders import FILM, PAGES
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from consentgate.domain.choices import Choice, intersection
 from consentgate.domain.decision import DAY_SECONDS, EARLIEST, Decision, Reason, decide
-from consentgate.domain.policy import Policy, Role, Service
-from consentgate.domain.purposes import Wording
+from consentgate.domain.policy.policy import Policy, Role, Service
+from consentgate.domain.policy.purposes import Wording
 from consentgate.domain.regimes import Model, Regime, stricter
 from consentgate.domain.signals import NONE, Signals, read_signals
 from tests.policies import SHOP

@@ -15,7 +15,7 @@ import pytest
 
 from consentgate.domain.choices import Choice
 from consentgate.domain.decision import EARLIEST, decide
-from consentgate.domain.policy import Service
+from consentgate.domain.policy.policy import Service
 from consentgate.domain.regimes import Model, Regime
 from consentgate.domain.signals import Signals
 from tests.policies import SHOP

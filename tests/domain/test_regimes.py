@@ -13,7 +13,7 @@ from consentgate.asgi.placing import table_of
 from consentgate.asgi.policy_file import load_regimes
 from consentgate.domain.choices import Choice
 from consentgate.domain.decision import DAY_SECONDS, decide
-from consentgate.domain.policy import Controller, Policy, RegimeSettings
+from consentgate.domain.policy.policy import Controller, Policy, RegimeSettings
 from consentgate.domain.regime_table import RegimeTable, regime_table, row_of
 from consentgate.domain.regimes import (
     NOWHERE,

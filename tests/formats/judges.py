@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from consentgate.domain.policy import HostPattern, Policy, Service
+from consentgate.domain.policy.policy import HostPattern, Policy, Service
 from consentgate.domain.regimes import UNKNOWN
 from consentgate.domain.signals import NONE
 from consentgate.gates.beacons import Verdicts, verdicts_of

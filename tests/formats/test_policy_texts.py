@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consentgate.asgi.languages import load_texts
-from consentgate.domain.policy import Policy
+from consentgate.domain.policy.policy import Policy
 from consentgate.errors import PolicyError
 from consentgate.formats.policy_texts import vague
 from consentgate.formats.policy_toml import parse_policy

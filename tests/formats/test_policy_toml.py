@@ -11,8 +11,8 @@ import pytest
 
 from consentgate.asgi.policy_file import load_catalogue, load_policy, load_regimes
 from consentgate.cli.schema import policy_schema
-from consentgate.domain.interests import Interest
-from consentgate.domain.policy import Match, Policy, Role
+from consentgate.domain.policy.interests import Interest
+from consentgate.domain.policy.policy import Match, Policy, Role
 from consentgate.errors import PolicyError
 from consentgate.formats.policy_toml import parse_policy
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consentgate.domain.choices import Choice
-from consentgate.domain.meaning import Meaning, meaning_of
-from consentgate.domain.policy import Service
+from consentgate.domain.policy.fingerprints import Meaning, meaning_of
+from consentgate.domain.policy.policy import Service
 from consentgate.domain.signals import Signals
 from consentgate.formats.token import MAX_BYTES, TokenCodec
 from tests.policies import SHOP

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from consentgate.domain.choices import Choice
-from consentgate.domain.policy import HostPattern, Policy, Service
+from consentgate.domain.policy.policy import HostPattern, Policy, Service
 from consentgate.domain.regimes import UNKNOWN, Model, Regime
 from consentgate.domain.signals import NONE
 from consentgate.gates.csp import MAX_BYTES, blocking_csp, declared_csp, with_reports

@@ -13,7 +13,7 @@ import pytest
 
 from consentgate import ConsentGate
 from consentgate.domain.events import Kind
-from consentgate.domain.policy import LedgerSettings, LogSettings
+from consentgate.domain.policy.policy import LedgerSettings, LogSettings
 from consentgate.errors import LedgerUnavailable
 from consentgate.ledger.memory import MemoryLedger
 from consentgate.ledger.sqlite import SqliteLedger

@@ -11,7 +11,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from consentgate import ConsentGate
-from consentgate.domain.policy import LedgerSettings, LogSettings
+from consentgate.domain.policy.policy import LedgerSettings, LogSettings
 from tests.policies import SHOP
 
 LASTING = {"cache-control": "public, max-age=600"}

@@ -8,7 +8,7 @@ from dataclasses import replace
 from starlette.applications import Starlette
 
 from consentgate import ConsentGate
-from consentgate.domain.policy import LedgerSettings, LogSettings, RegimeSettings
+from consentgate.domain.policy.policy import LedgerSettings, LogSettings, RegimeSettings
 from consentgate.lookup.places import PlaceDatabase
 from tests.policies import SHOP
 

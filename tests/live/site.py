@@ -12,7 +12,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from consentgate import ConsentGate
-from consentgate.domain.policy import LedgerSettings, LogSettings
+from consentgate.domain.policy.policy import LedgerSettings, LogSettings
 from tests.policies import SHOP
 
 

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from consentgate.asgi.recognition import Recognition
 from consentgate.asgi.site_log import SiteLog
 from consentgate.domain.choices import Choice
-from consentgate.domain.policy import Policy
+from consentgate.domain.policy.policy import Policy
 from consentgate.domain.record import NAMES
 from consentgate.domain.regimes import UNKNOWN
 from consentgate.gates.kept import Kept

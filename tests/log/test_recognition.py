@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from consentgate.asgi.recognition import Recognition
 from consentgate.asgi.site_log import SiteLog
 from consentgate.domain.choices import Choice
-from consentgate.domain.policy import Policy
-from consentgate.domain.purposes import Purpose
+from consentgate.domain.policy.policy import Policy
+from consentgate.domain.policy.purposes import Purpose
 from consentgate.formats.addresses import packed_address
 from consentgate.log.ratchet import Ratchet
 from consentgate.log.subjects import Subjects

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from consentgate.cli import main
-from consentgate.domain.policy import Policy
+from consentgate.domain.policy.policy import Policy
 from consentgate.log import retention
 from consentgate.log.compaction import compact
 from consentgate.log.layout import Layout

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from consentgate import ConsentGate
 from consentgate.asgi.security_log import MISSING_A_MINUTE
-from consentgate.domain.policy import Policy
+from consentgate.domain.policy.policy import Policy
 from consentgate.errors import LogError, SettingError
 from consentgate.formats.addresses import packed_address
 from consentgate.log.audit import Audit

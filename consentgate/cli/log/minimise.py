@@ -23,7 +23,7 @@ from consentgate.log.finished_file import FinishedFile
 from consentgate.log.foreign_files import Block, file_blocks, stream_blocks
 
 if TYPE_CHECKING:
-    from consentgate.domain.policy import Policy
+    from consentgate.domain.policy.policy import Policy
 
 _MOST_NAMED = 20
 STDIN = "-"

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from consentgate.asgi.policy_file import load_policy
-from consentgate.domain.policy import Policy
+from consentgate.domain.policy.policy import Policy
 from consentgate.errors import LogError, SettingError
 from consentgate.log.layout import Layout
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from consentgate.cli.log.opening import add_policy, layout_in, policy_of
-from consentgate.domain.policy import Policy
+from consentgate.domain.policy.policy import Policy
 from consentgate.errors import LogError
 from consentgate.log.retention import Limits, prune
 

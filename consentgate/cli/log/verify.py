@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from consentgate.cli.log.opening import add_policy, layout_in, policy_of
-from consentgate.domain.policy import Policy
+from consentgate.domain.policy.policy import Policy
 from consentgate.log.retention import Limits
 from consentgate.log.verifying import verify
 

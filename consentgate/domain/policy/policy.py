@@ -14,8 +14,8 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cached_property
 from types import MappingProxyType
 
-from consentgate.domain.interests import Interest
-from consentgate.domain.purposes import SHIPPED, Purpose, Wording
+from consentgate.domain.policy.interests import Interest
+from consentgate.domain.policy.purposes import SHIPPED, Purpose, Wording
 from consentgate.domain.record import QUERY_FIELDS
 
 

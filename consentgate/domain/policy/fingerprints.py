@@ -9,8 +9,8 @@ import hashlib
 import json
 from dataclasses import dataclass
 
-from consentgate.domain.policy import Policy, Service
-from consentgate.domain.purposes import NECESSARY, Purpose
+from consentgate.domain.policy.policy import Policy, Service
+from consentgate.domain.policy.purposes import NECESSARY, Purpose
 
 HASH_BYTES = 6
 """Bytes of the hash that a token carries to name a meaning."""

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 
-from consentgate.domain.meaning import facts_of
-from consentgate.domain.policy import Policy, Service
-from consentgate.domain.purposes import Purpose
+from consentgate.domain.policy.fingerprints import facts_of
+from consentgate.domain.policy.policy import Policy, Service
+from consentgate.domain.policy.purposes import Purpose
 
 Pair = tuple[object, object]
 """Before and after."""
