@@ -16,8 +16,8 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-MODULES = ("_html_search", "_html_skipping")
-PACKAGE = "consentgate.formats"
+MODULES = ("_search", "_tokens")
+PACKAGE = "consentgate.formats.html"
 FOLDER = PACKAGE.replace(".", "/")
 OLDEST = (3, 11)
 """One build serves this Python and every later one: it keeps to the stable ABI."""

@@ -38,7 +38,7 @@ from starlette.types import ASGIApp
 
 from benchmarks.apps import POLICY
 from consentgate import ConsentGate
-from consentgate.formats.policy_toml import parse_policy
+from consentgate.formats.policy.reader import parse_policy
 
 ROUNDS = 7
 STRICT = "default-src 'self'; require-trusted-types-for 'script'"

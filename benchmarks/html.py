@@ -33,10 +33,10 @@ from consentgate.domain.choices import Choice
 from consentgate.domain.policy.policy import HostPattern, Policy, Service
 from consentgate.domain.regimes import UNKNOWN
 from consentgate.domain.signals import NONE
-from consentgate.formats.html import Rewriter
-from consentgate.formats.html_places import places
-from consentgate.formats.html_suspects import suspects
-from consentgate.formats.policy_toml import parse_policy
+from consentgate.formats.html.host_search import places
+from consentgate.formats.html.rewriter import Rewriter
+from consentgate.formats.html.suspects import suspects
+from consentgate.formats.policy.reader import parse_policy
 from consentgate.gates.beacons import Beacons, verdicts_of
 from consentgate.gates.plan import Plan
 from examples.fastapi_app import pages as shop

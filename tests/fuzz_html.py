@@ -15,7 +15,7 @@ import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 
-from consentgate.formats.html import Rewriter
+from consentgate.formats.html.rewriter import Rewriter
 from tests.formats.judges import silent
 from tests.formats.live import by_html5lib, by_html5lib_scripting, by_lexbor, denied
 from tests.formats.pages import Maker

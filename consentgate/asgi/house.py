@@ -42,8 +42,8 @@ from consentgate.domain.policy.policy import Policy
 from consentgate.domain.regimes import Regime
 from consentgate.domain.signals import NONE
 from consentgate.errors import LedgerUnavailable
-from consentgate.formats.html_gating import Held
-from consentgate.formats.html_openings import Opening
+from consentgate.formats.html.element import Held
+from consentgate.formats.html.head import Opening
 from consentgate.formats.token import TokenCodec
 from consentgate.gates.beacons import Hold
 from consentgate.gates.csp import is_binding

@@ -14,7 +14,7 @@ from consentgate.asgi.languages import direction
 from consentgate.asgi.state import signal_names
 from consentgate.domain.decision import Reason
 from consentgate.domain.policy.policy import Policy, Service
-from consentgate.formats.html_gating import Held
+from consentgate.formats.html.element import Held
 
 _MOST_TITLE = 120
 _TITLE = "\ue000title\ue000"

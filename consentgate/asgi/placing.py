@@ -14,7 +14,7 @@ from consentgate.asgi.policy_file import load_regimes
 from consentgate.domain.policy.policy import Policy
 from consentgate.domain.regime_table import RegimeTable, regime_table
 from consentgate.domain.regimes import NOWHERE, UNKNOWN, Place, Regime, place_of
-from consentgate.formats.forwarded import Networks, client_address, sole_header
+from consentgate.formats.headers.forwarded import Networks, client_address, sole_header
 from consentgate.lookup import PlaceLookup
 from consentgate.lookup.places import PlaceDatabase
 

@@ -1,4 +1,4 @@
-"""Owns reading the policy from disk; checking it belongs to formats/policy_toml."""
+"""Owns reading the policy from disk; checking it belongs to formats/policy/reader."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def load_policy(path: str | Path) -> Policy:
     Raises:
         PolicyError: the file cannot be read, or everything that is wrong in it.
     """
-    from consentgate.formats.policy_toml import parse_policy
+    from consentgate.formats.policy.reader import parse_policy
 
     try:
         text = Path(path).read_text(encoding="utf-8")
@@ -44,7 +44,7 @@ def load_policy(path: str | Path) -> Policy:
 
 def _check_eff_policy(policy: Policy, name: str) -> None:
     """Attesting the EFF's policy means its exact bytes: it is never shipped, read from a path."""
-    from consentgate.formats.tracking_status import EFF_POLICY_SHA1, is_eff_policy
+    from consentgate.formats.headers.tracking_status import EFF_POLICY_SHA1, is_eff_policy
 
     place = policy.site.eff_dnt_policy
     if not place:

@@ -20,7 +20,7 @@ from starlette.types import Receive, Scope
 from consentgate.asgi.bodies import BodyProblem, read_bytes
 from consentgate.asgi.rate import RateLimit
 from consentgate.asgi.well_known import UNNOTED
-from consentgate.formats.urls import address_of, canonical_host
+from consentgate.formats.urls.addresses import address_of, canonical_host
 from consentgate.gates.plan import Plan
 from consentgate.gates.visit import Visit
 

@@ -16,8 +16,8 @@ from consentgate.domain.agents import Bot
 from consentgate.domain.policy.policy import LogSettings, Policy
 from consentgate.domain.record import SCHEMA, Tier
 from consentgate.domain.signals import NONE
-from consentgate.formats.paths import scrubbed_path
-from consentgate.formats.templates import UNMATCHED, Templates
+from consentgate.formats.urls.scrubbing import scrubbed_path
+from consentgate.formats.urls.templates import UNMATCHED, Templates
 from consentgate.gates.crawlers import Caller
 from consentgate.gates.kept import Kept
 from consentgate.gates.origins import without_path

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from consentgate.asgi.recognition import Recognition
 from consentgate.domain.policy.policy import LogSettings
-from consentgate.formats.paths import has_click_id, kept_query, scrubbed_path
+from consentgate.formats.urls.scrubbing import has_click_id, kept_query, scrubbed_path
 from consentgate.gates.ready_lines import Case, ReadyLines
 from consentgate.gates.seen import Seen, country_code, hinted, language_of, shown_in
 from consentgate.gates.site_information import (

@@ -12,7 +12,7 @@ from starlette.types import Receive
 
 from consentgate.asgi.announcing import day_of
 from consentgate.asgi.bodies import BodyProblem
-from consentgate.formats.tracking_status import (
+from consentgate.formats.headers.tracking_status import (
     MEDIA_TYPE,
     Tracking,
     is_eff_policy,

@@ -13,7 +13,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def policy_schema() -> dict[str, Any]:
     """The schema, made from the shape that the check itself uses."""
-    from consentgate.formats.policy_shape import PolicyTable
+    from consentgate.formats.policy.shape import PolicyTable
 
     schema = PolicyTable.model_json_schema()
     return {

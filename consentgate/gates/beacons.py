@@ -12,12 +12,12 @@ from functools import cached_property
 from typing import Final
 
 from consentgate.domain.decision import Verdict
-from consentgate.formats.html import Rewriter
-from consentgate.formats.html_gating import UNKNOWN, Held
-from consentgate.formats.html_openings import Opening, Openings, language_in
-from consentgate.formats.html_places import MOST_HOST_BYTES
-from consentgate.formats.persons import tells_who
-from consentgate.formats.urls import Address, canonical_host, decodings
+from consentgate.formats.html.element import UNKNOWN, Held
+from consentgate.formats.html.head import Opening, Openings, language_in
+from consentgate.formats.html.host_search import MOST_HOST_BYTES
+from consentgate.formats.html.rewriter import Rewriter
+from consentgate.formats.urls.addresses import Address, canonical_host, decodings
+from consentgate.formats.urls.personal import tells_who
 from consentgate.gates.hosts import HostTable
 from consentgate.gates.plan import Outcome
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from consentgate.formats import header_lists
+from consentgate.formats.headers import lists as header_lists
 
 UNASKED = frozenset((b"save-data", b"sec-ch-ua", b"sec-ch-ua-mobile", b"sec-ch-ua-platform"))
 """Sent by default (the low-entropy table)."""

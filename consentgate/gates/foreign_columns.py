@@ -14,9 +14,9 @@ from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 from consentgate.domain.agents import Browser, Looks
 from consentgate.domain.record import Tier
-from consentgate.formats.paths import has_click_id, kept_query, scrub_path, scrubbed_path
-from consentgate.formats.request_line import RequestLines
-from consentgate.formats.templates import Templates
+from consentgate.formats.access_logs.request_line import RequestLines
+from consentgate.formats.urls.scrubbing import has_click_id, kept_query, scrub_path, scrubbed_path
+from consentgate.formats.urls.templates import Templates
 from consentgate.gates.origins import is_entry, referrer_class, referrer_host
 from consentgate.gates.site_information import hour_of, method_name, minute_of
 

@@ -17,13 +17,13 @@ from typing import Any, NamedTuple, Protocol
 
 from consentgate.domain.agents import Browser, Looks
 from consentgate.domain.record import Tier
-from consentgate.formats.combined import (
+from consentgate.formats.access_logs.combined import (
     columns,
     combined_line,
     minute_of_cell,
 )
-from consentgate.formats.foreign_line import MAX_CHARS, ForeignLine
-from consentgate.formats.proxy_json import SHAPES, Loads, json_line
+from consentgate.formats.access_logs.imported import MAX_CHARS, ForeignLine
+from consentgate.formats.access_logs.proxy_json import SHAPES, Loads, json_line
 from consentgate.gates.foreign_columns import (
     LONGEST_REMEMBERED,
     MOST_REMEMBERED,

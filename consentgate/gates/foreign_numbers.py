@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from operator import itemgetter
 
-from consentgate.formats.combined import numbers_of_cell
-from consentgate.formats.foreign_line import UNKNOWN
+from consentgate.formats.access_logs.combined import numbers_of_cell
+from consentgate.formats.access_logs.imported import UNKNOWN
 from consentgate.gates.foreign_columns import MOST_REMEMBERED, Fragment, Remembered
 from consentgate.gates.site_information import two_digits
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from consentgate.domain.policy.policy import Policy
-from consentgate.formats.urls import Address, address_of
+from consentgate.formats.urls.addresses import Address, address_of
 
 Owners = list[tuple[str, tuple[str, ...]]]
 """Path prefix to the keys of its services, the longest first."""

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from consentgate.formats import header_lists
+from consentgate.formats.headers import lists as header_lists
 
 Denies = Callable[[bytes], bool]
 

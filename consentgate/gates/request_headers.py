@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from consentgate.formats.paths import without_click_ids
+from consentgate.formats.urls.scrubbing import without_click_ids
 from consentgate.gates.client_hints import ASKED
 from consentgate.gates.plan import Outcome
 from consentgate.gates.seen import SHOWN

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 
-from consentgate.formats import header_lists
-from consentgate.formats.urls import of_refresh, of_srcset
+from consentgate.formats.headers import lists as header_lists
+from consentgate.formats.urls.addresses import of_refresh, of_srcset
 from consentgate.gates import client_hints, reporting
 from consentgate.gates.caching import VISITOR, with_private, with_vary
 from consentgate.gates.plan import Outcome

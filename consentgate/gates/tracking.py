@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from consentgate.domain.decision import Reason
-from consentgate.formats.tracking_status import Tracking, tk_value
+from consentgate.formats.headers.tracking_status import Tracking, tk_value
 from consentgate.gates.plan import Outcome
 
 Headers = list[tuple[bytes, bytes]]

@@ -15,7 +15,7 @@ from consentgate.domain.choices import Choice
 from consentgate.domain.regimes import Regime
 from consentgate.domain.signals import NONE, Signals, read_signals
 from consentgate.formats import cookies
-from consentgate.formats.html_openings import Opening
+from consentgate.formats.html.head import Opening
 from consentgate.gates.beacons import Beacons, Hold
 from consentgate.gates.caching import VISITOR, with_private, with_vary
 from consentgate.gates.cookie_lines import gated_cookies

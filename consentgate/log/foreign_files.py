@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO, NamedTuple, cast
 
 from consentgate.errors import LogError
-from consentgate.formats.foreign_line import MAX_CHARS
+from consentgate.formats.access_logs.imported import MAX_CHARS
 
 BLOCK_BYTES = 8 * 1_048_576
 _PIECE_BYTES = 128 * 1_024

@@ -6,7 +6,7 @@ import logging
 import sys
 from collections.abc import Iterator, Mapping
 
-from consentgate.formats.paths import scrubbed_path
+from consentgate.formats.urls.scrubbing import scrubbed_path
 
 logger = logging.getLogger("consentgate")
 

@@ -12,7 +12,7 @@ import pytest
 from consentgate import ConsentGate
 from consentgate.asgi.policy_file import load_catalogue
 from consentgate.domain.policy.policy import CookiePattern, Match, Service
-from consentgate.formats.policy_toml import parse_policy
+from consentgate.formats.policy.reader import parse_policy
 from tests.asgi import raw
 from tests.asgi.raw import Script, body, form, http, run, start, websocket
 from tests.policies import SHOP, with_site

@@ -11,7 +11,7 @@ import pytest
 
 from consentgate import ConsentGate
 from consentgate.domain.events import State
-from consentgate.formats.html_gating import Held
+from consentgate.formats.html.element import Held
 from consentgate.gates.tokens import ONCE_SECONDS
 from tests.asgi import raw
 from tests.asgi.raw import NOW, Exchange, http, run

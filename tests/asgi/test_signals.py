@@ -399,7 +399,7 @@ def test_the_eff_policy_is_served_byte_for_byte_or_not_at_all(eff: Path) -> None
 @pytest.mark.requirement("SIG-31")
 def test_the_hash_is_the_published_one() -> None:
     """Of version 1.0, as the EFF publishes it beside the text."""
-    from consentgate.formats.tracking_status import EFF_POLICY_SHA1, is_eff_policy
+    from consentgate.formats.headers.tracking_status import EFF_POLICY_SHA1, is_eff_policy
 
     assert EFF_POLICY_SHA1 == "a18e8dba6848d3fc241b03b88291cb75a3cfec3b"
     assert not is_eff_policy(EFF)

@@ -130,7 +130,7 @@ def test_a_mistake_is_one_clear_error(
 @pytest.mark.parametrize("source", ["export", "minimise"])
 def test_goaccess_reads_every_line(source: str, tmp_path: Path) -> None:
     """The real program finds no line that it cannot read, and knows pages, browsers and crawlers."""
-    from tests.formats.test_foreign_lines import PLAIN
+    from tests.formats.test_imported_lines import PLAIN
 
     log, report = tmp_path / "combined.log", tmp_path / "report.json"
     records, raw = tmp_path / "x.jsonl", tmp_path / "access.log"

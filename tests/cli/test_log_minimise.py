@@ -15,7 +15,7 @@ import zstandard
 from consentgate.cli import main
 from consentgate.cli.log.progress import Progress
 from consentgate.log.foreign_files import stream_blocks, whole_lines
-from tests.formats.test_foreign_lines import CADDY, PLAIN
+from tests.formats.test_imported_lines import CADDY, PLAIN
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 LINES = [PLAIN, PLAIN.replace("/a?b=1", "/user/jane?mail=jane@example.com"), json.dumps(CADDY)]

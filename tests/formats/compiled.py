@@ -12,7 +12,7 @@ import pytest
 def needed_module(name: str) -> Any:
     """A compiled module of the package's formats."""
     try:
-        return import_module(f"consentgate.formats.{name}")
+        return import_module(f"consentgate.formats.html.{name}")
     except ImportError:
         missing = f"{name} is not built: install a C compiler, then run scripts/setup"
         if os.environ.get("CI"):

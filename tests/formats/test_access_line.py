@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consentgate.domain.record import NAMES
-from consentgate.formats.access_line import WRITERS
+from consentgate.formats.access_logs.exports import WRITERS
 
 PERSON = {
     "ts": "2026-10-01T14Z",

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consentgate.formats import html_places, html_skipping, html_suspects
-from consentgate.formats.html import Rewriter
+from consentgate.formats.html import host_search, plain_tokens, suspects
+from consentgate.formats.html.rewriter import Rewriter
 from tests.formats.compiled import needed_module
 from tests.formats.judges import silent
 from tests.formats.pages import Maker, corpus
@@ -30,13 +30,13 @@ def gated(pages: list[bytes]) -> list[tuple[bytes, bytes, list[str]]]:
 
 def test_pages_come_out_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     """Odd pages and made ones, compiled and in Python."""
-    search, skipping = needed_module("_html_search"), needed_module("_html_skipping")
+    search, skipping = needed_module("_search"), needed_module("_tokens")
     pages = [*corpus(), *corpus("careful"), *Maker(SEED).pages(MADE)]
-    monkeypatch.setattr(html_suspects, "places", search.places)
-    monkeypatch.setattr(html_skipping, "skip", skipping.skip)
+    monkeypatch.setattr(suspects, "places", search.places)
+    monkeypatch.setattr(plain_tokens, "skip", skipping.skip)
     compiled = gated(pages)
-    monkeypatch.setattr(html_suspects, "places", html_places.places)
-    monkeypatch.setattr(html_skipping, "skip", None)
+    monkeypatch.setattr(suspects, "places", host_search.places)
+    monkeypatch.setattr(plain_tokens, "skip", None)
     assert gated(pages) == compiled
 
 
@@ -105,13 +105,13 @@ def read(page: bytes) -> bytes:
 @given(st.lists(st.sampled_from(_PARTS), max_size=14).map(b"".join))
 def test_tokens_are_passed_as_python_does(page: bytes) -> None:
     """Raw text, forms, drawings, remarks and broken tags, with denied frames between them."""
-    needed_module("_html_skipping")
+    needed_module("_tokens")
     compiled = read(page)
-    skip, html_skipping.skip = html_skipping.skip, None
+    skip, plain_tokens.skip = plain_tokens.skip, None
     try:
         assert read(page) == compiled
     finally:
-        html_skipping.skip = skip
+        plain_tokens.skip = skip
 
 
 @pytest.mark.parametrize(
@@ -126,4 +126,4 @@ def test_tokens_are_passed_as_python_does(page: bytes) -> None:
 def test_no_place_outside_is_read(data: bytes, position: int, limit: int, reading: int) -> None:
     """A wrong place is an error, never a look beyond the bytes."""
     with pytest.raises(ValueError, match="position"):
-        needed_module("_html_skipping").skip(data, position, limit, reading)
+        needed_module("_tokens").skip(data, position, limit, reading)

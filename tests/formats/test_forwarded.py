@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consentgate.formats.forwarded import Networks, client_address, sole_header
+from consentgate.formats.headers.forwarded import Networks, client_address, sole_header
 
 TRUSTED = Networks(["10.0.0.0/8", "::1/128", "2001:db8:1::/48"])
 XFF, RFC = b"x-forwarded-for", b"forwarded"

@@ -7,11 +7,11 @@ import re
 
 import pytest
 
-from consentgate.formats.html import Rewriter
-from consentgate.formats.html_gating import Held
-from consentgate.formats.html_marks import may_be_marked
-from consentgate.formats.html_places import places
-from consentgate.formats.html_scanning import MAX_CARRY_BYTES
+from consentgate.formats.html.element import Held
+from consentgate.formats.html.host_search import places
+from consentgate.formats.html.rewriter import Rewriter
+from consentgate.formats.html.scanner import MAX_CARRY_BYTES
+from consentgate.formats.html.svg_text import may_be_marked
 from tests.formats.judges import silent
 from tests.formats.live import by_lexbor, denied
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from consentgate.formats.html import Rewriter
+from consentgate.formats.html.rewriter import Rewriter
 from tests.formats.judges import silent
 from tests.formats.live import PARSERS, denied, permitted
 from tests.formats.pages import Maker, corpus

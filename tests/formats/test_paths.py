@@ -9,8 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consentgate.formats import paths
-from consentgate.formats.paths import has_click_id, kept_query, scrubbed_path, scrubbed_value
+from consentgate.formats.urls import scrubbing as paths
+from consentgate.formats.urls.scrubbing import (
+    has_click_id,
+    kept_query,
+    scrubbed_path,
+    scrubbed_value,
+)
 
 
 @pytest.mark.requirement("LOG-17")

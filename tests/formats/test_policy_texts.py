@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from consentgate.asgi.languages import load_texts
 from consentgate.domain.policy.policy import Policy
 from consentgate.errors import PolicyError
-from consentgate.formats.policy_texts import vague
-from consentgate.formats.policy_toml import parse_policy
+from consentgate.formats.policy.reader import parse_policy
+from consentgate.formats.policy.wording import vague
 
 TEXTS = load_texts()
 HEAD = 'version = "1"\neffective = 2026-11-01\n[controller]\nname = "Shop"\n'

@@ -14,7 +14,7 @@ from consentgate.cli.schema import policy_schema
 from consentgate.domain.policy.interests import Interest
 from consentgate.domain.policy.policy import Match, Policy, Role
 from consentgate.errors import PolicyError
-from consentgate.formats.policy_toml import parse_policy
+from consentgate.formats.policy.reader import parse_policy
 
 ROOT = Path(__file__).parents[2]
 HEAD = 'version = "1"\neffective = 2026-11-01\n[controller]\nname = "Shop"\n'

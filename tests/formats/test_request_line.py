@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from consentgate.formats.request_line import RequestLines, parts_of
-from consentgate.formats.templates import UNMATCHED, Templates
+from consentgate.formats.access_logs.request_line import RequestLines, parts_of
+from consentgate.formats.urls.templates import UNMATCHED, Templates
 
 TEMPLATES = Templates(
     ("/", "/a", "/a/{id}", "/u/{name}/{id}", "/f/{rest:path}", "/{page}.html", "/p%41/{id}", "/a/b")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from consentgate.formats.html import Rewriter
+from consentgate.formats.html.rewriter import Rewriter
 from tests.formats.judges import silent
 from tests.formats.live import by_html5lib, by_html5lib_scripting, by_lexbor, denied
 

@@ -6,7 +6,7 @@ import base64
 
 import pytest
 
-from consentgate.formats.html import Rewriter
+from consentgate.formats.html.rewriter import Rewriter
 from tests.formats.judges import silent
 from tests.formats.live import by_lexbor, denied
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consentgate.formats import urls
-from consentgate.formats.urls import Address, address_of
+from consentgate.formats.urls import addresses as urls
+from consentgate.formats.urls.addresses import Address, address_of
 
 HOST = "ads.example"
 

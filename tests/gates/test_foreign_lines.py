@@ -15,7 +15,7 @@ from consentgate.gates.foreign_columns import Site
 from consentgate.gates.foreign_lines import Minimiser, Reading
 from consentgate.gates.site_information import Operational, operational_record
 from consentgate.lookup.agents import Agents
-from tests.formats.test_foreign_lines import AGENT, CADDY, PLAIN, TRAEFIK
+from tests.formats.test_imported_lines import AGENT, CADDY, PLAIN, TRAEFIK
 
 AGENTS = Agents()
 SITE = Site(

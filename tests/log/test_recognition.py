@@ -20,7 +20,7 @@ from consentgate.asgi.site_log import SiteLog
 from consentgate.domain.choices import Choice
 from consentgate.domain.policy.policy import Policy
 from consentgate.domain.policy.purposes import Purpose
-from consentgate.formats.addresses import packed_address
+from consentgate.formats.headers.ip_addresses import packed_address
 from consentgate.log.ratchet import Ratchet
 from consentgate.log.subjects import Subjects
 from consentgate.log.visitors import visitor_name

@@ -17,7 +17,7 @@ from consentgate import ConsentGate
 from consentgate.asgi.security_log import MISSING_A_MINUTE
 from consentgate.domain.policy.policy import Policy
 from consentgate.errors import LogError, SettingError
-from consentgate.formats.addresses import packed_address
+from consentgate.formats.headers.ip_addresses import packed_address
 from consentgate.log.audit import Audit
 from consentgate.log.pseudonyms import AddressCipher, DayKey
 from consentgate.log.revealing import reveal

@@ -19,8 +19,8 @@ from consentgate.asgi.site_log import SiteLog, route_of
 from consentgate.domain.choices import Choice
 from consentgate.domain.record import FIELDS, NAMES, NEVER, Tier, names_of
 from consentgate.domain.regimes import UNKNOWN
-from consentgate.formats.client_hints import hinted_browser
-from consentgate.formats.templates import Templates
+from consentgate.formats.headers.client_hints import hinted_browser
+from consentgate.formats.urls.templates import Templates
 from consentgate.gates.origins import is_entry, referrer_class, referrer_host
 from consentgate.gates.plan import Plan
 from consentgate.gates.site_information import Operational, operational_record, two_digits

@@ -15,8 +15,8 @@ from consentgate.cli.log.progress import Progress
 from consentgate.cli.log.standard_output import forget_standard_output
 from consentgate.domain.record import QUERY_FIELDS, Tier
 from consentgate.errors import LogError, SettingError
-from consentgate.formats.access_line import WRITERS
-from consentgate.formats.combined import UNITS
+from consentgate.formats.access_logs.combined import UNITS
+from consentgate.formats.access_logs.exports import WRITERS
 from consentgate.gates.foreign_columns import Site
 from consentgate.gates.foreign_lines import FORMATS, Reading
 from consentgate.log.finished_file import FinishedFile

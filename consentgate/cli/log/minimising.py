@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from consentgate.formats.access_line import WRITERS
+from consentgate.formats.access_logs.exports import WRITERS
 from consentgate.gates.foreign_columns import Site
 from consentgate.gates.foreign_lines import Minimiser, Reading
 from consentgate.log.foreign_files import Block, read_json

@@ -1,6 +1,6 @@
 """Owns the policy: what the operator declares, whole and immutable.
 
-Never knows the file it came from; ``formats/policy_toml`` reads and checks it.
+Never knows the file it came from; ``formats/policy/reader`` reads and checks it.
 """
 
 from __future__ import annotations

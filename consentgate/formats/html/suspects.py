@@ -10,12 +10,12 @@ from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from consentgate.formats.html_tags import TAG
+from consentgate.formats.html.tags import TAG
 
 try:
-    from consentgate.formats._html_search import places
+    from consentgate.formats.html._search import places
 except ImportError:  # installed without a compiler
-    from consentgate.formats.html_places import places
+    from consentgate.formats.html.host_search import places
 
 MAX_SNIPPET_BYTES = 32_768
 """Longer inline scripts are a site's own program, not a vendor's snippet."""

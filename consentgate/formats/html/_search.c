@@ -450,7 +450,7 @@ static int executed(PyObject *module) {
 static PyModuleDef_Slot slots[] = {{Py_mod_exec, (void *)executed}, {0, NULL}};
 
 static struct PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT, "_html_search", NULL, 0, methods, slots, NULL, NULL, NULL,
+    PyModuleDef_HEAD_INIT, "_search", NULL, 0, methods, slots, NULL, NULL, NULL,
 };
 
-PyMODINIT_FUNC PyInit__html_search(void) { return PyModuleDef_Init(&definition); }
+PyMODINIT_FUNC PyInit__search(void) { return PyModuleDef_Init(&definition); }

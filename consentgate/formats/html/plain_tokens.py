@@ -5,7 +5,7 @@ other token that is complete and changes nothing about how the rest is read. Lin
 possessive or atomic; groups are repeated in atomic ones, because ``(?:...)*+`` does not step back
 from a half-matched round before Python 3.11.5 (python/cpython gh-106052).
 
-``_html_skipping.c`` is the same compiled, and takes their place where it could be built. It may
+``_tokens.c`` is the same compiled, and takes their place where it could be built. It may
 stop at other tokens, but passes none that has to be looked at.
 """
 
@@ -15,11 +15,11 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from consentgate.formats.html_tags import ATTRIBUTES, NAME_END
+from consentgate.formats.html.tags import ATTRIBUTES, NAME_END
 
 skip: Callable[[bytes, int, int, int], tuple[int, int]] | None
 try:
-    from consentgate.formats._html_skipping import skip
+    from consentgate.formats.html._tokens import skip
 except ImportError:  # installed without a compiler
     skip = None
 

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from consentgate.formats.html_foreign import POINTS, is_breakout
-from consentgate.formats.html_skipping import DRAWING
-from consentgate.formats.html_tags import TAG, attributes_of, closes_itself
+from consentgate.formats.html.plain_tokens import DRAWING
+from consentgate.formats.html.svg import POINTS, is_breakout
+from consentgate.formats.html.tags import TAG, attributes_of, closes_itself
 
 _NEAR_BYTES = 4_096
 """A start tag longer than this is not measured, but looked at."""

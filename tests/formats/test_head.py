@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consentgate.formats.html_openings import Openings
+from consentgate.formats.html.head import Openings
 
 CASES = [
     # written out

@@ -10,7 +10,7 @@ import enum
 import re
 from collections.abc import Callable
 
-from consentgate.formats.html_skipping import BREAKOUTS, DRAWN
+from consentgate.formats.html.plain_tokens import BREAKOUTS, DRAWN
 
 _ROOTS = frozenset((b"svg", b"math"))
 _OWN = frozenset((b"svg", b"math", b"script", b"style"))

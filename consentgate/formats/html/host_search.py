@@ -2,7 +2,7 @@
 
 Every address that reaches a host shows at least one of: two slashes before the host, an ``@``
 before it, a backslash or a character reference in place of a slash, or a scheme without slashes.
-Each is searched for at the speed of a literal prefix. ``_html_search.c`` is this search compiled:
+Each is searched for at the speed of a literal prefix. ``_search.c`` is this search compiled:
 the same answers in one pass; a change here is one there.
 """
 

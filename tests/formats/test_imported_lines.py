@@ -8,15 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consentgate.formats.combined import (
+from consentgate.formats.access_logs.combined import (
     Columns,
     columns,
     combined_line,
     minute_of_cell,
     numbers_of_cell,
 )
-from consentgate.formats.foreign_line import UNKNOWN, ForeignLine, minute_of_text
-from consentgate.formats.proxy_json import SHAPES, json_line
+from consentgate.formats.access_logs.imported import UNKNOWN, ForeignLine, minute_of_text
+from consentgate.formats.access_logs.proxy_json import SHAPES, json_line
 
 AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:127.0) Gecko/20100101 Firefox/127.0"
 MINUTE = 29_849_103

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from consentgate.domain.policy.interests import MOST_PROPERTIES
-from consentgate.formats.templates import TEMPLATE
+from consentgate.formats.urls.templates import TEMPLATE
 
 
 def _printable(text: str) -> str:

@@ -12,7 +12,7 @@ from itertools import repeat
 from operator import itemgetter
 from typing import NamedTuple
 
-from consentgate.formats.foreign_line import UNKNOWN, ForeignLine, minute_of_stamp
+from consentgate.formats.access_logs.imported import UNKNOWN, ForeignLine, minute_of_stamp
 
 _QUOTED = r'"([^"\\]*(?:\\.[^"\\]*)*)"'
 _LINE = re.compile(

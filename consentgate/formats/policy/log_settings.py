@@ -9,7 +9,7 @@ from types import MappingProxyType
 from consentgate.domain.policy.interests import Interest
 from consentgate.domain.policy.policy import LogSettings
 from consentgate.domain.record import NAMES
-from consentgate.formats.policy_shape import EventTable, LogTable
+from consentgate.formats.policy.shape import EventTable, LogTable
 
 Problem = tuple[str, tuple[str, ...], str, str]
 """Id of the fault, key below ``[log]``, what is wrong, and a word that finds the line."""

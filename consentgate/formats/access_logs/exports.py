@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from consentgate.domain.record import NAMES
-from consentgate.formats.foreign_line import MONTHS
-from consentgate.formats.frozen_agents import frozen_agent
+from consentgate.formats.access_logs.frozen_agents import frozen_agent
+from consentgate.formats.access_logs.imported import MONTHS
 
 Record = Mapping[str, Any]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from consentgate.formats.foreign_line import (
+from consentgate.formats.access_logs.imported import (
     UNKNOWN,
     ForeignLine,
     minute_of_number,

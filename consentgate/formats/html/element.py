@@ -11,10 +11,9 @@ from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import unquote
 
-from consentgate.formats import urls
-from consentgate.formats.html_scanning import Edit
-from consentgate.formats.html_suspects import Suspicion
-from consentgate.formats.html_tags import (
+from consentgate.formats.html.scanner import Edit
+from consentgate.formats.html.suspects import Suspicion
+from consentgate.formats.html.tags import (
     ADDRESSING,
     JAVASCRIPT,
     Attribute,
@@ -24,7 +23,8 @@ from consentgate.formats.html_tags import (
     loads,
     texts_of,
 )
-from consentgate.formats.urls import Address
+from consentgate.formats.urls import addresses as urls
+from consentgate.formats.urls.addresses import Address
 
 PREFIX = b"data-privacy-"
 """What a renamed attribute's name begins with; taking it away brings the element back."""

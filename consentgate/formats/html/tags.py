@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from html.entities import html5
 
-from consentgate.formats.urls import decodings
+from consentgate.formats.urls.addresses import decodings
 
 SPACE = b"\t\n\f\r "
 NAME_END = rb"(?=[\t\n\f\r />])"

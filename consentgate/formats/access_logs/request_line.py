@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote
 
-from consentgate.formats.templates import UNMATCHED, Templates
+from consentgate.formats.urls.templates import UNMATCHED, Templates
 
 _ODD = r"%?#\t-\r\x1c-\x20\x80-\xff"
 """Characters (bytes) that end a path or have to be decoded; plain ranges, which are found fast."""

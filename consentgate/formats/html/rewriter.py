@@ -10,8 +10,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from consentgate.formats.html_foreign import is_breakout
-from consentgate.formats.html_gating import (
+from consentgate.formats.html.element import (
     CSS_MARK,
     SERVICE,
     UNKNOWN,
@@ -23,16 +22,7 @@ from consentgate.formats.html_gating import (
     css_edits,
     denied_in_text,
 )
-from consentgate.formats.html_marks import (
-    MARK,
-    Marked,
-    has_cut,
-    joined,
-    marked,
-    may_be_marked,
-    readings,
-)
-from consentgate.formats.html_scanning import (
+from consentgate.formats.html.scanner import (
     BOGUS,
     CUT,
     ENDS,
@@ -42,9 +32,19 @@ from consentgate.formats.html_scanning import (
     Scanner,
     script_end,
 )
-from consentgate.formats.html_suspects import MAX_SNIPPET_BYTES, suspects
-from consentgate.formats.html_tags import ADDRESSING, closes_itself
-from consentgate.formats.urls import Address, address_of, css_cut, in_json
+from consentgate.formats.html.suspects import MAX_SNIPPET_BYTES, suspects
+from consentgate.formats.html.svg import is_breakout
+from consentgate.formats.html.svg_text import (
+    MARK,
+    Marked,
+    has_cut,
+    joined,
+    marked,
+    may_be_marked,
+    readings,
+)
+from consentgate.formats.html.tags import ADDRESSING, closes_itself
+from consentgate.formats.urls.addresses import Address, address_of, css_cut, in_json
 
 MAX_DEPTH = 3
 """Pages inside attributes of pages; what lies deeper is denied unread."""

@@ -36,9 +36,10 @@ from consentgate.domain.policy.policy import (
 from consentgate.domain.policy.purposes import NECESSARY, SHIPPED, Purpose, Wording
 from consentgate.domain.regime_table import ROW_KEYS, row_problem
 from consentgate.errors import Fault, PolicyError
-from consentgate.formats.forwarded import UNIX
-from consentgate.formats.policy_log import log_problems, log_settings
-from consentgate.formats.policy_shape import (
+from consentgate.formats.headers.forwarded import UNIX
+from consentgate.formats.policy.line_numbers import Places
+from consentgate.formats.policy.log_settings import log_problems, log_settings
+from consentgate.formats.policy.shape import (
     COOKIE_NAME,
     COUNTRY,
     PROPERTY,
@@ -48,8 +49,7 @@ from consentgate.formats.policy_shape import (
     PurposeTable,
     ServiceTable,
 )
-from consentgate.formats.policy_texts import Texts, text_findings
-from consentgate.formats.toml_places import Places
+from consentgate.formats.policy.wording import Texts, text_findings
 
 Path = tuple[str | int, ...]
 Catalogue = Mapping[str, Mapping[str, Any]]

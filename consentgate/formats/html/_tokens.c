@@ -1,4 +1,4 @@
-/* Owns the compiled twin of the expressions in html_skipping.py: passes over what needs no look.
+/* Owns the compiled twin of the expressions in plain_tokens.py: passes over what needs no look.
 
    Passes whole tokens only, and only such as change nothing about how the rest is read; in doubt it
    stops, and the scanner in Python takes the token. Never reads beyond the limit. */
@@ -249,7 +249,7 @@ static int executed(PyObject *module) {
 static PyModuleDef_Slot slots[] = {{Py_mod_exec, (void *)executed}, {0, NULL}};
 
 static struct PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT, "_html_skipping", NULL, 0, methods, slots, NULL, NULL, NULL,
+    PyModuleDef_HEAD_INIT, "_tokens", NULL, 0, methods, slots, NULL, NULL, NULL,
 };
 
-PyMODINIT_FUNC PyInit__html_skipping(void) { return PyModuleDef_Init(&definition); }
+PyMODINIT_FUNC PyInit__tokens(void) { return PyModuleDef_Init(&definition); }

@@ -10,10 +10,10 @@ import re
 from bisect import bisect_left
 from typing import Final
 
-from consentgate.formats.html_foreign import Foreign
-from consentgate.formats.html_noscript import END, HELD_BYTES, closing
-from consentgate.formats.html_skipping import DOUBTFUL, FOREIGN, HTML, RAW_TEXT, Forms
-from consentgate.formats.html_tags import TAG
+from consentgate.formats.html.noscript import END, HELD_BYTES, closing
+from consentgate.formats.html.plain_tokens import DOUBTFUL, FOREIGN, HTML, RAW_TEXT, Forms
+from consentgate.formats.html.svg import Foreign
+from consentgate.formats.html.tags import TAG
 
 MAX_CARRY_BYTES = 65_536
 """What may be held back of a tag that has not ended; beyond it the tag becomes a comment."""

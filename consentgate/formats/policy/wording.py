@@ -10,7 +10,7 @@ import re
 import string
 from collections.abc import Iterable, Iterator, Mapping
 
-from consentgate.formats.policy_shape import PolicyTable, WordingTable
+from consentgate.formats.policy.shape import PolicyTable, WordingTable
 
 Texts = Mapping[str, Mapping[str, str]]
 """Language tag to text key to text."""

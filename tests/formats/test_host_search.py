@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from consentgate.formats import html_places
+from consentgate.formats.html import host_search
 from tests.formats.compiled import needed_module
 from tests.formats.judges import silent
 
@@ -19,11 +19,11 @@ JUDGE = silent()
 
 def compiled(data: bytes, hosts: Mapping[bytes, bool], signatures: tuple[bytes, ...]) -> Found:
     """The compiled search."""
-    return needed_module("_html_search").places(data, hosts, signatures)
+    return needed_module("_search").places(data, hosts, signatures)
 
 
 searches = pytest.mark.parametrize(
-    "search", [pytest.param(html_places.places, id="Python"), pytest.param(compiled, id="compiled")]
+    "search", [pytest.param(host_search.places, id="Python"), pytest.param(compiled, id="compiled")]
 )
 
 WRITTEN = {
@@ -83,7 +83,7 @@ _SIGNATURES = (b"adq(", b"gtm.start")
 @example(b"data:\\\n\\#@")
 def test_the_compiled_search_gives_the_same_places(data: bytes) -> None:
     """Whatever the bytes: the compiled search is the one in Python, and sees each signature."""
-    found, _, drawing = html_places.places(data, _Odd(), _SIGNATURES)
+    found, _, drawing = host_search.places(data, _Odd(), _SIGNATURES)
     seen, signed, drawn = compiled(data, _Odd(), _SIGNATURES)
     assert (seen, drawn) == (found, drawing)
     assert bool(signed) == any(one in data for one in _SIGNATURES)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from ipaddress import ip_network
 
-from consentgate.formats.addresses import packed_address
+from consentgate.formats.headers.ip_addresses import packed_address
 
 MOST_HOPS = 32
 """More proxies than this in a row are nobody's: the client is unknown."""

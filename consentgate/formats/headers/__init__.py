@@ -1,0 +1,1 @@
+"""Owns the values of single header fields."""

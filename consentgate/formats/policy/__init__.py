@@ -1,0 +1,1 @@
+"""Owns reading and checking the policy file; never opens a file itself."""
