@@ -25,10 +25,12 @@ PACKAGE = ROOT / "consentgate"
 
 FLOORS = {
     "errors": 0,
+    "memo": 0,
     "data": 0,
     "domain": 1,
     "formats": 2,
     "gates": 3,
+    "imported_logs": 4,
     "ledger": 4,
     "lookup": 4,
     "log": 4,
@@ -100,10 +102,12 @@ IMPURE_METHODS = frozenset(("now", "utcnow", "today"))
 
 FOREIGN = {
     "errors": set(),
+    "memo": set(),
     "data": set(),
     "domain": set(),
     "formats": {"itsdangerous", "pydantic"},
     "gates": set(),
+    "imported_logs": {"orjson", "zstandard"},
     "ledger": {"psycopg", "cryptography"},
     "lookup": {"maxminddb", "geoip2", "ua_parser", "user_agents"},
     "log": {"orjson", "duckdb", "pyarrow", "zstandard", "cryptography"},

@@ -14,7 +14,7 @@ import zstandard
 
 from consentgate.cli import main
 from consentgate.cli.log.progress import Progress
-from consentgate.log.foreign_files import stream_blocks, whole_lines
+from consentgate.imported_logs.files import stream_blocks, whole_lines
 from tests.formats.test_imported_lines import CADDY, PLAIN
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -184,7 +184,7 @@ def test_a_reader_that_leaves_is_no_accident(log: Path) -> None:
 
 def test_lines_of_a_stream_do_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     """What has come is handed on after a while, though the pipe stays open."""
-    monkeypatch.setattr("consentgate.log.foreign_files.IDLE_SECONDS", 0.05)
+    monkeypatch.setattr("consentgate.imported_logs.files.IDLE_SECONDS", 0.05)
     reader, writer = os.pipe()
     os.write(writer, b"one\ntwo\nthr")
     blocks = stream_blocks(reader)

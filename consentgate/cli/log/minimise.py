@@ -17,10 +17,10 @@ from consentgate.domain.record import QUERY_FIELDS, Tier
 from consentgate.errors import LogError, SettingError
 from consentgate.formats.access_logs.combined import UNITS
 from consentgate.formats.access_logs.exports import WRITERS
-from consentgate.gates.foreign_columns import Site
-from consentgate.gates.foreign_lines import FORMATS, Reading
+from consentgate.imported_logs.columns import Site
+from consentgate.imported_logs.files import Block, file_blocks, stream_blocks
+from consentgate.imported_logs.lines import FORMATS, Reading
 from consentgate.log.finished_file import FinishedFile
-from consentgate.log.foreign_files import Block, file_blocks, stream_blocks
 
 if TYPE_CHECKING:
     from consentgate.domain.policy.policy import Policy

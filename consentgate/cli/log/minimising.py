@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from consentgate.formats.access_logs.exports import WRITERS
-from consentgate.gates.foreign_columns import Site
-from consentgate.gates.foreign_lines import Minimiser, Reading
-from consentgate.log.foreign_files import Block, read_json
+from consentgate.imported_logs.columns import Site
+from consentgate.imported_logs.files import Block, read_json
+from consentgate.imported_logs.lines import Minimiser, Reading
 from consentgate.lookup.agents import Agents
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from operator import itemgetter
 
 from consentgate.formats.access_logs.combined import numbers_of_cell
 from consentgate.formats.access_logs.imported import UNKNOWN
-from consentgate.gates.foreign_columns import MOST_REMEMBERED, Fragment, Remembered
 from consentgate.gates.site_information import two_digits
+from consentgate.imported_logs.columns import MOST_REMEMBERED, Fragment, Remembered
 
 FOUND = frozenset(("200", "201", "202", "203", "206", "304"))
 """Answers that show a page; a redirect would count the visit twice."""

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consentgate.domain.record import Tier, names_of
-from consentgate.gates.foreign_columns import Site
-from consentgate.gates.foreign_lines import Minimiser, Reading
 from consentgate.gates.site_information import Operational, operational_record
+from consentgate.imported_logs.columns import Site
+from consentgate.imported_logs.lines import Minimiser, Reading
 from consentgate.lookup.agents import Agents
 from tests.formats.test_imported_lines import AGENT, CADDY, PLAIN, TRAEFIK
 

@@ -24,7 +24,8 @@ from consentgate.formats.access_logs.combined import (
 )
 from consentgate.formats.access_logs.imported import MAX_CHARS, ForeignLine
 from consentgate.formats.access_logs.proxy_json import SHAPES, Loads, json_line
-from consentgate.gates.foreign_columns import (
+from consentgate.gates.site_information import Record, two_digits
+from consentgate.imported_logs.columns import (
     LONGEST_REMEMBERED,
     MOST_REMEMBERED,
     Fragment,
@@ -36,8 +37,7 @@ from consentgate.gates.foreign_columns import (
     operational_tables,
     statistics_tables,
 )
-from consentgate.gates.foreign_numbers import Cells, Numbers
-from consentgate.gates.site_information import Record, two_digits
+from consentgate.imported_logs.numbers import Cells, Numbers
 
 FORMATS = ("auto", "combined", "common", "vhost", *SHAPES)
 """What ``--format`` may say; Traefik's common log format is read as ``combined``."""
