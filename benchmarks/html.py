@@ -37,7 +37,7 @@ from consentgate.formats.html.host_search import places
 from consentgate.formats.html.rewriter import Rewriter
 from consentgate.formats.html.suspects import suspects
 from consentgate.formats.policy.reader import parse_policy
-from consentgate.gates.beacons import Beacons, verdicts_of
+from consentgate.gates.pages.beacons import Beacons, verdicts_of
 from consentgate.gates.plan import Plan
 from examples.fastapi_app import pages as shop
 

@@ -47,8 +47,8 @@ from consentgate.asgi.site_log import SiteLog
 from consentgate.domain.choices import Choice
 from consentgate.domain.policy.policy import Controller, LogSettings, Policy, RegimeSettings
 from consentgate.domain.regimes import UNKNOWN
-from consentgate.gates.crawlers import Caller, known_callers
 from consentgate.gates.plan import Plan
+from consentgate.gates.records.callers import Caller, known_callers
 from consentgate.gates.visit import Visit
 
 NOW = 1_795_000_000

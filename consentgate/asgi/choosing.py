@@ -23,7 +23,7 @@ from consentgate.domain.policy.policy import Policy
 from consentgate.domain.regimes import Model
 from consentgate.domain.signals import Signals
 from consentgate.formats import cookies
-from consentgate.gates.cookie_lines import farewells
+from consentgate.gates.cookies.lines import farewells
 from consentgate.gates.tokens import ONCE_SECONDS
 from consentgate.gates.visit import Visit
 

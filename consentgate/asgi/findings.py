@@ -11,8 +11,8 @@ import logging
 from collections import Counter
 from collections.abc import Iterable
 
-from consentgate.gates.beacons import verdicts_of
-from consentgate.gates.guarding import COMPRESSED, OVERLONG, UNREADABLE
+from consentgate.gates.pages.beacons import verdicts_of
+from consentgate.gates.pages.page_headers import COMPRESSED, OVERLONG, UNREADABLE
 from consentgate.gates.visit import Visit
 
 logger = logging.getLogger("consentgate")

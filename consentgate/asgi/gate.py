@@ -21,7 +21,7 @@ from consentgate.asgi.starting import Refusal, is_serving, misspelt
 from consentgate.domain.policy.policy import Policy
 from consentgate.domain.regimes import UNKNOWN
 from consentgate.errors import ConsentGateError
-from consentgate.gates.crawlers import known_callers
+from consentgate.gates.records.callers import known_callers
 from consentgate.gates.visit import FILE_MESSAGES, Visit
 from consentgate.log.servers import warn_of_leaks
 from consentgate.lookup import PlaceLookup

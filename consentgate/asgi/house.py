@@ -45,8 +45,8 @@ from consentgate.errors import LedgerUnavailable
 from consentgate.formats.html.element import Held
 from consentgate.formats.html.head import Opening
 from consentgate.formats.token import TokenCodec
-from consentgate.gates.beacons import Hold
-from consentgate.gates.csp import is_binding
+from consentgate.gates.pages.beacons import Hold
+from consentgate.gates.pages.csp import is_binding
 from consentgate.gates.plan import Outcome, Plan
 from consentgate.gates.tokens import TokenReader
 from consentgate.gates.visit import Visit

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from consentgate.domain.choices import Choice
 from consentgate.domain.policy.policy import Policy
-from consentgate.gates.seen import MAX_CHARS
-from consentgate.gates.site_information import month_of
+from consentgate.gates.records.header_classes import MAX_CHARS
+from consentgate.gates.records.site_information import month_of
 from consentgate.gates.visit import Visit
 from consentgate.log.erasure import Names, erase, months_back, rows_with
 from consentgate.log.layout import Layout

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Message
 
 from consentgate.asgi.consent import REFUSAL_MARK
-from consentgate.gates.cookie_lines import gated_cookies
+from consentgate.gates.cookies.lines import gated_cookies
 from consentgate.gates.visit import Visit
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from consentgate.asgi.choosing import choose
 from consentgate.asgi.languages import asked_language
 from consentgate.asgi.published import IMMUTABLE, Published
 from consentgate.asgi.well_known import PLACE, WellKnown
-from consentgate.gates.cookie_lines import added_lines
+from consentgate.gates.cookies.lines import added_lines
 from consentgate.gates.visit import Visit
 
 if TYPE_CHECKING:

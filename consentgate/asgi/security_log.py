@@ -13,7 +13,7 @@ from starlette.types import Scope
 from consentgate.asgi.rate import RateLimit
 from consentgate.domain.policy.policy import Policy
 from consentgate.formats.urls.scrubbing import scrubbed_path
-from consentgate.gates.site_information import method_name
+from consentgate.gates.records.site_information import method_name
 from consentgate.gates.visit import Visit
 from consentgate.log.security import Incident, SecurityFile
 from consentgate.log.ticking import TICKER

@@ -18,11 +18,8 @@ from consentgate.domain.record import SCHEMA, Tier
 from consentgate.domain.signals import NONE
 from consentgate.formats.urls.scrubbing import scrubbed_path
 from consentgate.formats.urls.templates import UNMATCHED, Templates
-from consentgate.gates.crawlers import Caller
-from consentgate.gates.kept import Kept
-from consentgate.gates.origins import without_path
-from consentgate.gates.ready_lines import MOST_ROUTE, Case, ReadyLines
-from consentgate.gates.seen import (
+from consentgate.gates.records.callers import Caller
+from consentgate.gates.records.header_classes import (
     INTERNAL,
     MAX_CHARS,
     MAX_WORD,
@@ -38,7 +35,9 @@ from consentgate.gates.seen import (
     names_of,
     shown_in,
 )
-from consentgate.gates.site_information import (
+from consentgate.gates.records.ready_lines import MOST_ROUTE, Case, ReadyLines
+from consentgate.gates.records.referrers import without_path
+from consentgate.gates.records.site_information import (
     METHODS,
     Machine,
     Record,
@@ -57,6 +56,7 @@ from consentgate.log.standard_output import StandardOutput
 from consentgate.log.ticking import TICKER
 from consentgate.log.visit_counts import VisitCounts
 from consentgate.lookup.agents import Agents
+from consentgate.memo import Kept
 
 PURPOSE = "statistics"
 MOST_ORIGINS = 4_096

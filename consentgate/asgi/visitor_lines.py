@@ -10,9 +10,15 @@ from collections.abc import Callable
 from consentgate.asgi.recognition import Recognition
 from consentgate.domain.policy.policy import LogSettings
 from consentgate.formats.urls.scrubbing import has_click_id, kept_query, scrubbed_path
-from consentgate.gates.ready_lines import Case, ReadyLines
-from consentgate.gates.seen import Seen, country_code, hinted, language_of, shown_in
-from consentgate.gates.site_information import (
+from consentgate.gates.records.header_classes import (
+    Seen,
+    country_code,
+    hinted,
+    language_of,
+    shown_in,
+)
+from consentgate.gates.records.ready_lines import Case, ReadyLines
+from consentgate.gates.records.site_information import (
     Record,
     Statistics,
     longitudinal_record,

@@ -19,7 +19,7 @@ from consentgate.formats.headers.tracking_status import (
     status_object,
     tracking_of_id,
 )
-from consentgate.gates.tracking import tracking_of
+from consentgate.gates.headers.tracking import tracking_of
 from consentgate.gates.visit import Visit
 
 if TYPE_CHECKING:

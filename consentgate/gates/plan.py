@@ -15,9 +15,9 @@ from consentgate.domain.policy.fingerprints import Meaning, meaning_of
 from consentgate.domain.policy.policy import CookiePattern, Policy
 from consentgate.domain.regimes import UNKNOWN, Regime
 from consentgate.domain.signals import NONE, Signals
-from consentgate.gates.hosts import HostTable
-from consentgate.gates.names import Declared, NameTable
-from consentgate.gates.validators import KnownValidators
+from consentgate.gates.declared.cookies import Declared, NameTable
+from consentgate.gates.declared.hosts import HostTable
+from consentgate.gates.headers.validators import KnownValidators
 
 _MOST_OUTCOMES = 512
 _MOST_RECENT = 8_192

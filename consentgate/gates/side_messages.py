@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from consentgate.gates.collectors import collectors_of
-from consentgate.gates.cookie_lines import passing_lines
-from consentgate.gates.response_headers import gated_headers, gated_links
+from consentgate.gates.cookies.lines import passing_lines
+from consentgate.gates.headers.response import gated_headers, gated_links
 
 if TYPE_CHECKING:
     from consentgate.gates.visit import Message, Visit

@@ -16,12 +16,17 @@ from consentgate.domain.regimes import Regime
 from consentgate.domain.signals import NONE, Signals, read_signals
 from consentgate.formats import cookies
 from consentgate.formats.html.head import Opening
-from consentgate.gates.beacons import Beacons, Hold
-from consentgate.gates.caching import VISITOR, with_private, with_vary
-from consentgate.gates.cookie_lines import gated_cookies
-from consentgate.gates.crawlers import Caller
-from consentgate.gates.documents import Kind, is_wide, with_length
-from consentgate.gates.guarding import (
+from consentgate.gates.cookies.lines import gated_cookies
+from consentgate.gates.cookies.request import Headers, Sifted, sift
+from consentgate.gates.headers.caching import VISITOR, with_private, with_vary
+from consentgate.gates.headers.request import FOLLOWING, READ_NAMES, UNREAD_NAMES, shielded
+from consentgate.gates.headers.response import gated_headers
+from consentgate.gates.headers.tracking import with_tk
+from consentgate.gates.headers.validators import Blind, blind_for
+from consentgate.gates.pages.beacons import Beacons, Hold
+from consentgate.gates.pages.documents import Kind, is_wide, with_length
+from consentgate.gates.pages.nonces import nonce_of
+from consentgate.gates.pages.page_headers import (
     HEADER_MESSAGES,
     OVERLONG,
     goes_at_once,
@@ -33,16 +38,11 @@ from consentgate.gates.guarding import (
     unread_page,
     wide_headers,
 )
-from consentgate.gates.nonces import nonce_of
 from consentgate.gates.plan import Outcome, Plan
-from consentgate.gates.request_cookies import Headers, Sifted, sift
-from consentgate.gates.request_headers import FOLLOWING, READ_NAMES, UNREAD_NAMES, shielded
-from consentgate.gates.response_headers import gated_headers
-from consentgate.gates.seen import MOST_SHOWN, NO_PLACES, SHOWN, Shown
+from consentgate.gates.records.callers import Caller
+from consentgate.gates.records.header_classes import MOST_SHOWN, NO_PLACES, SHOWN, Shown
 from consentgate.gates.side_messages import SIDE_MESSAGES, gated_side
 from consentgate.gates.tokens import TokenReader
-from consentgate.gates.tracking import with_tk
-from consentgate.gates.validators import Blind, blind_for
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]

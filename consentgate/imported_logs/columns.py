@@ -17,8 +17,8 @@ from consentgate.domain.record import Tier
 from consentgate.formats.access_logs.request_line import RequestLines
 from consentgate.formats.urls.scrubbing import has_click_id, kept_query, scrub_path, scrubbed_path
 from consentgate.formats.urls.templates import Templates
-from consentgate.gates.origins import is_entry, referrer_class, referrer_host
-from consentgate.gates.site_information import hour_of, method_name, minute_of
+from consentgate.gates.records.referrers import is_entry, referrer_class, referrer_host
+from consentgate.gates.records.site_information import hour_of, method_name, minute_of
 
 MOST_REMEMBERED = 32_768
 LONGEST_REMEMBERED = 512

@@ -24,7 +24,7 @@ from consentgate.formats.access_logs.combined import (
 )
 from consentgate.formats.access_logs.imported import MAX_CHARS, ForeignLine
 from consentgate.formats.access_logs.proxy_json import SHAPES, Loads, json_line
-from consentgate.gates.site_information import Record, two_digits
+from consentgate.gates.records.site_information import Record, two_digits
 from consentgate.imported_logs.columns import (
     LONGEST_REMEMBERED,
     MOST_REMEMBERED,

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from consentgate.domain.agents import Browser
-from consentgate.gates.seen import country_code, hinted, language_of
+from consentgate.gates.records.header_classes import country_code, hinted, language_of
 from consentgate.log import forks
 from consentgate.log.deltas import DAY_SECONDS, OTHER, DeltaFile
 

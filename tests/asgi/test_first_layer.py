@@ -24,8 +24,8 @@ from starlette.testclient import TestClient
 from consentgate import ConsentGate, privacy_context
 from consentgate.domain.policy.policy import LedgerSettings, Policy, SiteSettings
 from consentgate.domain.regimes import Model, Regime
-from consentgate.gates.crawlers import is_crawler
-from consentgate.gates.nonces import nonce_of
+from consentgate.gates.pages.nonces import nonce_of
+from consentgate.gates.records.callers import is_crawler
 from tests.policies import SHOP
 
 ROOT = Path(__file__).parents[2]

@@ -371,7 +371,7 @@ def eff(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A file that counts as the EFF's policy: its text is not ours to ship."""
     import hashlib
 
-    from consentgate.formats import tracking_status
+    from consentgate.formats.headers import tracking_status
 
     path = tmp_path / "dnt-policy.txt"
     path.write_bytes(EFF)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from consentgate.domain.policy.policy import HostPattern, Policy, Service
 from consentgate.domain.regimes import UNKNOWN
 from consentgate.domain.signals import NONE
-from consentgate.gates.beacons import Verdicts, verdicts_of
+from consentgate.gates.pages.beacons import Verdicts, verdicts_of
 from consentgate.gates.plan import Plan
 from tests.policies import SHOP
 

@@ -11,8 +11,8 @@ import pytest
 from consentgate.domain.regimes import UNKNOWN
 from consentgate.domain.signals import NONE
 from consentgate.formats import cookies
+from consentgate.gates.cookies.response import may_set
 from consentgate.gates.plan import Plan
-from consentgate.gates.response_cookies import may_set
 from tests.policies import SHOP
 
 NOW = 1_790_000_000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from consentgate.gates.caching import PAGE, VISITOR, Headers, with_private, with_vary
+from consentgate.gates.headers.caching import PAGE, VISITOR, Headers, with_private, with_vary
 
 
 def said(headers: Headers, name: bytes) -> list[bytes]:

@@ -12,9 +12,9 @@ from consentgate.domain.choices import Choice
 from consentgate.domain.policy.policy import Policy
 from consentgate.domain.regimes import UNKNOWN
 from consentgate.domain.signals import NONE
+from consentgate.gates.cookies.request import sift
+from consentgate.gates.cookies.response import MAX_EXPIRY_BYTES, expiries, may_set
 from consentgate.gates.plan import Outcome, Plan
-from consentgate.gates.request_cookies import sift
-from consentgate.gates.response_cookies import MAX_EXPIRY_BYTES, expiries, may_set
 from tests.policies import SHOP, with_site
 
 NOW = 1_790_000_000

@@ -10,7 +10,7 @@ from consentgate.domain.choices import Choice
 from consentgate.domain.policy.policy import HostPattern, Policy, Service
 from consentgate.domain.regimes import UNKNOWN, Model, Regime
 from consentgate.domain.signals import NONE
-from consentgate.gates.csp import MAX_BYTES, blocking_csp, declared_csp, with_reports
+from consentgate.gates.pages.csp import MAX_BYTES, blocking_csp, declared_csp, with_reports
 from consentgate.gates.plan import Outcome, Plan
 from tests.policies import SHOP, with_site
 

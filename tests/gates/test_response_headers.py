@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from consentgate.gates.documents import Kind, kind_of
-from consentgate.gates.referrers import with_referrer_policy
+from consentgate.gates.pages.documents import Kind, kind_of
+from consentgate.gates.pages.referrer_policy import with_referrer_policy
 from tests.asgi import raw
 from tests.asgi.raw import (
     JSON_BODY,

@@ -22,13 +22,13 @@ from consentgate.domain.choices import Choice
 from consentgate.domain.policy.policy import Policy
 from consentgate.domain.record import NAMES
 from consentgate.domain.regimes import UNKNOWN
-from consentgate.gates.kept import Kept
 from consentgate.gates.plan import Plan
-from consentgate.gates.ready_lines import MOST_COUNTRIES, MOST_LINES, ReadyLines
-from consentgate.gates.seen import shown_in
+from consentgate.gates.records.header_classes import shown_in
+from consentgate.gates.records.ready_lines import MOST_COUNTRIES, MOST_LINES, ReadyLines
 from consentgate.gates.visit import Visit
 from consentgate.log.files import encoder
 from consentgate.log.visitors import visitor_name
+from consentgate.memo import Kept
 from tests.log.test_tiers import FIREFOX, GRANTED, NOW, FixedReader
 from tests.policies import SHOP
 

@@ -21,9 +21,9 @@ from consentgate.domain.record import FIELDS, NAMES, NEVER, Tier, names_of
 from consentgate.domain.regimes import UNKNOWN
 from consentgate.formats.headers.client_hints import hinted_browser
 from consentgate.formats.urls.templates import Templates
-from consentgate.gates.origins import is_entry, referrer_class, referrer_host
 from consentgate.gates.plan import Plan
-from consentgate.gates.site_information import Operational, operational_record, two_digits
+from consentgate.gates.records.referrers import is_entry, referrer_class, referrer_host
+from consentgate.gates.records.site_information import Operational, operational_record, two_digits
 from consentgate.gates.visit import Visit
 from tests.policies import SHOP
 
@@ -297,7 +297,7 @@ def test_a_leak_is_a_type_error(tmp_path: Path) -> None:
     """mypy refuses code that hands the operational builder what only T1 may use."""
     code = tmp_path / "leak.py"
     code.write_text(
-        "from consentgate.gates.site_information import Statistics, operational_record\n"
+        "from consentgate.gates.records.site_information import Statistics, operational_record\n"
         'operational_record(Statistics(minute="", path=""))\n',
         encoding="utf-8",
     )

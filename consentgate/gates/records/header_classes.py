@@ -8,7 +8,7 @@ from functools import lru_cache
 from consentgate.domain.agents import Bot, Browser
 from consentgate.domain.signals import Signals
 from consentgate.formats.headers.client_hints import hinted_browser
-from consentgate.gates.origins import is_entry, origin_of, primary_language
+from consentgate.gates.records.referrers import is_entry, origin_of, primary_language
 
 MAX_CHARS = 512
 """Of any header: what follows costs time and says nothing."""

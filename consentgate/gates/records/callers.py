@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from consentgate.gates.kept import Kept
-from consentgate.gates.seen import Seen
+from consentgate.gates.records.header_classes import Seen
+from consentgate.memo import Kept
 
 MAX_CHARS = 512
 MOST_CALLERS = 8_192

@@ -10,9 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from consentgate.domain.agents import Browser
-from consentgate.gates.kept import Kept
-from consentgate.gates.seen import MAX_CHARS, MAX_WORD, country_code, hinted, language_of
-from consentgate.gates.site_information import (
+from consentgate.gates.records.header_classes import (
+    MAX_CHARS,
+    MAX_WORD,
+    country_code,
+    hinted,
+    language_of,
+)
+from consentgate.gates.records.site_information import (
     Operational,
     Statistics,
     hour_of,
@@ -20,6 +25,7 @@ from consentgate.gates.site_information import (
     statistics_template,
     statistics_text,
 )
+from consentgate.memo import Kept
 
 MOST_LINES = 4_096
 MOST_LANGUAGES = 1_024

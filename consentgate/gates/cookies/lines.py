@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from consentgate.formats import cookies
-from consentgate.gates.caching import with_private
-from consentgate.gates.plan import Outcome, Pass
-from consentgate.gates.remembered import remembering_token
-from consentgate.gates.request_cookies import Headers
-from consentgate.gates.response_cookies import (
+from consentgate.gates.cookies.remembered import remembering_token
+from consentgate.gates.cookies.request import Headers
+from consentgate.gates.cookies.response import (
     expiries,
     is_personal,
     may_set,
     unseen_expiries,
 )
+from consentgate.gates.headers.caching import with_private
+from consentgate.gates.plan import Outcome, Pass
 
 if TYPE_CHECKING:
     from consentgate.gates.visit import Visit

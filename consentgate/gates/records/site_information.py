@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from consentgate.domain.agents import Bot, Browser
 from consentgate.domain.record import Tier
-from consentgate.gates.origins import (
+from consentgate.gates.records.referrers import (
     is_entry,
     primary_language,
     referrer_class,

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable
 
 from consentgate.formats.headers import lists as header_lists
 from consentgate.formats.urls.addresses import of_refresh, of_srcset
-from consentgate.gates import client_hints, reporting
-from consentgate.gates.caching import VISITOR, with_private, with_vary
+from consentgate.gates.headers import client_hints, reporting
+from consentgate.gates.headers.caching import VISITOR, with_private, with_vary
 from consentgate.gates.plan import Outcome
 
 Headers = list[tuple[bytes, bytes]]

@@ -18,7 +18,7 @@ from consentgate.formats.html.host_search import MOST_HOST_BYTES
 from consentgate.formats.html.rewriter import Rewriter
 from consentgate.formats.urls.addresses import Address, canonical_host, decodings
 from consentgate.formats.urls.personal import tells_who
-from consentgate.gates.hosts import HostTable
+from consentgate.gates.declared.hosts import HostTable
 from consentgate.gates.plan import Outcome
 
 _MOST_HOSTS: Final = 8_192

@@ -9,14 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from consentgate.domain.signals import NONE
-from consentgate.gates.caching import PAGE, with_private, with_vary
-from consentgate.gates.csp import csp_headers, is_binding
-from consentgate.gates.documents import Kind, kind_of, kind_of_type, without_stale
-from consentgate.gates.referrers import with_referrer_policy
-from consentgate.gates.request_headers import is_navigation
-from consentgate.gates.response_headers import OWNED
+from consentgate.gates.headers.caching import PAGE, with_private, with_vary
+from consentgate.gates.headers.request import is_navigation
+from consentgate.gates.headers.response import OWNED
+from consentgate.gates.headers.validators import VALIDATORS
+from consentgate.gates.pages.csp import csp_headers, is_binding
+from consentgate.gates.pages.documents import Kind, kind_of, kind_of_type, without_stale
+from consentgate.gates.pages.referrer_policy import with_referrer_policy
 from consentgate.gates.side_messages import SIDE_MESSAGES
-from consentgate.gates.validators import VALIDATORS
 
 if TYPE_CHECKING:
     from consentgate.gates.visit import Message, Visit

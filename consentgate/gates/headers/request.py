@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from consentgate.formats.urls.scrubbing import without_click_ids
-from consentgate.gates.client_hints import ASKED
+from consentgate.gates.headers.client_hints import ASKED
 from consentgate.gates.plan import Outcome
-from consentgate.gates.seen import SHOWN
+from consentgate.gates.records.header_classes import SHOWN
 
 Headers = list[tuple[bytes, bytes]]
 

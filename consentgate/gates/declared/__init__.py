@@ -1,0 +1,1 @@
+"""Owns whose a name or a host is, by the policy."""

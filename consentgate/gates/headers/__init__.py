@@ -1,0 +1,1 @@
+"""Owns what happens to headers, both ways."""

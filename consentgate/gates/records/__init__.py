@@ -1,0 +1,1 @@
+"""Owns what a visit may tell the site log."""
