@@ -23,7 +23,7 @@ from consentgate.domain.regimes import UNKNOWN
 from consentgate.errors import ConsentGateError
 from consentgate.gates.records.callers import known_callers
 from consentgate.gates.visit import FILE_MESSAGES, Visit
-from consentgate.log.servers import warn_of_leaks
+from consentgate.log.writing.server_loggers import warn_of_leaks
 from consentgate.lookup import PlaceLookup
 
 logger = logging.getLogger("consentgate")

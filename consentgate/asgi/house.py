@@ -51,8 +51,8 @@ from consentgate.gates.plan import Outcome, Plan
 from consentgate.gates.tokens import TokenReader
 from consentgate.gates.visit import Visit
 from consentgate.ledger import Ledger, open_ledger
-from consentgate.log.servers import take_over
-from consentgate.log.signal_counts import SignalCounts
+from consentgate.log.counts.signals import SignalCounts
+from consentgate.log.writing.server_loggers import take_over
 from consentgate.lookup import PlaceLookup
 
 logger = logging.getLogger("consentgate")

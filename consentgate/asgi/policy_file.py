@@ -67,7 +67,7 @@ def _check_officer(policy: Policy, name: str) -> None:
     place = policy.log.security_public_key
     if not place:
         return
-    from consentgate.log.sealing import read_public_key
+    from consentgate.log.security.sealing import read_public_key
 
     try:
         read_public_key(place)

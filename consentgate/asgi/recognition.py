@@ -16,12 +16,12 @@ from consentgate.domain.policy.policy import Policy
 from consentgate.gates.records.header_classes import MAX_CHARS
 from consentgate.gates.records.site_information import month_of
 from consentgate.gates.visit import Visit
-from consentgate.log.erasure import Names, erase, months_back, rows_with
-from consentgate.log.layout import Layout
-from consentgate.log.lines import Row
-from consentgate.log.ratchet import Ratchet
-from consentgate.log.subjects import Subjects, is_reference
-from consentgate.log.visitors import VisitorNames
+from consentgate.log.keeping.erasure import Names, erase, months_back, rows_with
+from consentgate.log.keeping.segment_lines import Row
+from consentgate.log.naming.day_key import Ratchet
+from consentgate.log.naming.subject_keys import Subjects, is_reference
+from consentgate.log.naming.visitor_names import VisitorNames
+from consentgate.log.writing.layout import Layout
 
 logger = logging.getLogger("consentgate")
 

@@ -15,8 +15,8 @@ from consentgate.domain.policy.policy import Policy
 from consentgate.formats.urls.scrubbing import scrubbed_path
 from consentgate.gates.records.site_information import method_name
 from consentgate.gates.visit import Visit
-from consentgate.log.security import Incident, SecurityFile
-from consentgate.log.ticking import TICKER
+from consentgate.log.security.file import Incident, SecurityFile
+from consentgate.log.writing.background import TICKER
 from consentgate.lookup.agents import Agents
 
 MISSING_A_MINUTE = 10
@@ -47,7 +47,7 @@ class SecurityLog:
         settings = policy.log
         if not settings.security_directory:
             return None
-        from consentgate.log.sealing import read_public_key
+        from consentgate.log.security.sealing import read_public_key
 
         officer = read_public_key(settings.security_public_key)
         file = SecurityFile(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from consentgate.domain.decision import Reason
 from consentgate.gates.visit import Visit
-from consentgate.log.signal_counts import RECEIVED, SignalCounts
+from consentgate.log.counts.signals import RECEIVED, SignalCounts
 
 
 def count_signals(sums: SignalCounts, visit: Visit) -> None:

@@ -50,11 +50,11 @@ from consentgate.gates.records.site_information import (
 )
 from consentgate.gates.visit import Visit
 from consentgate.log import RecordSink
-from consentgate.log.files import NoFile, SegmentFile, encoder
-from consentgate.log.standard_output import NAME as STANDARD_OUTPUT
-from consentgate.log.standard_output import StandardOutput
-from consentgate.log.ticking import TICKER
-from consentgate.log.visit_counts import VisitCounts
+from consentgate.log.counts.visits import VisitCounts
+from consentgate.log.writing.background import TICKER
+from consentgate.log.writing.segment import NoFile, SegmentFile, encoder
+from consentgate.log.writing.standard_output import NAME as STANDARD_OUTPUT
+from consentgate.log.writing.standard_output import StandardOutput
 from consentgate.lookup.agents import Agents
 from consentgate.memo import Kept
 

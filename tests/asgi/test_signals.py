@@ -12,7 +12,7 @@ import pytest
 
 from consentgate.asgi.consent import SCOPE_KEY
 from consentgate.domain.policy.policy import Policy, RegimeSettings, SignalSettings, SiteSettings
-from consentgate.log.signal_counts import RECEIVED, SignalCounts, read_counts
+from consentgate.log.counts.signals import RECEIVED, SignalCounts, read_counts
 from tests.asgi.raw import (
     NOW,
     Script,

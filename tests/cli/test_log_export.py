@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 
 from consentgate.cli import main
-from consentgate.log.compaction import compact
-from consentgate.log.files import SegmentFile
-from consentgate.log.layout import Layout
-from consentgate.log.lines import Found
-from consentgate.log.parts import JsonLines, Parquet
-from consentgate.log.rows import rows_of_log
-from consentgate.log.standard_output import StandardOutput
+from consentgate.log.keeping.compaction import compact
+from consentgate.log.keeping.day_files import JsonLines, Parquet
+from consentgate.log.keeping.reading import rows_of_log
+from consentgate.log.keeping.segment_lines import Found
+from consentgate.log.writing.layout import Layout
+from consentgate.log.writing.segment import SegmentFile
+from consentgate.log.writing.standard_output import StandardOutput
 from tests.formats.test_access_line import GRANTED, MACHINE, PERSON, RECORDS
 from tests.programs import needed
 

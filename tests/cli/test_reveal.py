@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from consentgate.cli import main
-from consentgate.log.audit import Audit
-from consentgate.log.sealing import read_public_key
-from consentgate.log.security import SecurityFile
+from consentgate.log.security.audit import Audit
+from consentgate.log.security.file import SecurityFile
+from consentgate.log.security.sealing import read_public_key
 from tests.log.test_security import DAY, INCIDENT, lines
 
 POLICY = """version = "1"

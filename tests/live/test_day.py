@@ -18,7 +18,7 @@ import pytest
 
 from benchmarks.traffic import Hit, Traffic, Visitor, found_in
 from consentgate.cli import main
-from consentgate.log.sealing import write_key_pair
+from consentgate.log.security.sealing import write_key_pair
 from tests.live import answers, free_port, serving
 from tests.live.day import POLICY
 from tests.live.test_proxies import nginx, proxied

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from consentgate.log.compaction import compact
-from consentgate.log.layout import Layout
-from consentgate.log.parts import format_of
+from consentgate.log.keeping.compaction import compact
+from consentgate.log.keeping.day_files import format_of
+from consentgate.log.writing.layout import Layout
 from tests.live import VISITOR, Live, free_port, serving
 
 CONNECTIONS, REQUESTS = 8, 20

@@ -15,12 +15,12 @@ import pytest
 from consentgate.cli import main
 from consentgate.domain.record import FIELDS
 from consentgate.errors import LogError
-from consentgate.log.compaction import Compacted, compact
-from consentgate.log.files import SegmentFile
-from consentgate.log.layout import Layout
-from consentgate.log.parts import JsonLines, Parquet, format_of
-from consentgate.log.signal_counts import RECEIVED, SignalCounts, read_counts
-from consentgate.log.visit_counts import VisitCounts
+from consentgate.log.counts.signals import RECEIVED, SignalCounts, read_counts
+from consentgate.log.counts.visits import VisitCounts
+from consentgate.log.keeping.compaction import Compacted, compact
+from consentgate.log.keeping.day_files import JsonLines, Parquet, format_of
+from consentgate.log.writing.layout import Layout
+from consentgate.log.writing.segment import SegmentFile
 from tests.log.test_segments import writer
 from tests.log.test_tiers import GRANTED, record_of, visit_of
 
@@ -307,8 +307,8 @@ def test_without_a_folder_there_is_nothing_to_compact(
 
 KILLED = """
 import os, sys
-from consentgate.log.compaction import compact
-from consentgate.log.layout import Layout
+from consentgate.log.keeping.compaction import compact
+from consentgate.log.writing.layout import Layout
 left = int(sys.argv[2])
 def step(name):
     global left

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from consentgate.domain.agents import Browser
-from consentgate.log.deltas import MOST_WAITING, DeltaFile, take_away
-from consentgate.log.visit_counts import FILE_NAME, MOST_HOSTS, Arrival, VisitCounts
+from consentgate.log.counts.counter_file import MOST_WAITING, DeltaFile, take_away
+from consentgate.log.counts.visits import FILE_NAME, MOST_HOSTS, Arrival, VisitCounts
 
 NOW = 1_790_000_000
 DAY = "2026-09-21"
@@ -150,7 +150,7 @@ def test_no_sum_is_lost_while_files_are_taken_away(tmp_path: Path) -> None:
 
 FORKS = """
 import os, sys
-from consentgate.log.visit_counts import VisitCounts
+from consentgate.log.counts.visits import VisitCounts
 counts = VisitCounts(sys.argv[1], lambda agent: None)
 counts.add("event", "x", 1_790_000_000)
 child = os.fork()

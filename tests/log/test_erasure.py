@@ -16,13 +16,13 @@ from consentgate.asgi.recognition import Recognition
 from consentgate.asgi.site_log import SiteLog
 from consentgate.cli import main
 from consentgate.errors import LogError
-from consentgate.log.compaction import compact
-from consentgate.log.erasure import Names, erase, months_back, names_of_subject, rows_with
-from consentgate.log.files import SegmentFile
-from consentgate.log.layout import Layout
-from consentgate.log.retention import Limits, prune
-from consentgate.log.subjects import Subjects
-from consentgate.log.tombstones import Tombstones
+from consentgate.log.keeping.compaction import compact
+from consentgate.log.keeping.erasure import Names, erase, months_back, names_of_subject, rows_with
+from consentgate.log.keeping.retention import Limits, prune
+from consentgate.log.keeping.tombstones import Tombstones
+from consentgate.log.naming.subject_keys import Subjects
+from consentgate.log.writing.layout import Layout
+from consentgate.log.writing.segment import SegmentFile
 from tests.log.test_compaction import FORMS, row, rows_in, wrote
 from tests.log.test_recognition import RECOGNISED, policy_at
 from tests.log.test_tiers import GRANTED, NOW, visit_of

@@ -26,8 +26,8 @@ from consentgate.gates.plan import Plan
 from consentgate.gates.records.header_classes import shown_in
 from consentgate.gates.records.ready_lines import MOST_COUNTRIES, MOST_LINES, ReadyLines
 from consentgate.gates.visit import Visit
-from consentgate.log.files import encoder
-from consentgate.log.visitors import visitor_name
+from consentgate.log.naming.visitor_names import visitor_name
+from consentgate.log.writing.segment import encoder
 from consentgate.memo import Kept
 from tests.log.test_tiers import FIREFOX, GRANTED, NOW, FixedReader
 from tests.policies import SHOP

@@ -21,9 +21,9 @@ from consentgate.domain.choices import Choice
 from consentgate.domain.policy.policy import Policy
 from consentgate.domain.policy.purposes import Purpose
 from consentgate.formats.headers.ip_addresses import packed_address
-from consentgate.log.ratchet import Ratchet
-from consentgate.log.subjects import Subjects
-from consentgate.log.visitors import visitor_name
+from consentgate.log.naming.day_key import Ratchet
+from consentgate.log.naming.subject_keys import Subjects
+from consentgate.log.naming.visitor_names import visitor_name
 from tests import site_logs
 from tests.asgi import raw
 from tests.log.test_tiers import ADDRESS, GRANTED, HEADERS, NOW, Kept, visit_of

@@ -14,16 +14,16 @@ import pytest
 
 from consentgate.cli import main
 from consentgate.domain.policy.policy import Policy
-from consentgate.log import retention
-from consentgate.log.compaction import compact
-from consentgate.log.layout import Layout
-from consentgate.log.parts import format_of
-from consentgate.log.retention import Limits, prune
-from consentgate.log.rollups import SMALL_CELL
-from consentgate.log.subjects import Subjects
-from consentgate.log.tombstones import Tombstones
-from consentgate.log.verifying import verify
-from consentgate.log.visit_counts import VisitCounts
+from consentgate.log.counts.visits import VisitCounts
+from consentgate.log.keeping import retention
+from consentgate.log.keeping.compaction import compact
+from consentgate.log.keeping.day_files import format_of
+from consentgate.log.keeping.retention import Limits, prune
+from consentgate.log.keeping.rollups import SMALL_CELL
+from consentgate.log.keeping.tombstones import Tombstones
+from consentgate.log.keeping.verifying import verify
+from consentgate.log.naming.subject_keys import Subjects
+from consentgate.log.writing.layout import Layout
 from tests.log.test_compaction import FORMS, row, rows_in, wrote
 from tests.policies import SHOP
 

@@ -18,11 +18,17 @@ from consentgate.asgi.security_log import MISSING_A_MINUTE
 from consentgate.domain.policy.policy import Policy
 from consentgate.errors import LogError, SettingError
 from consentgate.formats.headers.ip_addresses import packed_address
-from consentgate.log.audit import Audit
-from consentgate.log.pseudonyms import AddressCipher, DayKey
-from consentgate.log.revealing import reveal
-from consentgate.log.sealing import read_private_key, read_public_key, seal, unseal, write_key_pair
-from consentgate.log.security import DAY_SECONDS, Incident, SecurityFile, prune, too_old
+from consentgate.log.security.audit import Audit
+from consentgate.log.security.file import DAY_SECONDS, Incident, SecurityFile, prune, too_old
+from consentgate.log.security.pseudonyms import AddressCipher, DayKey
+from consentgate.log.security.revealing import reveal
+from consentgate.log.security.sealing import (
+    read_private_key,
+    read_public_key,
+    seal,
+    unseal,
+    write_key_pair,
+)
 from tests.asgi.raw import CLIENT, NOW, gated, http, json_answer, run
 from tests.log.written import records_in, rows_in
 from tests.policies import SHOP

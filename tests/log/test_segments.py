@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from consentgate.log.files import SegmentFile
+from consentgate.log.writing.segment import SegmentFile
 from tests.site_logs import records, segments
 
 T0 = {"ts": "2026-09-21T14Z", "tier": "T0", "status": 200}
@@ -20,7 +20,7 @@ T1 = {"ts": "2026-09-21T14:13Z", "tier": "T1", "status": 200}
 
 WRITER = """
 import os, sys
-from consentgate.log.files import SegmentFile
+from consentgate.log.writing.segment import SegmentFile
 folder, name, lines, durability = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
 log = SegmentFile(folder, durability=durability, most_bytes=int(sys.argv[5]))
 for number in range(lines):
@@ -162,7 +162,7 @@ def test_a_folder_that_cannot_be_made_stops_nothing(
 
 FULL_DISK = """
 import resource, signal, sys
-from consentgate.log.files import SegmentFile
+from consentgate.log.writing.segment import SegmentFile
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 log = SegmentFile(sys.argv[1])
 for number in range(100):
@@ -196,7 +196,7 @@ def test_a_full_disk_tears_no_later_line(tmp_path: Path) -> None:
 
 FORK = """
 import os, sys
-from consentgate.log.files import SegmentFile
+from consentgate.log.writing.segment import SegmentFile
 log = SegmentFile(sys.argv[1], durability="batch")
 log.write({"ts": "2026-09-21T14Z", "tier": "T0", "route": "before"})
 child = os.fork()

@@ -13,7 +13,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from consentgate.log.servers import ACCESS_LOGGERS, ERROR_LOGGERS, leaks, take_over
+from consentgate.log.writing.server_loggers import ACCESS_LOGGERS, ERROR_LOGGERS, leaks, take_over
 from tests.live import VISITOR, Live, free_port, serving
 
 PLANTED = (VISITOR, "planted-query", "planted-agent", "planted-cookie", "jane@example.com")

@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict
 
 from consentgate.cli.log.opening import add_policy, layout_of
-from consentgate.log.compaction import Compacted, compact
+from consentgate.log.keeping.compaction import Compacted, compact
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

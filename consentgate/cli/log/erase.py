@@ -6,7 +6,7 @@ import argparse
 import datetime as dt
 
 from consentgate.cli.log.subject import add_subject, names_kept
-from consentgate.log.erasure import erase
+from consentgate.log.keeping.erasure import erase
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

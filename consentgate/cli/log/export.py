@@ -15,9 +15,15 @@ from consentgate.cli.log.standard_output import forget_standard_output
 from consentgate.domain.record import Tier
 from consentgate.errors import LogError, SettingError
 from consentgate.formats.access_logs.exports import WRITERS
-from consentgate.log.finished_file import FinishedFile
-from consentgate.log.lines import Found, Row
-from consentgate.log.rows import FIRST_DAY, LAST_DAY, rows_of_file, rows_of_log, rows_of_stream
+from consentgate.log.keeping.reading import (
+    FIRST_DAY,
+    LAST_DAY,
+    rows_of_file,
+    rows_of_log,
+    rows_of_stream,
+)
+from consentgate.log.keeping.segment_lines import Found, Row
+from consentgate.log.writing.whole_file import FinishedFile
 
 STDIN = "-"
 

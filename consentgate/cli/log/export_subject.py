@@ -7,8 +7,8 @@ import datetime as dt
 import sys
 
 from consentgate.cli.log.subject import add_subject, names_kept
-from consentgate.log.erasure import rows_with
-from consentgate.log.parts import plain
+from consentgate.log.keeping.day_files import plain
+from consentgate.log.keeping.erasure import rows_with
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

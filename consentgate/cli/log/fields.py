@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 from consentgate.cli.log.opening import policy_of
 from consentgate.domain.record import FIELDS, NEVER, SCHEMA, Tier
-from consentgate.log.sinks import sinks
+from consentgate.log.writing.inventory import sinks
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from consentgate.cli.log.opening import passphrase_of
-from consentgate.log.sealing import write_key_pair
+from consentgate.log.security.sealing import write_key_pair
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

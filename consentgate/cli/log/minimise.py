@@ -20,7 +20,7 @@ from consentgate.formats.access_logs.exports import WRITERS
 from consentgate.imported_logs.columns import Site
 from consentgate.imported_logs.files import Block, file_blocks, stream_blocks
 from consentgate.imported_logs.lines import FORMATS, Reading
-from consentgate.log.finished_file import FinishedFile
+from consentgate.log.writing.whole_file import FinishedFile
 
 if TYPE_CHECKING:
     from consentgate.domain.policy.policy import Policy

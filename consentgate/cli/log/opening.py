@@ -8,7 +8,7 @@ from pathlib import Path
 from consentgate.asgi.policy_file import load_policy
 from consentgate.domain.policy.policy import Policy
 from consentgate.errors import LogError, SettingError
-from consentgate.log.layout import Layout
+from consentgate.log.writing.layout import Layout
 
 
 def add_policy(parser: argparse.ArgumentParser) -> None:

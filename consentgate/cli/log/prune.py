@@ -10,7 +10,7 @@ from pathlib import Path
 from consentgate.cli.log.opening import add_policy, layout_in, policy_of
 from consentgate.domain.policy.policy import Policy
 from consentgate.errors import LogError
-from consentgate.log.retention import Limits, prune
+from consentgate.log.keeping.retention import Limits, prune
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _security(policy: Policy, today: dt.date, *, is_dry: bool) -> Iterator[str]:
     """The security log has a retention of its own, which a running site keeps by itself too."""
-    from consentgate.log import security
+    from consentgate.log.security import file as security
 
     log = policy.log
     root = Path(log.security_directory)

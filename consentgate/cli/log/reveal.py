@@ -11,8 +11,8 @@ from pathlib import Path
 
 from consentgate.cli.log.opening import add_policy, passphrase_of, security_of
 from consentgate.errors import SettingError
-from consentgate.log.revealing import plain_token, reveal
-from consentgate.log.sealing import read_private_key
+from consentgate.log.security.revealing import plain_token, reveal
+from consentgate.log.security.sealing import read_private_key
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

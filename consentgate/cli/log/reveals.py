@@ -6,7 +6,7 @@ import argparse
 import json
 
 from consentgate.cli.log.opening import add_policy, security_of
-from consentgate.log.audit import Audit
+from consentgate.log.security.audit import Audit
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

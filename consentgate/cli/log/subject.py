@@ -6,8 +6,8 @@ import argparse
 import datetime as dt
 
 from consentgate.cli.log.opening import add_policy, layout_in, policy_of
-from consentgate.log.erasure import Names, months_back, names_of_subject
-from consentgate.log.layout import Layout
+from consentgate.log.keeping.erasure import Names, months_back, names_of_subject
+from consentgate.log.writing.layout import Layout
 
 
 def add_subject(parser: argparse.ArgumentParser) -> None:

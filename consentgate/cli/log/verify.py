@@ -10,8 +10,8 @@ from pathlib import Path
 
 from consentgate.cli.log.opening import add_policy, layout_in, policy_of
 from consentgate.domain.policy.policy import Policy
-from consentgate.log.retention import Limits
-from consentgate.log.verifying import verify
+from consentgate.log.keeping.retention import Limits
+from consentgate.log.keeping.verifying import verify
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _security(policy: Policy, today: dt.date) -> Iterator[str]:
-    from consentgate.log import security
+    from consentgate.log.security import file as security
 
     log = policy.log
     root = Path(log.security_directory)

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from consentgate.log.deltas import DAY_SECONDS, DeltaFile
+from consentgate.log.counts.counter_file import DAY_SECONDS, DeltaFile
 
 FILE_NAME = "signals.counts"
 FLUSH_SECONDS = 60

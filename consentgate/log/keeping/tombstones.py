@@ -11,9 +11,9 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from consentgate.errors import LogError
-from consentgate.log.layout import SECRET_FILE_MODE, Layout, write_durably
-from consentgate.log.lines import Row
-from consentgate.log.parts import drop_rows
+from consentgate.log.keeping.day_files import drop_rows
+from consentgate.log.keeping.segment_lines import Row
+from consentgate.log.writing.layout import SECRET_FILE_MODE, Layout, write_durably
 
 COLUMNS = ("subject", "visitor")
 """Fields by which rows can be erased."""

@@ -7,7 +7,7 @@ import os
 import threading
 from collections.abc import Mapping
 
-from consentgate.log.files import encoder
+from consentgate.log.writing.segment import encoder
 
 logger = logging.getLogger("consentgate")
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from consentgate.log.compaction import SUMS, read_sums, sum_lines, write_plain
-from consentgate.log.layout import Layout, settle, write_durably
-from consentgate.log.rollups import mark_of
+from consentgate.log.keeping.compaction import SUMS, read_sums, sum_lines, write_plain
+from consentgate.log.keeping.rollups import mark_of
+from consentgate.log.writing.layout import Layout, settle, write_durably
 
 
 def merge_day(layout: Layout, folder: Path) -> None:

@@ -11,10 +11,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from consentgate.log.deltas import OTHER
-from consentgate.log.layout import write_durably
-from consentgate.log.lines import Row
-from consentgate.log.parts import format_of, whole
+from consentgate.log.counts.counter_file import OTHER
+from consentgate.log.keeping.day_files import format_of, whole
+from consentgate.log.keeping.segment_lines import Row
+from consentgate.log.writing.layout import write_durably
 
 SMALL_CELL = 10
 """A value of fewer rows than that is counted as ``(other)``."""

@@ -17,9 +17,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from consentgate.domain.record import SCHEMA, Tier
-from consentgate.log import forks
-from consentgate.log.layout import FILE_MODE, Layout, segment_name
-from consentgate.log.ticking import TICKER
+from consentgate.log.writing import after_fork as forks
+from consentgate.log.writing.background import TICKER
+from consentgate.log.writing.layout import FILE_MODE, Layout, segment_name
 
 logger = logging.getLogger("consentgate")
 

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from consentgate.errors import LogError
-from consentgate.log.files import encoder
-from consentgate.log.layout import SEGMENT_PATTERN, Layout, held
-from consentgate.log.lines import (
+from consentgate.log.keeping.day_files import JsonLines, Parquet, format_of
+from consentgate.log.keeping.segment_lines import (
     Found,
     Row,
     check_schema,
@@ -19,8 +18,9 @@ from consentgate.log.lines import (
     numbered_lines,
     rows_of,
 )
-from consentgate.log.parts import JsonLines, Parquet, format_of
-from consentgate.log.tombstones import Tombstones
+from consentgate.log.keeping.tombstones import Tombstones
+from consentgate.log.writing.layout import SEGMENT_PATTERN, Layout, held
+from consentgate.log.writing.segment import encoder
 
 FIRST_DAY, LAST_DAY = "0001-01-01", "9999-12-31"
 

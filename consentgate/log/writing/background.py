@@ -13,7 +13,7 @@ import time
 import weakref
 from typing import Protocol
 
-from consentgate.log import forks
+from consentgate.log.writing import after_fork as forks
 
 logger = logging.getLogger("consentgate")
 

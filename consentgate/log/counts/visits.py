@@ -15,8 +15,8 @@ from pathlib import Path
 
 from consentgate.domain.agents import Browser
 from consentgate.gates.records.header_classes import country_code, hinted, language_of
-from consentgate.log import forks
-from consentgate.log.deltas import DAY_SECONDS, OTHER, DeltaFile
+from consentgate.log.counts.counter_file import DAY_SECONDS, OTHER, DeltaFile
+from consentgate.log.writing import after_fork as forks
 
 FILE_NAME = "site.counts"
 FLUSH_SECONDS = 60

@@ -13,8 +13,8 @@ import secrets
 import time
 from pathlib import Path
 
-from consentgate.log.deltas import date_of
-from consentgate.log.layout import SECRET_FILE_MODE, SECRET_FOLDER_MODE, held, write_durably
+from consentgate.log.counts.counter_file import date_of
+from consentgate.log.writing.layout import SECRET_FILE_MODE, SECRET_FOLDER_MODE, held, write_durably
 
 logger = logging.getLogger("consentgate")
 

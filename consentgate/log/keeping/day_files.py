@@ -17,9 +17,9 @@ from typing import Any, Protocol
 
 from consentgate.domain.record import FIELDS, SCHEMA, Kind
 from consentgate.errors import LogError
-from consentgate.log.files import encoder
-from consentgate.log.layout import FILE_MODE, settle
-from consentgate.log.lines import Row, decoder
+from consentgate.log.keeping.segment_lines import Row, decoder
+from consentgate.log.writing.layout import FILE_MODE, settle
+from consentgate.log.writing.segment import encoder
 
 ROWS_AT_ONCE = 65_536
 Keep = Callable[[Row], bool]

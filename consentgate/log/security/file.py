@@ -23,8 +23,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from consentgate.log import forks
-from consentgate.log.layout import (
+from consentgate.log.security.pseudonyms import DayKey
+from consentgate.log.security.sealing import seal
+from consentgate.log.writing import after_fork as forks
+from consentgate.log.writing.layout import (
     SECRET_FILE_MODE,
     SECRET_FOLDER_MODE,
     Layout,
@@ -32,8 +34,6 @@ from consentgate.log.layout import (
     settle,
     write_durably,
 )
-from consentgate.log.pseudonyms import DayKey
-from consentgate.log.sealing import seal
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from consentgate.domain.record import SCHEMA
 from consentgate.errors import LogError
-from consentgate.log.deltas import date_of
-from consentgate.log.layout import Layout, mode_of, started_at
-from consentgate.log.lines import Found, check_schema, day_of, is_record, rows_of
-from consentgate.log.parts import format_of
-from consentgate.log.retention import GONE, Limits, is_without_dnt
+from consentgate.log.counts.counter_file import date_of
+from consentgate.log.keeping.day_files import format_of
+from consentgate.log.keeping.retention import GONE, Limits, is_without_dnt
+from consentgate.log.keeping.segment_lines import Found, check_schema, day_of, is_record, rows_of
+from consentgate.log.writing.layout import Layout, mode_of, started_at
 
 _DAY_SECONDS = 86_400
 _OTHERS = 0o007

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from consentgate.errors import LogError
-from consentgate.log.compaction import Compaction
-from consentgate.log.layout import SEGMENT_PATTERN, Layout, held
-from consentgate.log.lines import Found, Row, rows_of
-from consentgate.log.parts import best_format, format_of, whole
-from consentgate.log.subjects import Subjects, is_reference
+from consentgate.log.keeping.compaction import Compaction
+from consentgate.log.keeping.day_files import best_format, format_of, whole
+from consentgate.log.keeping.segment_lines import Found, Row, rows_of
+from consentgate.log.naming.subject_keys import Subjects, is_reference
+from consentgate.log.writing.layout import SEGMENT_PATTERN, Layout, held
 
 Names = dict[str, list[str]]
 """Column (``subject``, ``visitor``) to the values that are a person's."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from consentgate.domain.policy.policy import Policy
-from consentgate.log.layout import Layout
+from consentgate.log.writing.layout import Layout
 
 _GROUP = "owner writes, group reads (0640)"
 _OWNER = "owner alone (0600)"

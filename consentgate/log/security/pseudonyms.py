@@ -12,7 +12,7 @@ import os
 import socket
 from typing import TYPE_CHECKING
 
-from consentgate.log.sealing import KEY_BYTES, derived
+from consentgate.log.security.sealing import KEY_BYTES, derived
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305

@@ -15,13 +15,13 @@ from pathlib import Path
 
 from consentgate.domain.policy.policy import Policy
 from consentgate.errors import LogError
-from consentgate.log.compaction import Compaction
-from consentgate.log.layout import FOLDER_MODE, Layout, held, settle, write_durably
-from consentgate.log.lines import Row
-from consentgate.log.merging import finish_merge, merge_day
-from consentgate.log.parts import best_format, format_of, keep_rows, strip_column, whole
-from consentgate.log.rollups import count_visitors, roll_up
-from consentgate.log.subjects import Subjects
+from consentgate.log.keeping.compaction import Compaction
+from consentgate.log.keeping.day_files import best_format, format_of, keep_rows, strip_column, whole
+from consentgate.log.keeping.merging import finish_merge, merge_day
+from consentgate.log.keeping.rollups import count_visitors, roll_up
+from consentgate.log.keeping.segment_lines import Row
+from consentgate.log.naming.subject_keys import Subjects
+from consentgate.log.writing.layout import FOLDER_MODE, Layout, held, settle, write_durably
 
 EFF_DNT_DAYS = 10
 """EFF DNT policy 1.0, 2.a: longest that anything of a visitor with DNT is kept."""

@@ -19,13 +19,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from consentgate.errors import LogError
-from consentgate.log import signal_counts, visit_counts
-from consentgate.log.deltas import take_away
-from consentgate.log.files import encoder
-from consentgate.log.layout import FOLDER_MODE, Layout, held, segment_name, settle, write_durably
-from consentgate.log.lines import Found, check_schema, day_of, in_order, rows_of
-from consentgate.log.parts import Format, best_format, write_part
-from consentgate.log.tombstones import Tombstones
+from consentgate.log.counts import signals as signal_counts
+from consentgate.log.counts import visits as visit_counts
+from consentgate.log.counts.counter_file import take_away
+from consentgate.log.keeping.day_files import Format, best_format, write_part
+from consentgate.log.keeping.segment_lines import Found, check_schema, day_of, in_order, rows_of
+from consentgate.log.keeping.tombstones import Tombstones
+from consentgate.log.writing.layout import (
+    FOLDER_MODE,
+    Layout,
+    held,
+    segment_name,
+    settle,
+    write_durably,
+)
+from consentgate.log.writing.segment import encoder
 
 MOST_BATCH_BYTES = 128 << 20
 SUMS = {"visits": visit_counts.FILE_NAME, "signals": signal_counts.FILE_NAME}

@@ -16,8 +16,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from consentgate.log import forks
-from consentgate.log.layout import FILE_MODE, FOLDER_MODE
+from consentgate.log.writing import after_fork as forks
+from consentgate.log.writing.layout import FILE_MODE, FOLDER_MODE
 
 logger = logging.getLogger("consentgate")
 

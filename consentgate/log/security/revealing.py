@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from consentgate.errors import LogError, SettingError
-from consentgate.log.audit import Audit
-from consentgate.log.pseudonyms import DayKey
-from consentgate.log.sealing import unseal
-from consentgate.log.security import SCHEMA, SEALED
+from consentgate.log.security.audit import Audit
+from consentgate.log.security.file import SCHEMA, SEALED
+from consentgate.log.security.pseudonyms import DayKey
+from consentgate.log.security.sealing import unseal
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
-from consentgate.log.layout import SECRET_FILE_MODE, SECRET_FOLDER_MODE, settle
+from consentgate.log.writing.layout import SECRET_FILE_MODE, SECRET_FOLDER_MODE, settle
 
 _KEY_BYTES = 32
 _SHREDDED = b"shredded"

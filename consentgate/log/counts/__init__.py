@@ -1,0 +1,1 @@
+"""Owns sums of what no record may say."""

@@ -1,0 +1,1 @@
+"""Owns what becomes of the files: compaction, retention, erasure, proof."""

@@ -1,0 +1,1 @@
+"""Owns the separate, short-lived, sealed log."""

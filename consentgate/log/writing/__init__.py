@@ -1,0 +1,1 @@
+"""Owns how records reach the disk."""
