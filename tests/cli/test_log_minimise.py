@@ -13,7 +13,7 @@ import pytest
 import zstandard
 
 from consentgate.cli import main
-from consentgate.cli.log.progress import Progress
+from consentgate.cli.progress import Progress
 from consentgate.imported_logs.files import stream_blocks, whole_lines
 from tests.formats.test_imported_lines import CADDY, PLAIN
 
@@ -207,7 +207,7 @@ def test_progress_is_told_now_and_then(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], log: Path
 ) -> None:
     """Name, share and speed."""
-    monkeypatch.setattr("consentgate.cli.log.progress._FILE_SECONDS", -1.0)
+    monkeypatch.setattr("consentgate.cli.progress._FILE_SECONDS", -1.0)
     progress = Progress()
     progress.begin(str(log))
     progress.tell(log.stat().st_size // 2, 1_234)

@@ -34,7 +34,7 @@ VERBS = {
         "with --policy also where everything is kept, for how long, and who may read it.",
     ),
     "keygen": Verb(
-        "consentgate.cli.log.keygen",
+        "consentgate.cli.log.security.keygen",
         "Make the security officer's key pair, on the officer's own machine: the private key stays "
         "there, the public one goes into [log] security_public_key.",
     ),
@@ -49,12 +49,12 @@ VERBS = {
         "Run it every day, soon after midnight UTC.",
     ),
     "reveal": Verb(
-        "consentgate.cli.log.reveal",
+        "consentgate.cli.log.security.reveal",
         "Say whom a pseudonym of the security log stands for. Who asked, when and why is written "
         "to the audit trail before anything is opened.",
     ),
     "reveals": Verb(
-        "consentgate.cli.log.reveals",
+        "consentgate.cli.log.security.reveals",
         "Print who had which pseudonym lifted, when and why; exit status 2 where a line was "
         "changed.",
     ),

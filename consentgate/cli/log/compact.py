@@ -6,7 +6,7 @@ import argparse
 import json
 from dataclasses import asdict
 
-from consentgate.cli.log.opening import add_policy, layout_of
+from consentgate.cli.opening import add_policy, layout_of
 from consentgate.log.keeping.compaction import Compacted, compact
 
 

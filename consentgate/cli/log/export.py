@@ -10,8 +10,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO
 
-from consentgate.cli.log.opening import add_policy, layout_of
-from consentgate.cli.log.standard_output import forget_standard_output
+from consentgate.cli.opening import add_policy, layout_of
+from consentgate.cli.standard_output import forget_standard_output
 from consentgate.domain.record import Tier
 from consentgate.errors import LogError, SettingError
 from consentgate.formats.access_logs.exports import WRITERS

@@ -6,7 +6,7 @@ import argparse
 import json
 from dataclasses import asdict
 
-from consentgate.cli.log.opening import policy_of
+from consentgate.cli.opening import policy_of
 from consentgate.domain.record import FIELDS, NEVER, SCHEMA, Tier
 from consentgate.log.writing.inventory import sinks
 

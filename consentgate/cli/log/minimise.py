@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from consentgate.cli.log.minimising import Done, Plan, Worker, minimised
-from consentgate.cli.log.progress import Progress
-from consentgate.cli.log.standard_output import forget_standard_output
+from consentgate.cli.progress import Progress
+from consentgate.cli.standard_output import forget_standard_output
 from consentgate.domain.record import QUERY_FIELDS, Tier
 from consentgate.errors import LogError, SettingError
 from consentgate.formats.access_logs.combined import UNITS

@@ -7,7 +7,7 @@ import datetime as dt
 from collections.abc import Iterator
 from pathlib import Path
 
-from consentgate.cli.log.opening import add_policy, layout_in, policy_of
+from consentgate.cli.opening import add_policy, layout_in, policy_of
 from consentgate.domain.policy.policy import Policy
 from consentgate.errors import LogError
 from consentgate.log.keeping.retention import Limits, prune

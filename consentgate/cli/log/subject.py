@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 
-from consentgate.cli.log.opening import add_policy, layout_in, policy_of
+from consentgate.cli.opening import add_policy, layout_in, policy_of
 from consentgate.log.keeping.erasure import Names, months_back, names_of_subject
 from consentgate.log.writing.layout import Layout
 

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from consentgate.cli.log.opening import add_policy, layout_in, policy_of
+from consentgate.cli.opening import add_policy, layout_in, policy_of
 from consentgate.domain.policy.policy import Policy
 from consentgate.log.keeping.retention import Limits
 from consentgate.log.keeping.verifying import verify

@@ -9,7 +9,7 @@ import json
 import os
 from pathlib import Path
 
-from consentgate.cli.log.opening import add_policy, passphrase_of, security_of
+from consentgate.cli.opening import add_policy, passphrase_of, security_of
 from consentgate.errors import SettingError
 from consentgate.log.security.revealing import plain_token, reveal
 from consentgate.log.security.sealing import read_private_key

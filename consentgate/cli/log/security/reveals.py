@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from consentgate.cli.log.opening import add_policy, security_of
+from consentgate.cli.opening import add_policy, security_of
 from consentgate.log.security.audit import Audit
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from consentgate.cli.log.opening import passphrase_of
+from consentgate.cli.opening import passphrase_of
 from consentgate.log.security.sealing import write_key_pair
 
 
