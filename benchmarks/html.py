@@ -28,7 +28,7 @@ from urllib.parse import urlsplit
 
 from benchmarks.html_pages import make
 from benchmarks.real_pages import between, fetched
-from consentgate.asgi.policy_file import load_catalogue, load_regimes
+from consentgate.asgi.startup.policy_file import load_catalogue, load_regimes
 from consentgate.domain.choices import Choice
 from consentgate.domain.policy.policy import HostPattern, Policy, Service
 from consentgate.domain.regimes import UNKNOWN

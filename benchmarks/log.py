@@ -42,8 +42,8 @@ from uvicorn.protocols.utils import get_client_addr, get_path_with_query_string
 from benchmarks.places import build
 from benchmarks.traffic import Hit, Traffic, found_in
 from consentgate.asgi.placing import Placing
-from consentgate.asgi.recognition import Recognition
-from consentgate.asgi.site_log import SiteLog
+from consentgate.asgi.recording.recognition import Recognition
+from consentgate.asgi.recording.site_log import SiteLog
 from consentgate.domain.choices import Choice
 from consentgate.domain.policy.policy import Controller, LogSettings, Policy, RegimeSettings
 from consentgate.domain.regimes import UNKNOWN

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from consentgate.asgi.assembly import House
 from consentgate.asgi.collecting import collect, is_collector, is_denied
 from consentgate.asgi.consent import SCOPE_KEY, Consent
-from consentgate.asgi.house import House
-from consentgate.asgi.order import misplaced, warn_about_order
+from consentgate.asgi.explaining import explained, is_bare
 from consentgate.asgi.placing import AgeOf, ResidenceOf
-from consentgate.asgi.refusal import explained, is_bare
 from consentgate.asgi.routes import OWN_ROUTE, Handler
-from consentgate.asgi.starting import Refusal, is_serving, misspelt
+from consentgate.asgi.startup.order import misplaced, warn_about_order
+from consentgate.asgi.startup.refusing import Refusal, is_serving, misspelt
 from consentgate.domain.policy.policy import Policy
 from consentgate.domain.regimes import UNKNOWN
 from consentgate.errors import ConsentGateError

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from starlette.types import Scope
 
-from consentgate.asgi.policy_file import load_regimes
+from consentgate.asgi.startup.policy_file import load_regimes
 from consentgate.domain.policy.policy import Policy
 from consentgate.domain.regime_table import RegimeTable, regime_table
 from consentgate.domain.regimes import NOWHERE, UNKNOWN, Place, Regime, place_of

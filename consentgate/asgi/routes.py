@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING
 from starlette.responses import JSONResponse, Response
 from starlette.types import Message, Receive, Send
 
-from consentgate.asgi.announcing import read_news
-from consentgate.asgi.assets import assets
-from consentgate.asgi.bodies import BodyProblem
-from consentgate.asgi.choosing import choose
-from consentgate.asgi.languages import asked_language
-from consentgate.asgi.published import IMMUTABLE, Published
-from consentgate.asgi.well_known import PLACE, WellKnown
+from consentgate.asgi.choices.choose import choose
+from consentgate.asgi.pages.announcement import read_news
+from consentgate.asgi.pages.assets import assets
+from consentgate.asgi.pages.languages import asked_language
+from consentgate.asgi.pages.notices import IMMUTABLE, Published
+from consentgate.asgi.pages.well_known import PLACE, WellKnown
+from consentgate.asgi.posts.bodies import BodyProblem
 from consentgate.gates.cookies.lines import added_lines
 from consentgate.gates.visit import Visit
 
 if TYPE_CHECKING:
-    from consentgate.asgi.house import House
+    from consentgate.asgi.assembly import House
 
 Handler = Callable[[Visit, Receive, Send], Awaitable[None]]
 Answer = Callable[[Visit, Receive], Awaitable[Response]]

@@ -7,7 +7,7 @@ import json
 import sys
 from dataclasses import asdict
 
-from consentgate.asgi.policy_file import load_policy
+from consentgate.asgi.startup.policy_file import load_policy
 from consentgate.errors import PolicyError
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from consentgate.asgi.policy_file import load_policy
+from consentgate.asgi.startup.policy_file import load_policy
 from consentgate.domain.policy.policy import Policy
 from consentgate.errors import LogError, SettingError
 from consentgate.log.writing.layout import Layout

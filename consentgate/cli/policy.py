@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from types import MappingProxyType
 from typing import Any
 
-from consentgate.asgi.policy_file import load_policy
+from consentgate.asgi.startup.policy_file import load_policy
 from consentgate.domain.choices import Choice
 from consentgate.domain.decision import EARLIEST, decide
 from consentgate.domain.policy.changes import Change, Changes, Kind, changes_between

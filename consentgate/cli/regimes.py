@@ -9,7 +9,7 @@ import sys
 from typing import Any
 
 from consentgate.asgi.placing import table_of
-from consentgate.asgi.policy_file import load_policy, load_regimes
+from consentgate.asgi.startup.policy_file import load_policy, load_regimes
 from consentgate.domain.regime_table import RegimeTable, Row, regime_table
 from consentgate.domain.regimes import NOWHERE, place_of
 from consentgate.errors import PolicyError

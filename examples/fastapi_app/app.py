@@ -10,7 +10,7 @@ from fastapi import Depends, FastAPI
 from fastapi.responses import HTMLResponse
 
 from consentgate import Consent, ConsentGate, Policy, get_consent, require
-from consentgate.asgi.policy_file import load_policy
+from consentgate.asgi.startup.policy_file import load_policy
 from examples.fastapi_app import pages
 from examples.fastapi_app.shop import make_shop
 from examples.fastapi_app.side_by_side import compare, rows

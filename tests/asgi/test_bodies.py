@@ -7,7 +7,7 @@ import json
 import pytest
 
 from consentgate import ConsentGate
-from consentgate.asgi.bodies import MAX_BODY_BYTES, MAX_FIELDS
+from consentgate.asgi.posts.bodies import MAX_BODY_BYTES, MAX_FIELDS
 from tests.asgi import raw
 from tests.asgi.raw import form, http, post, run
 

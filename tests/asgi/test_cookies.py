@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from consentgate import ConsentGate
-from consentgate.asgi.policy_file import load_catalogue
+from consentgate.asgi.startup.policy_file import load_catalogue
 from consentgate.domain.policy.policy import CookiePattern, Match, Service
 from consentgate.formats.policy.reader import parse_policy
 from tests.asgi import raw

@@ -14,7 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from consentgate import ConsentGate
-from consentgate.asgi.acts import KINDS
+from consentgate.asgi.choices.acts import KINDS
 from tests import site_logs
 from tests.asgi import raw
 from tests.asgi.raw import NOW, PAGE, Exchange, Script, http, post, run, websocket

@@ -16,7 +16,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from consentgate import ConsentGate
-from consentgate.asgi.interests import REPORTS_A_MINUTE
+from consentgate.asgi.recording.interests import REPORTS_A_MINUTE
 from consentgate.domain.policy.interests import OTHER, Interest
 from consentgate.domain.policy.policy import Policy
 from tests.asgi.raw import chosen, form, gated, http, json_answer, page, post, run, websocket

@@ -15,8 +15,8 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from consentgate import ConsentGate
-from consentgate.asgi.languages import Facts, direction, load_texts, negotiate
-from consentgate.asgi.policy_file import load_catalogue
+from consentgate.asgi.pages.languages import Facts, direction, load_texts, negotiate
+from consentgate.asgi.startup.policy_file import load_catalogue
 from consentgate.domain.policy.policy import LedgerSettings
 from consentgate.domain.policy.purposes import Wording
 from tests.policies import SHOP

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from consentgate.asgi.reports import REPORTS_A_MINUTE
+from consentgate.asgi.recording.csp_reports import REPORTS_A_MINUTE
 from tests.asgi.raw import Exchange, gated, page, post, run
 from tests.policies import with_site
 

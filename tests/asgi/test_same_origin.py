@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from consentgate.asgi.same_origin import MAX_NEXT_CHARS, is_same_origin, safe_next
+from consentgate.asgi.posts.same_origin import MAX_NEXT_CHARS, is_same_origin, safe_next
 from tests.asgi import raw
 from tests.asgi.raw import form, run
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from consentgate import ConsentGate
-from consentgate.asgi.settings import is_development, signing_keys
+from consentgate.asgi.startup.signing import is_development, signing_keys
 from consentgate.errors import ConsentGateError, SecretError
 from tests.asgi import raw
 from tests.asgi.raw import NOW, http, run

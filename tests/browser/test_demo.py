@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 from starlette.middleware import Middleware
 
-from consentgate.asgi.policy_file import load_policy
+from consentgate.asgi.startup.policy_file import load_policy
 from consentgate.domain.events import Event, State
 from consentgate.domain.policy.policy import LedgerSettings
 from consentgate.ledger import open_ledger

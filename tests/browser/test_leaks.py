@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page
 
 from benchmarks import leak_site as leak
 from benchmarks.leak_site import ThirdParties, third_parties
-from consentgate.asgi.policy_file import load_policy
+from consentgate.asgi.startup.policy_file import load_policy
 from consentgate.domain.policy.policy import LedgerSettings, LogSettings, Policy
 from tests.browser.conftest import ARGUMENTS
 from tests.browser.site import Site, serving, until

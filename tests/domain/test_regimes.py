@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consentgate.asgi.placing import table_of
-from consentgate.asgi.policy_file import load_regimes
+from consentgate.asgi.startup.policy_file import load_regimes
 from consentgate.domain.choices import Choice
 from consentgate.domain.decision import DAY_SECONDS, decide
 from consentgate.domain.policy.policy import Controller, Policy, RegimeSettings

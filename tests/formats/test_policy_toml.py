@@ -9,7 +9,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from consentgate.asgi.policy_file import load_catalogue, load_policy, load_regimes
+from consentgate.asgi.startup.policy_file import load_catalogue, load_policy, load_regimes
 from consentgate.cli.schema import policy_schema
 from consentgate.domain.policy.interests import Interest
 from consentgate.domain.policy.policy import Match, Policy, Role

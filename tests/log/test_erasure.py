@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from consentgate.asgi.recognition import Recognition
-from consentgate.asgi.site_log import SiteLog
+from consentgate.asgi.recording.recognition import Recognition
+from consentgate.asgi.recording.site_log import SiteLog
 from consentgate.cli import main
 from consentgate.errors import LogError
 from consentgate.log.keeping.compaction import compact

@@ -16,8 +16,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consentgate.asgi.recognition import Recognition
-from consentgate.asgi.site_log import SiteLog
+from consentgate.asgi.recording.recognition import Recognition
+from consentgate.asgi.recording.site_log import SiteLog
 from consentgate.domain.choices import Choice
 from consentgate.domain.policy.policy import Policy
 from consentgate.domain.record import NAMES

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consentgate import ConsentGate
-from consentgate.asgi.security_log import MISSING_A_MINUTE
+from consentgate.asgi.recording.security_log import MISSING_A_MINUTE
 from consentgate.domain.policy.policy import Policy
 from consentgate.errors import LogError, SettingError
 from consentgate.formats.headers.ip_addresses import packed_address

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from consentgate.asgi.site_log import SiteLog, route_of
+from consentgate.asgi.recording.site_log import SiteLog, route_of
 from consentgate.domain.choices import Choice
 from consentgate.domain.record import FIELDS, NAMES, NEVER, Tier, names_of
 from consentgate.domain.regimes import UNKNOWN

@@ -152,6 +152,6 @@ def _plan(options: argparse.Namespace) -> Plan:
 
 
 def _policy(name: str) -> Policy:
-    from consentgate.asgi.policy_file import load_policy
+    from consentgate.asgi.startup.policy_file import load_policy
 
     return load_policy(name)

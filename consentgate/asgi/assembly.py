@@ -16,26 +16,26 @@ from typing import Any
 from starlette.concurrency import run_in_threadpool
 from starlette.types import Scope
 
-from consentgate.asgi.announcing import news_for
-from consentgate.asgi.banner import Pages, View
-from consentgate.asgi.bodies import BodyProblem
-from consentgate.asgi.findings import Findings
-from consentgate.asgi.interests import Interests
-from consentgate.asgi.languages import load_texts
-from consentgate.asgi.placeholders import Placeholders
+from consentgate.asgi.pages.announcement import news_for
+from consentgate.asgi.pages.languages import load_texts
+from consentgate.asgi.pages.placeholders import Placeholders
+from consentgate.asgi.pages.state import compact, short_state_of, state_of, would_signal_count
+from consentgate.asgi.pages.templates import Pages, View
+from consentgate.asgi.pages.well_known import UNNOTED
 from consentgate.asgi.placing import AgeOf, Placing, ResidenceOf
-from consentgate.asgi.policy_file import load_policy
-from consentgate.asgi.rate import RateLimit
-from consentgate.asgi.recognition import Recognition
-from consentgate.asgi.reports import Reports
+from consentgate.asgi.posts.bodies import BodyProblem
+from consentgate.asgi.posts.limits import RateLimit
+from consentgate.asgi.posts.same_origin import safe_next
+from consentgate.asgi.recording.csp_reports import Reports
+from consentgate.asgi.recording.interests import Interests
+from consentgate.asgi.recording.recognition import Recognition
+from consentgate.asgi.recording.security_log import SecurityLog
+from consentgate.asgi.recording.signal_counts import count_signals
+from consentgate.asgi.recording.site_log import SiteLog
+from consentgate.asgi.recording.warnings import Findings
 from consentgate.asgi.routes import Routes
-from consentgate.asgi.same_origin import safe_next
-from consentgate.asgi.security_log import SecurityLog
-from consentgate.asgi.settings import is_development, signing_keys
-from consentgate.asgi.signal_sums import count_signals
-from consentgate.asgi.site_log import SiteLog
-from consentgate.asgi.state import compact, short_state_of, state_of, would_signal_count
-from consentgate.asgi.well_known import UNNOTED
+from consentgate.asgi.startup.policy_file import load_policy
+from consentgate.asgi.startup.signing import is_development, signing_keys
 from consentgate.domain.choices import Choice
 from consentgate.domain.policy.fingerprints import Meaning
 from consentgate.domain.policy.policy import Policy

@@ -13,10 +13,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from consentgate.asgi.assets import INTEREST, MODES, PAGE_STYLE, SCRIPT, STYLE, address_of
-from consentgate.asgi.details import Details
-from consentgate.asgi.languages import direction, negotiate
-from consentgate.asgi.state import compact, modes_of, signal_names
+from consentgate.asgi.pages.assets import INTEREST, MODES, PAGE_STYLE, SCRIPT, STYLE, address_of
+from consentgate.asgi.pages.languages import direction, negotiate
+from consentgate.asgi.pages.state import compact, modes_of, signal_names
+from consentgate.asgi.pages.wording import Details
 from consentgate.domain.choices import Choice
 from consentgate.domain.decision import Decision, decide
 from consentgate.domain.policy.policy import Announcement, Policy

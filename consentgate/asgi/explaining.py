@@ -16,7 +16,7 @@ from consentgate.gates.cookies.lines import gated_cookies
 from consentgate.gates.visit import Visit
 
 if TYPE_CHECKING:
-    from consentgate.asgi.house import House
+    from consentgate.asgi.assembly import House
 
 _MARK = REFUSAL_MARK.encode()
 _HTML = frozenset(("text/html", "application/xhtml+xml"))

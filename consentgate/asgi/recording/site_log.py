@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from consentgate.asgi.recognition import Recognition
+from consentgate.asgi.recording.recognition import Recognition
+from consentgate.asgi.recording.statistics import CountryOf, VisitorLines
 from consentgate.asgi.routes import OWN_ROUTE
-from consentgate.asgi.visitor_lines import CountryOf, VisitorLines
 from consentgate.domain.agents import Bot
 from consentgate.domain.policy.policy import LogSettings, Policy
 from consentgate.domain.record import SCHEMA, Tier

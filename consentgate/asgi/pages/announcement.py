@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 from starlette.responses import RedirectResponse, Response
 from starlette.types import Receive
 
-from consentgate.asgi.bodies import BodyProblem, read_body
-from consentgate.asgi.same_origin import is_same_origin, safe_next
+from consentgate.asgi.posts.bodies import BodyProblem, read_body
+from consentgate.asgi.posts.same_origin import is_same_origin, safe_next
 from consentgate.domain.policy.policy import Announcement
 from consentgate.formats.cookies import set_cookie
 from consentgate.gates.visit import Visit
 
 if TYPE_CHECKING:
-    from consentgate.asgi.house import House
+    from consentgate.asgi.assembly import House
 
 DAY_SECONDS = 86_400
 

@@ -14,11 +14,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive
 
-from consentgate.asgi.announcing import day_of
-from consentgate.asgi.banner import View
-from consentgate.asgi.bodies import BodyProblem
-from consentgate.asgi.disclosure import Disclosure
-from consentgate.asgi.languages import asked_language
+from consentgate.asgi.pages.announcement import day_of
+from consentgate.asgi.pages.disclosure import Disclosure
+from consentgate.asgi.pages.languages import asked_language
+from consentgate.asgi.pages.templates import View
+from consentgate.asgi.posts.bodies import BodyProblem
 from consentgate.domain.decision import decide
 from consentgate.domain.regimes import UNKNOWN
 from consentgate.domain.signals import NONE
@@ -26,7 +26,7 @@ from consentgate.errors import LedgerUnavailable
 from consentgate.gates.visit import Visit
 
 if TYPE_CHECKING:
-    from consentgate.asgi.house import House
+    from consentgate.asgi.assembly import House
 
 Answer = Callable[[Visit, Receive], Awaitable[Response]]
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from consentgate.asgi.recognition import Recognition
+from consentgate.asgi.recording.recognition import Recognition
 from consentgate.domain.policy.policy import LogSettings
 from consentgate.formats.urls.scrubbing import has_click_id, kept_query, scrubbed_path
 from consentgate.gates.records.header_classes import (

@@ -17,9 +17,9 @@ from typing import Any
 from starlette.responses import Response
 from starlette.types import Receive, Scope
 
-from consentgate.asgi.bodies import BodyProblem, read_bytes
-from consentgate.asgi.rate import RateLimit
-from consentgate.asgi.well_known import UNNOTED
+from consentgate.asgi.pages.well_known import UNNOTED
+from consentgate.asgi.posts.bodies import BodyProblem, read_bytes
+from consentgate.asgi.posts.limits import RateLimit
 from consentgate.formats.urls.addresses import address_of, canonical_host
 from consentgate.gates.plan import Plan
 from consentgate.gates.visit import Visit

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from consentgate.asgi.bodies import Body, BodyProblem
+from consentgate.asgi.posts.bodies import Body, BodyProblem
 from consentgate.domain.policy.policy import Policy
 from consentgate.domain.signals import Signals
 

@@ -23,7 +23,7 @@ def static_file(name: str) -> bytes:
     inside = files("consentgate") / "static" / name
     if inside.is_file():
         return inside.read_bytes()
-    return (Path(__file__).parents[2] / "static" / name).read_bytes()
+    return (Path(str(files("consentgate"))).parent / "static" / name).read_bytes()
 
 
 @cache

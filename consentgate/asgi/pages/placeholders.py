@@ -9,9 +9,9 @@ import html
 import re
 from typing import Final
 
-from consentgate.asgi.banner import Pages, View
-from consentgate.asgi.languages import direction
-from consentgate.asgi.state import signal_names
+from consentgate.asgi.pages.languages import direction
+from consentgate.asgi.pages.state import signal_names
+from consentgate.asgi.pages.templates import Pages, View
 from consentgate.domain.decision import Reason
 from consentgate.domain.policy.policy import Policy, Service
 from consentgate.formats.html.element import Held

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive
 
-from consentgate.asgi.announcing import day_of
-from consentgate.asgi.bodies import BodyProblem
+from consentgate.asgi.pages.announcement import day_of
+from consentgate.asgi.posts.bodies import BodyProblem
 from consentgate.formats.headers.tracking_status import (
     MEDIA_TYPE,
     Tracking,
@@ -23,7 +23,7 @@ from consentgate.gates.headers.tracking import tracking_of
 from consentgate.gates.visit import Visit
 
 if TYPE_CHECKING:
-    from consentgate.asgi.house import House
+    from consentgate.asgi.assembly import House
 
 Answer = Callable[[Visit, Receive], Awaitable[Response]]
 

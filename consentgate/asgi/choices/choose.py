@@ -13,9 +13,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import Receive
 
-from consentgate.asgi.acts import Act, read_act
-from consentgate.asgi.bodies import BodyProblem, read_body
-from consentgate.asgi.same_origin import is_same_origin, safe_next
+from consentgate.asgi.choices.acts import Act, read_act
+from consentgate.asgi.posts.bodies import BodyProblem, read_body
+from consentgate.asgi.posts.same_origin import is_same_origin, safe_next
 from consentgate.domain.choices import Choice
 from consentgate.domain.decision import Reason
 from consentgate.domain.events import Event, Kind, State
@@ -28,7 +28,7 @@ from consentgate.gates.tokens import ONCE_SECONDS
 from consentgate.gates.visit import Visit
 
 if TYPE_CHECKING:
-    from consentgate.asgi.house import House
+    from consentgate.asgi.assembly import House
 
 _FRAMES = frozenset(("iframe", "frame", "embed", "object", "fencedframe"))
 """Where a page of another site could have a visitor click unseen (ASVS 3.4.6)."""

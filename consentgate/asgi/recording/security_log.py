@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from starlette.types import Scope
 
-from consentgate.asgi.rate import RateLimit
+from consentgate.asgi.posts.limits import RateLimit
 from consentgate.domain.policy.policy import Policy
 from consentgate.formats.urls.scrubbing import scrubbed_path
 from consentgate.gates.records.site_information import method_name

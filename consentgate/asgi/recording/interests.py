@@ -14,14 +14,14 @@ from urllib.parse import urlsplit
 from starlette.responses import Response
 from starlette.types import Receive
 
-from consentgate.asgi.bodies import BodyProblem, read_body
-from consentgate.asgi.rate import RateLimit
-from consentgate.asgi.same_origin import is_same_origin
-from consentgate.asgi.well_known import UNNOTED
+from consentgate.asgi.pages.well_known import UNNOTED
+from consentgate.asgi.posts.bodies import BodyProblem, read_body
+from consentgate.asgi.posts.limits import RateLimit
+from consentgate.asgi.posts.same_origin import is_same_origin
 from consentgate.gates.visit import Visit
 
 if TYPE_CHECKING:
-    from consentgate.asgi.house import House
+    from consentgate.asgi.assembly import House
 
 logger = logging.getLogger("consentgate")
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
-from consentgate.asgi.languages import Facts
+from consentgate.asgi.pages.languages import Facts
 from consentgate.domain.policy.policy import (
     CookiePattern,
     Match,
@@ -19,7 +19,7 @@ from consentgate.domain.policy.purposes import Purpose, Wording
 from consentgate.domain.regimes import Regime
 
 if TYPE_CHECKING:
-    from consentgate.asgi.banner import View
+    from consentgate.asgi.pages.templates import View
 
 _ROLES = {
     Role.FIRST_PARTY: "role_first_party",

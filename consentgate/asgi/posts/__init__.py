@@ -1,0 +1,1 @@
+"""Owns what is asked of every POST to our own addresses."""

@@ -1,0 +1,1 @@
+"""Owns what happens once, before the first request."""
