@@ -10,12 +10,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from consentgate.domain.choices import Choice
+from consentgate.domain.days import DAY_SECONDS
 from consentgate.domain.policy.policy import Policy, Service
 from consentgate.domain.policy.purposes import Purpose
 from consentgate.domain.regimes import Model, Regime
 from consentgate.domain.signals import Signals
 
-DAY_SECONDS = 86_400
 CLOCK_LEEWAY_SECONDS = 300
 """How far ahead another server's clock may run before a choice counts as future-dated."""
 

@@ -10,7 +10,7 @@ import re
 from functools import lru_cache
 from urllib.parse import unquote
 
-from consentgate.gates.plan import Outcome
+from consentgate.gates.outcomes import Outcome, once_per_outcome
 
 PIXEL = (
     b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\x00\x00\x00!\xf9\x04\x01\x00\x00\x00\x00,"
@@ -75,12 +75,10 @@ def _prefix(text: str) -> str:
     return plain.rstrip("/") + "/" if text.endswith("/") else plain
 
 
+@once_per_outcome
 def collectors_of(outcome: Outcome) -> Collectors:
     """The outcome's collectors, made once."""
-    found = outcome.kept.get("collectors")
-    if found is None:
-        found = outcome.kept["collectors"] = Collectors(outcome)
-    return found  # type: ignore[return-value]  # only this function writes the entry
+    return Collectors(outcome)
 
 
 def wants_image(path: str, destination: str, accept: str) -> bool:

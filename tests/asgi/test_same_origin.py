@@ -52,7 +52,7 @@ def test_only_a_page_of_this_site_may_choose(
     gate = raw.gated(raw.page())
     seen = run(gate, *form("/privacy-choices", {"choice": "reject"}, site=None, headers=headers))
     assert seen.status == (303 if is_ours else 403)
-    assert len(list(gate.house.ledger.events())) == is_ours
+    assert len(list(gate.assembly.proof.ledger.events())) == is_ours
     assert bool(seen.set_cookies) is is_ours
 
 

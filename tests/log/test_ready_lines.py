@@ -21,16 +21,16 @@ from consentgate.asgi.recording.site_log import SiteLog
 from consentgate.domain.choices import Choice
 from consentgate.domain.policy.policy import Policy
 from consentgate.domain.record import NAMES
-from consentgate.domain.regimes import UNKNOWN
 from consentgate.gates.plan import Plan
 from consentgate.gates.records.header_classes import shown_in
 from consentgate.gates.records.ready_lines import MOST_COUNTRIES, MOST_LINES, ReadyLines
-from consentgate.gates.visit import Visit
+from consentgate.gates.request import Request
 from consentgate.log.naming.visitor_names import visitor_name
 from consentgate.log.writing.segment import encoder
 from consentgate.memo import Kept
-from tests.log.test_tiers import FIREFOX, GRANTED, NOW, FixedReader
+from tests.log.test_tiers import FIREFOX, GRANTED, NOW
 from tests.policies import SHOP
+from tests.visits import ended_visit
 
 PLAN = Plan(replace(SHOP, log=replace(SHOP.log, directory="log")))
 REFUSED = replace(GRANTED, purposes={"statistics": False})
@@ -107,10 +107,16 @@ def visits(draw: st.DrawFn) -> tuple[dict[str, Any], Choice | None, dict[str, An
 
 def logged(log: SiteLog, cases: Iterable[Any]) -> None:
     for scope, choice, left, duration in cases:
-        reader: Any = FixedReader(choice)
-        visit = Visit(dict(scope), PLAN, reader, UNKNOWN, NOW, country=left["country"])
-        visit.status, visit.bytes_out = left["status"], left["bytes_out"]
-        visit.scope["route"] = SimpleNamespace(path_format=left["route"])
+        visit = ended_visit(
+            dict(scope),
+            PLAN.policy,
+            choice,
+            NOW,
+            route=SimpleNamespace(path_format=left["route"]),
+            status=left["status"],
+            bytes_out=left["bytes_out"],
+            country=left["country"],
+        )
         log.note(visit, duration)
 
 
@@ -255,9 +261,8 @@ names = st.sampled_from([b"user-agent", b"referer", b"accept", b"host", b"cookie
 def test_the_first_of_each_header_is_shown(headers: list[tuple[bytes, bytes]]) -> None:
     """The visit's one walk finds what a walk for the log alone would; without a log nothing."""
     scope = {"type": "http", "method": "GET", "path": "/", "headers": headers}
-    reader: Any = FixedReader(None)
-    assert Visit(dict(scope), PLAN, reader, UNKNOWN, NOW).shown == shown_in(headers)
-    assert not Visit(dict(scope), Plan(SHOP), reader, UNKNOWN, NOW).shown
+    assert Request(dict(scope), is_logged=True).classed == shown_in(headers)
+    assert not Request(dict(scope)).classed
 
 
 @pytest.mark.requirement("LOG-16")

@@ -334,7 +334,7 @@ def test_a_withdrawal_at_the_gate_shreds_the_key_and_is_counted(tmp_path: Path) 
     raw.run(gate, raw.http(headers=[(b"user-agent", b"Mozilla/5.0 Firefox/127.0")], cookie=cookie))
     (key,) = (tmp_path / "state/subjects").glob("??/*")
     assert len(key.read_bytes()) == 32
-    scope, sent = raw.form(gate.house.prefix, {"choice": "withdraw"}, cookie=cookie)
+    scope, sent = raw.form(gate.assembly.prefix, {"choice": "withdraw"}, cookie=cookie)
     assert raw.run(gate, scope, sent).status == 303
     assert key.read_bytes() == b"shredded"
     gate.close()

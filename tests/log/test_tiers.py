@@ -15,17 +15,17 @@ from typing import Any
 
 import pytest
 
+from consentgate.asgi.assembly import route_in
 from consentgate.asgi.recording.site_log import SiteLog, route_of
 from consentgate.domain.choices import Choice
 from consentgate.domain.record import FIELDS, NAMES, NEVER, Tier, names_of
-from consentgate.domain.regimes import UNKNOWN
 from consentgate.formats.headers.client_hints import hinted_browser
 from consentgate.formats.urls.templates import Templates
-from consentgate.gates.plan import Plan
+from consentgate.gates.ended import Ended
 from consentgate.gates.records.referrers import is_entry, referrer_class, referrer_host
 from consentgate.gates.records.site_information import Operational, operational_record, two_digits
-from consentgate.gates.visit import Visit
 from tests.policies import SHOP
+from tests.visits import ended_visit
 
 NOW = 1_790_000_000
 ADDRESS = "203.0.113.77"
@@ -61,16 +61,6 @@ class Kept:
         pass
 
 
-class FixedReader:
-    """Reads one choice from any token."""
-
-    def __init__(self, choice: Choice | None) -> None:
-        self.choice = choice
-
-    def read(self, tokens: list[bytes], now: int) -> Choice | None:
-        return self.choice
-
-
 def visit_of(
     headers: Mapping[str, str] = HEADERS,
     *,
@@ -79,7 +69,7 @@ def visit_of(
     query: bytes = b"utm_source=news&email=jane%40example.com&gclid=77",
     policy: Any = SHOP,
     now: int = NOW,
-) -> Visit:
+) -> Ended:
     sent = dict(headers)
     if choice is not None:
         sent["cookie"] = sent.get("cookie", "") + "; choices=token"
@@ -92,15 +82,11 @@ def visit_of(
         "client": (ADDRESS, 4711),
         "headers": [(name.encode(), value.encode("latin-1")) for name, value in sent.items()],
     }
-    plan = Plan(policy)
-    visit = Visit(scope, plan, FixedReader(choice), UNKNOWN, now)  # type: ignore[arg-type]
-    visit.status = 200
-    visit.bytes_out = 12_345
-    visit.scope["route"] = SimpleNamespace(path="/products/{id}")
-    return visit
+    route = SimpleNamespace(path="/products/{id}")
+    return ended_visit(scope, policy, choice, now, route=route, bytes_out=12_345)
 
 
-def record_of(visit: Visit, *, policy: Any = SHOP, country: str = "CH") -> dict[str, Any]:
+def record_of(visit: Ended, *, policy: Any = SHOP, country: str = "CH") -> dict[str, Any]:
     sink = Kept()
     SiteLog(policy, sink, country_of=lambda _: country).note(visit, 5_432_100)
     assert len(sink.records) <= 1
@@ -195,7 +181,7 @@ def test_signals_can_be_left_out_altogether() -> None:
     assert record_of(visit_of({**HEADERS, "dnt": "1"}), policy=policy) == {}
 
 
-def counts_of(tmp_path: Path, *visits: Visit, policy: Any = SHOP) -> str:
+def counts_of(tmp_path: Path, *visits: Ended, policy: Any = SHOP) -> str:
     policy = replace(policy, log=replace(policy.log, directory=str(tmp_path)))
     log = SiteLog(policy, Kept(), country_of=lambda _: "CH")
     for visit in visits:
@@ -232,7 +218,7 @@ def test_what_a_line_may_not_say_is_counted_apart(tmp_path: Path) -> None:
     ],
     ids=["gpc", "dnt", "no visit begins", "machine", "granted: the line says it"],
 )
-def test_these_are_not_counted(visit: Visit, tmp_path: Path) -> None:
+def test_these_are_not_counted(visit: Ended, tmp_path: Path) -> None:
     """A signal leaves nothing but its own count; machines and granted visits have their lines."""
     assert counts_of(tmp_path, *[visit] * 10) == ""
 
@@ -247,7 +233,7 @@ def test_a_machine_is_nobody() -> None:
 def test_what_cannot_be_minimised_leaves_the_least() -> None:
     """A failing builder writes the status and that it failed, nothing of the visit."""
 
-    def broken(visit: Visit) -> str:
+    def broken(visit: Ended) -> str:
         raise RuntimeError("203.0.113.77")
 
     sink = Kept()
@@ -411,5 +397,5 @@ def test_two_digits_are_enough(number: int) -> None:
 def test_a_route_is_a_template(scope: dict[str, Any], route: str) -> None:
     """Never the address of a page that a visitor may have made up."""
     declared = Templates(("/u/{name}", "/files/{rest:path}", "/a.b"))
-    assert route_of(scope, declared) == route
+    assert route_of(route_in(scope), scope.get("path", "/"), declared) == route
     assert declared.find("/axb") == "(unmatched)"

@@ -9,7 +9,8 @@ import datetime as dt
 from types import SimpleNamespace
 from typing import Any
 
-from consentgate.asgi.pages.templates import Pages, View
+from consentgate.asgi.pages.templates import Pages
+from consentgate.asgi.pages.view import View
 from consentgate.domain.answers import Answer, answer_to_dnt, answer_to_gpc, followers
 from consentgate.domain.decision import decide
 from consentgate.domain.policy.policy import CookiePattern, Policy, Service

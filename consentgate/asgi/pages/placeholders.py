@@ -11,7 +11,8 @@ from typing import Final
 
 from consentgate.asgi.pages.languages import direction
 from consentgate.asgi.pages.state import signal_names
-from consentgate.asgi.pages.templates import Pages, View
+from consentgate.asgi.pages.templates import Pages
+from consentgate.asgi.pages.view import View
 from consentgate.domain.decision import Reason
 from consentgate.domain.policy.policy import Policy, Service
 from consentgate.formats.html.element import Held

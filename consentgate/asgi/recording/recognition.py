@@ -13,9 +13,9 @@ from pathlib import Path
 
 from consentgate.domain.choices import Choice
 from consentgate.domain.policy.policy import Policy
+from consentgate.gates.ended import Ended
 from consentgate.gates.records.header_classes import MAX_CHARS
 from consentgate.gates.records.site_information import month_of
-from consentgate.gates.visit import Visit
 from consentgate.log.keeping.erasure import Names, erase, months_back, rows_with
 from consentgate.log.keeping.segment_lines import Row
 from consentgate.log.naming.day_key import Ratchet
@@ -26,7 +26,7 @@ from consentgate.log.writing.layout import Layout
 logger = logging.getLogger("consentgate")
 
 DAY_SECONDS = 86_400
-AddressOf = Callable[[Visit], bytes | None]
+AddressOf = Callable[[Ended], bytes | None]
 """Gives the client's address of a visit, 4 or 16 bytes; None where it cannot be known."""
 ReferenceOf = Callable[[str], str]
 """Gives the ledger's subject of a choice's id."""
@@ -61,7 +61,7 @@ class Recognition:
         self._reference_of = reference_of
         self._is_failing = False
 
-    def visitor(self, visit: Visit, agent: str | None = None) -> str:
+    def visitor(self, visit: Ended, agent: str | None = None) -> str:
         """The visitor's name for today; empty where the address or the key is not to be had.
 
         Args:
@@ -74,7 +74,7 @@ class Recognition:
         address = self._address_of(visit) if key is not None else None
         if key is None or address is None:
             return ""
-        agent = visit.header(b"user-agent")[:MAX_CHARS] if agent is None else agent
+        agent = visit.request.header(b"user-agent")[:MAX_CHARS] if agent is None else agent
         return self._names_under(key).name(address, agent)
 
     def _names_under(self, key: bytes) -> VisitorNames:
@@ -84,9 +84,9 @@ class Recognition:
             naming = self._naming = (key, VisitorNames(key, self._site))
         return naming[1]
 
-    def subject(self, visit: Visit) -> str:
+    def subject(self, visit: Ended) -> str:
         """The visitor's name for this month; empty where the key was shredded."""
-        choice = visit.choice
+        choice = visit.visitor.choice
         if choice is None or not choice.id:
             return ""
         try:
@@ -97,7 +97,7 @@ class Recognition:
                 logger.error("consentgate: nobody is recognised across days: %s", error)
             return ""
 
-    def rows(self, visit: Visit) -> list[Row]:
+    def rows(self, visit: Ended) -> list[Row]:
         """What the site log keeps of who makes this request, as far as anyone can tell.
 
         Today's rows under the visitor's name (the names of earlier days cannot be made any more),
@@ -108,7 +108,7 @@ class Recognition:
         """
         return list(rows_with(self._layout, self._names(visit))) if self._has_folder else []
 
-    def erase(self, visit: Visit) -> int:
+    def erase(self, visit: Ended) -> int:
         """Erase those rows for good, and shred the subject's key; how many there were.
 
         Works on files: call it in a thread.
@@ -122,7 +122,7 @@ class Recognition:
         names, today = self._names(visit), _date_of(visit)
         return erase(self._layout, names, today, reference=reference).rows
 
-    def _names(self, visit: Visit) -> Names:
+    def _names(self, visit: Ended) -> Names:
         visitor, reference = self.visitor(visit), self._reference(visit)
         months = months_back(_date_of(visit), self._days)
         return {
@@ -130,9 +130,9 @@ class Recognition:
             "subject": self.subjects.tokens(reference, months) if reference else [],
         }
 
-    def _reference(self, visit: Visit) -> str:
+    def _reference(self, visit: Ended) -> str:
         """The reference of a visitor who may have a key."""
-        choice = visit.choice
+        choice = visit.visitor.choice
         if not self.purpose or choice is None or not choice.id:
             return ""
         reference = self._reference_of(choice.id)
@@ -153,5 +153,5 @@ class Recognition:
             self.subjects.shred(reference)
 
 
-def _date_of(visit: Visit) -> dt.date:
+def _date_of(visit: Ended) -> dt.date:
     return dt.datetime.fromtimestamp(visit.now, dt.UTC).date()

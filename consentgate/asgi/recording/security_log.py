@@ -6,15 +6,11 @@ Nothing of an ordinary visit is told, and nothing of this reaches the site log.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from starlette.types import Scope
-
-from consentgate.asgi.posts.limits import RateLimit
+from consentgate.asgi.posts.limits import ClientOf, RateLimit
 from consentgate.domain.policy.policy import Policy
 from consentgate.formats.urls.scrubbing import scrubbed_path
+from consentgate.gates.ended import Ended
 from consentgate.gates.records.site_information import method_name
-from consentgate.gates.visit import Visit
 from consentgate.log.security.file import Incident, SecurityFile
 from consentgate.log.writing.background import TICKER
 from consentgate.lookup.agents import Agents
@@ -22,8 +18,6 @@ from consentgate.lookup.agents import Agents
 MISSING_A_MINUTE = 10
 """So many missing pages in a minute are a person's; the next ones are a scan's."""
 MAX_AGENT_CHARS = 512
-ClientOf = Callable[[Scope], bytes | None]
-"""Gives the client's address, by trusted proxies' word; None: not known."""
 _REASONS = {401: "unauthenticated", 403: "forbidden", 429: "rate-limited"}
 
 
@@ -55,12 +49,12 @@ class SecurityLog:
         )
         return cls(file, agents, client_of)
 
-    def note(self, visit: Visit) -> None:
+    def note(self, visit: Ended) -> None:
         """Write down an answer that tells of an attack."""
         status = visit.status
         if status < 400:
             return
-        address = self._client_of(visit.scope)
+        address = self._client_of(visit.request)
         if address is None:
             return
         reason = self._reason(visit, address)
@@ -69,7 +63,7 @@ class SecurityLog:
         if self._is_fresh:
             self._is_fresh = False
             TICKER.watch(self._file)
-        agent = visit.header(b"user-agent")[:MAX_AGENT_CHARS]
+        agent = visit.request.header(b"user-agent")[:MAX_AGENT_CHARS]
         looks = self._agents.looks(agent)
         self._file.write(
             Incident(
@@ -77,14 +71,14 @@ class SecurityLog:
                 address=address,
                 agent=agent,
                 looks=looks.bot.name if looks.bot else looks.device.value,
-                method=method_name(visit.scope.get("method", "WS")),
-                path=scrubbed_path(visit.scope["path"]),
+                method=method_name(visit.request.method),
+                path=scrubbed_path(visit.request.whole_path),
                 status=status,
                 reason=reason,
             )
         )
 
-    def _reason(self, visit: Visit, address: bytes) -> str:
+    def _reason(self, visit: Ended, address: bytes) -> str:
         if visit.status >= 500:
             return "server-error"
         if visit.status == 404 and not self._missing.allows(address, visit.now):

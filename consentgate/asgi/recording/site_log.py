@@ -7,17 +7,17 @@ address is read for T1 alone, and goes no further than the keyed visitor.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
+from consentgate.asgi.own_routes import OWN
 from consentgate.asgi.recording.recognition import Recognition
 from consentgate.asgi.recording.statistics import CountryOf, VisitorLines
-from consentgate.asgi.routes import OWN_ROUTE
 from consentgate.domain.agents import Bot
 from consentgate.domain.policy.policy import LogSettings, Policy
 from consentgate.domain.record import SCHEMA, Tier
 from consentgate.domain.signals import NONE
 from consentgate.formats.urls.scrubbing import scrubbed_path
 from consentgate.formats.urls.templates import UNMATCHED, Templates
+from consentgate.gates.ended import Ended
 from consentgate.gates.records.callers import Caller
 from consentgate.gates.records.header_classes import (
     INTERNAL,
@@ -48,7 +48,6 @@ from consentgate.gates.records.site_information import (
     operational_record,
     two_digits,
 )
-from consentgate.gates.visit import Visit
 from consentgate.log import RecordSink
 from consentgate.log.counts.visits import VisitCounts
 from consentgate.log.writing.background import TICKER
@@ -62,7 +61,7 @@ PURPOSE = "statistics"
 MOST_ORIGINS = 4_096
 
 
-def no_country(visit: Visit) -> str:
+def no_country(visit: Ended) -> str:
     """No place is looked up."""
     return ""
 
@@ -109,7 +108,7 @@ class SiteLog:
         sink = _sink_of(policy.log)
         return cls(policy, sink, country_of=country_of, recognition=recognition)
 
-    def note(self, visit: Visit, duration_ns: int) -> None:
+    def note(self, visit: Ended, duration_ns: int) -> None:
         """Write the record of a visit that has ended. Never raises.
 
         Most visits have no consent and come from a page of the same site: for them as little as
@@ -117,11 +116,12 @@ class SiteLog:
         """
         if self._is_odd and not self._is_noted(visit):
             return
-        scope, signals, host = visit.scope, visit.signals, visit.host
+        request, visitor = visit.request, visit.visitor
+        signals, host, route = visitor.signals, request.host, visit.route
         try:
-            shown = visit.shown or shown_in(scope["headers"])
+            shown = visit.request.classed or shown_in(visit.request.headers)
             referrer, site, _, _, languages, _, _ = shown
-            caller, near = visit.caller, self._near
+            caller, near = visit.visitor.caller, self._near
             seen = (caller and caller.seen) or self._seen_of(visit)
             if (
                 referrer
@@ -132,13 +132,13 @@ class SiteLog:
                 coming = near.coming
             else:
                 coming = self._coming_from(host, shown)
-            is_whole = languages is not None and (site or not visit.is_https)
+            is_whole = languages is not None and (site or not visit.request.is_https)
             is_suspect = seen.is_tool or (seen.says_browser and not is_whole)
             begins = coming.is_entry and not signals.prefetch
-            route, method = scope.get("route"), scope.get("method", "WS")
+            method = request.method
             template = getattr(route, "path_format", None)
             if not template or type(template) is not str:
-                template = route_of(scope, self._templates)
+                template = route_of(route, request.whole_path, self._templates)
             case = (
                 visit.now // 3_600,
                 method if method in METHODS else "_OTHER",
@@ -151,10 +151,10 @@ class SiteLog:
                 () if signals is NONE else names_of(signals),
             )
             duration_us = duration_ns // 1_000
-            is_known = seen.bot is not None or visit.choice is not None
+            is_known = seen.bot is not None or visit.visitor.choice is not None
             if is_known and self._note_known(visit, seen, case, coming.host, duration_us):
                 return
-            if begins and not is_suspect and route is not OWN_ROUTE:
+            if begins and not is_suspect and route is not OWN:
                 self._count(visit, seen, coming, shown)
             size, duration = two_digits(visit.bytes_out), two_digits(duration_us)
             if self._names:
@@ -174,9 +174,9 @@ class SiteLog:
             self._near = Near.of(origin, coming)
         return coming
 
-    def _count(self, visit: Visit, seen: Seen, coming: Coming, shown: Shown) -> None:
+    def _count(self, visit: Ended, seen: Seen, coming: Coming, shown: Shown) -> None:
         """Count a visit that begins without consent, each dimension by itself."""
-        is_plain = visit.signals is NONE and visit.choice is None
+        is_plain = visit.visitor.signals is NONE and visit.visitor.choice is None
         if not is_plain and self._is_signalled(visit):
             return
         _, _, _, _, languages, brands, platform = shown
@@ -185,19 +185,19 @@ class SiteLog:
             seen.agent,
             brands and brands[:MAX_CHARS],
             platform and platform[:MAX_WORD],
-            self._visitors.place(visit) if visit.country is None else visit.country,
+            self._visitors.place(visit) if visit.visitor.country is None else visit.visitor.country,
             languages and languages[:MAX_WORD],
             coming.outer_host,
         )
         self.counts.add_visit(arrival)
 
-    def _is_noted(self, visit: Visit) -> bool:
+    def _is_noted(self, visit: Ended) -> bool:
         """Whether a visit gets a record; with the first the sums begin to be flushed."""
         if self.is_on and self._is_fresh:
             self._watch()
         return self.is_on and not (self._drops_signals and visit.outcome.decision.signals.is_set)
 
-    def _write_failed(self, visit: Visit) -> None:
+    def _write_failed(self, visit: Ended) -> None:
         record: Record = {
             "ts": hour_of(visit.now),
             "tier": Tier.OPERATIONAL.value,
@@ -219,15 +219,15 @@ class SiteLog:
             record = {name: value for name, value in record.items() if name in kept}
         self._sink.write(record)
 
-    def may_tell(self, visit: Visit) -> bool:
+    def may_tell(self, visit: Ended) -> bool:
         """Whether a sign of interest of this visitor is noted: no machine's, no signal's (LOG-15).
 
         Where ``signals_mode`` is ``as-none`` a signal says nothing here.
         """
-        return not visit.is_bot and not self._is_signalled(visit)
+        return not visit.visitor.is_bot and not self._is_signalled(visit)
 
     def interest(
-        self, visit: Visit, event: str, properties: Mapping[str, str], *, path: str, is_page: bool
+        self, visit: Ended, event: str, properties: Mapping[str, str], *, path: str, is_page: bool
     ) -> None:
         """Note a declared sign of interest: a sum, or a record where statistics is granted.
 
@@ -251,7 +251,11 @@ class SiteLog:
         more = self._visitors.statistics(visit, seen, "")
         more.path = scrubbed_path(path) if path else ""
         more.event, more.properties = event, properties
-        found = self._templates.find(path) if is_page else route_of(visit.scope, self._templates)
+        found = (
+            self._templates.find(path)
+            if is_page
+            else route_of(visit.route, visit.request.whole_path, self._templates)
+        )
         route = "" if found == UNMATCHED else found
         record = interest_record(self._version, route, seen.device, more)
         subject = self._subject(visit)
@@ -260,12 +264,12 @@ class SiteLog:
         self._write(record)
 
     def _note_machine(
-        self, visit: Visit, bot: Bot, case: Case, referrer_host: str, duration_us: int
+        self, visit: Ended, bot: Bot, case: Case, referrer_host: str, duration_us: int
     ) -> None:
         """Write the record of a declared machine (TB)."""
         more = Machine(
             minute_of(visit.now // 60 * 60),
-            scrubbed_path(visit.scope["path"]),
+            scrubbed_path(visit.request.whole_path),
             referrer_host,
             self._visitors.country(visit),
             bot,
@@ -274,12 +278,12 @@ class SiteLog:
         self._write(machine_record(facts, more))
 
     def _note_known(
-        self, visit: Visit, seen: Seen, case: Case, referrer_host: str, duration_us: int
+        self, visit: Ended, seen: Seen, case: Case, referrer_host: str, duration_us: int
     ) -> bool:
         """Write the record of a machine, or of who granted statistics; False: it is neither."""
         if seen.bot is not None:
             self._note_machine(visit, seen.bot, case, referrer_host, duration_us)
-        elif visit.scope.get("route") is not OWN_ROUTE and self._may_count(visit):
+        elif visit.route is not OWN and self._may_count(visit):
             # who comes to choose is not told apart (LOG-11)
             self._note_visitor(visit, seen, case, referrer_host, duration_us)
         else:
@@ -287,7 +291,7 @@ class SiteLog:
         return True
 
     def _note_visitor(
-        self, visit: Visit, seen: Seen, case: Case, referrer_host: str, duration_us: int
+        self, visit: Ended, seen: Seen, case: Case, referrer_host: str, duration_us: int
     ) -> None:
         """Write the record of a visitor who granted statistics (T1), and maybe more (T2)."""
         subject, known = self._subject(visit), (visit, seen, case, referrer_host, duration_us)
@@ -296,9 +300,11 @@ class SiteLog:
         else:
             self._sink.put(self._visitors.line(*known))
 
-    def _seen_of(self, visit: Visit) -> Seen:
+    def _seen_of(self, visit: Ended) -> Seen:
         """What the agent shows, found out once for each that the gate knows."""
-        caller = visit.caller or Caller.of(visit.header(b"user-agent").encode("latin-1"))
+        caller = visit.visitor.caller or Caller.of(
+            visit.request.header(b"user-agent").encode("latin-1")
+        )
         if caller.seen is None:
             looks = self.agents.looks(caller.agent)
             is_browser = caller.agent.startswith("Mozilla/5.0")
@@ -306,19 +312,19 @@ class SiteLog:
             caller.seen = Seen(caller.agent, looks.bot, device, looks.is_tool, is_browser)
         return caller.seen
 
-    def _subject(self, visit: Visit) -> str:
+    def _subject(self, visit: Ended) -> str:
         known = self.recognition
         if known is None or not known.purpose or not self._is_granted(visit, known.purpose):
             return ""
         return known.subject(visit)
 
-    def _may_count(self, visit: Visit) -> bool:
+    def _may_count(self, visit: Ended) -> bool:
         """T1 needs a *grant* of statistics and no signal (LOG-15); denied collectors get none."""
         return not visit.is_collected and self._is_granted(visit, PURPOSE)
 
-    def _is_granted(self, visit: Visit, purpose: str) -> bool:
+    def _is_granted(self, visit: Ended, purpose: str) -> bool:
         decision = visit.outcome.decision
-        choice = visit.choice
+        choice = visit.visitor.choice
         return (
             choice is not None
             and choice.purposes.get(purpose, False)
@@ -326,12 +332,12 @@ class SiteLog:
             and not self._is_signalled(visit)
         )
 
-    def _is_signalled(self, visit: Visit) -> bool:
+    def _is_signalled(self, visit: Ended) -> bool:
         """Whether a signal forbids all but the operational line and the signal's own count."""
         signals = visit.outcome.decision.signals
         return signals is not NONE and signals.is_set and not self._ignores_signals
 
-    def count_choice(self, visit: Visit, kind: str) -> None:
+    def count_choice(self, visit: Ended, kind: str) -> None:
         """Count what visitors choose: one more of a kind such as ``reject``."""
         if self.is_on and not self._is_signalled(visit):
             self.counts.add("choice", kind, visit.now)
@@ -353,19 +359,17 @@ def _sink_of(settings: LogSettings) -> RecordSink:
 _NONE_DECLARED = Templates(())
 
 
-def route_of(scope: Mapping[str, Any], declared: Templates = _NONE_DECLARED) -> str:
+def route_of(route: object, path: str, declared: Templates = _NONE_DECLARED) -> str:
     """The template of the route that answered, never the address.
 
     Starlette, FastAPI (``route``) and Litestar (``path_template``) leave it in the scope; for
     other frameworks the policy declares templates. Without one nothing is claimed: a stranger
     may have written anything into the address.
     """
-    route = scope.get("route")
-    template = getattr(route, "path_format", None) or getattr(route, "path", None)
-    template = template or scope.get("path_template")
+    template = getattr(route, "path_format", None) or getattr(route, "path", None) or route
     if isinstance(template, str) and template:
         return template[:MOST_ROUTE]
-    return declared.find(scope.get("path", "/")) if declared.declared else UNMATCHED
+    return declared.find(path) if declared.declared else UNMATCHED
 
 
 __all__ = ["SCHEMA", "CountryOf", "SiteLog", "no_country", "route_of"]

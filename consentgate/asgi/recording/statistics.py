@@ -10,6 +10,7 @@ from collections.abc import Callable
 from consentgate.asgi.recording.recognition import Recognition
 from consentgate.domain.policy.policy import LogSettings
 from consentgate.formats.urls.scrubbing import has_click_id, kept_query, scrubbed_path
+from consentgate.gates.ended import Ended
 from consentgate.gates.records.header_classes import (
     Seen,
     country_code,
@@ -26,10 +27,9 @@ from consentgate.gates.records.site_information import (
     statistics_record,
     two_digits,
 )
-from consentgate.gates.visit import Visit
 from consentgate.lookup.agents import Agents
 
-CountryOf = Callable[[Visit], str]
+CountryOf = Callable[[Ended], str]
 """Gives the country of a visit's place, ISO 3166-1; empty where it is not known."""
 
 
@@ -50,32 +50,32 @@ class VisitorLines:
         self._recognition = recognition
         self._queries = frozenset(settings.query_fields)
 
-    def place(self, visit: Visit) -> str:
+    def place(self, visit: Ended) -> str:
         """The place of a visit: as it was looked up to decide, else looked up now."""
-        return self._country_of(visit) if visit.country is None else visit.country
+        return self._country_of(visit) if visit.visitor.country is None else visit.visitor.country
 
-    def country(self, visit: Visit) -> str:
+    def country(self, visit: Ended) -> str:
         """Its country; empty where it is not known."""
         return country_code(self.place(visit))
 
-    def is_ready(self, visit: Visit) -> bool:
+    def is_ready(self, visit: Ended) -> bool:
         """Whether the parts of its line are ready: declared query fields are a visitor's own."""
-        return not (self._queries and visit.scope.get("query_string"))
+        return not (self._queries and visit.request.query)
 
     def line(
-        self, visit: Visit, seen: Seen, case: Case, referrer_host: str, duration_us: int
+        self, visit: Ended, seen: Seen, case: Case, referrer_host: str, duration_us: int
     ) -> bytes:
         """The line of T1 that ``record`` would become, of parts that are ready."""
-        lines, scope = self._lines, visit.scope
-        shown = visit.shown or shown_in(scope["headers"])
+        lines = self._lines
+        shown = visit.request.classed or shown_in(visit.request.headers)
         _, _, _, _, languages, brands, platform = shown
         minute = minute_of(visit.now // 60 * 60).encode()
         size, duration = two_digits(visit.bytes_out), two_digits(duration_us)
-        query = scope.get("query_string", b"")
+        query = visit.request.query
         visitor = self._visitor(visit, seen)
         parts = (
             lines.statistics[case, referrer_host] % (minute, size, duration),
-            lines.path(scrubbed_path(scope["path"])),
+            lines.path(scrubbed_path(visit.request.whole_path)),
             b',"paid":true' if query and has_click_id(query) else b"",
             lines.country[self.place(visit)],
             lines.language[languages],
@@ -86,7 +86,7 @@ class VisitorLines:
 
     def record(
         self,
-        visit: Visit,
+        visit: Ended,
         seen: Seen,
         case: Case,
         referrer_host: str,
@@ -100,15 +100,15 @@ class VisitorLines:
             return longitudinal_record(facts, more, subject)
         return statistics_record(facts, more)
 
-    def statistics(self, visit: Visit, seen: Seen, referrer_host: str) -> Statistics:
+    def statistics(self, visit: Ended, seen: Seen, referrer_host: str) -> Statistics:
         """What a record says in addition to T0."""
-        query = visit.scope.get("query_string", b"")
-        shown = visit.shown or shown_in(visit.scope["headers"])
+        query = visit.request.query
+        shown = visit.request.classed or shown_in(visit.request.headers)
         _, _, _, _, languages, brands, platform = shown
         known = hinted(brands, platform)
         return Statistics(
             minute=minute_of(visit.now // 60 * 60),
-            path=scrubbed_path(visit.scope["path"]),
+            path=scrubbed_path(visit.request.whole_path),
             query=kept_query(query, self._queries) if query else {},
             is_paid=bool(query) and has_click_id(query),
             referrer_host=referrer_host,
@@ -125,6 +125,6 @@ class VisitorLines:
             seen.told = self._lines.browser(browser)
         return seen.told
 
-    def _visitor(self, visit: Visit, seen: Seen) -> str:
+    def _visitor(self, visit: Ended, seen: Seen) -> str:
         known = self._recognition
         return known.visitor(visit, seen.agent) if known is not None else ""

@@ -9,7 +9,7 @@ from itertools import product
 
 from consentgate.domain.policy.policy import CookiePattern, Match
 from consentgate.formats import cookies
-from consentgate.gates.plan import Outcome, Pass
+from consentgate.gates.outcomes import Outcome, Pass
 
 MAX_EXPIRY_BYTES = 3_000
 """Room for expiry lines in one response: proxies commonly take 4 KB of headers."""
@@ -43,7 +43,7 @@ def may_set(
 def is_personal(name: bytes, outcome: Outcome) -> bool:
     """Whether a line that passes would not pass for everybody: no cache may hand it on."""
     is_permitted = outcome.cookie(name) is Pass.PERMITTED
-    return is_permitted and outcome.plan.strictest.cookie(name) is Pass.DENIED
+    return is_permitted and outcome.strictest.cookie(name) is Pass.DENIED
 
 
 def expiries(

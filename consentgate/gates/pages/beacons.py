@@ -19,7 +19,7 @@ from consentgate.formats.html.rewriter import Rewriter
 from consentgate.formats.urls.addresses import Address, canonical_host, decodings
 from consentgate.formats.urls.personal import tells_who
 from consentgate.gates.declared.hosts import HostTable
-from consentgate.gates.plan import Outcome
+from consentgate.gates.outcomes import Outcome, once_per_outcome
 
 _MOST_HOSTS: Final = 8_192
 _MOST_SCRIPTS: Final = 256
@@ -161,12 +161,10 @@ def _bears(script: bytes, snippet: bytes) -> bool:
     return False
 
 
+@once_per_outcome
 def verdicts_of(outcome: Outcome) -> Verdicts:
     """The outcome's verdicts, made once."""
-    found = outcome.kept.get("verdicts")
-    if found is None:
-        found = outcome.kept["verdicts"] = Verdicts(outcome, outcome.plan.hosts)
-    return found  # type: ignore[return-value]  # only this function writes the entry
+    return Verdicts(outcome, outcome.plan.hosts)
 
 
 class Beacons:

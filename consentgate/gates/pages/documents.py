@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 from functools import lru_cache
 
-Headers = list[tuple[bytes, bytes]]
+from consentgate.formats.headers import Headers
 
 _NO_BODY = frozenset((204, 205, 304))
 _ASCII_LIKE = (
@@ -67,8 +67,11 @@ def kind_of(status: int, headers: Headers) -> Kind:
     kind = Kind.UNTYPED
     is_compressed = False
     is_whole = status != 206
+    is_redirect = 300 <= status < 400
     for name, value in headers:
         folded = name.lower()
+        if _is_empty(folded, value) or (is_redirect and folded == b"location"):
+            return Kind.OTHER
         if folded == b"content-type":
             kind = _kind_of_types(value, kind)
         elif folded == b"content-encoding":
@@ -82,6 +85,11 @@ def kind_of(status: int, headers: Headers) -> Kind:
     if kind is not Kind.PAGE or (is_whole and not is_compressed):
         return kind
     return Kind.COMPRESSED if is_compressed else Kind.UNREADABLE
+
+
+def _is_empty(name: bytes, value: bytes) -> bool:
+    """Whether a header, lower-case name, says that there is no body: then there is no document."""
+    return name == b"content-length" and value.strip() == b"0"
 
 
 def _kind_of_types(value: bytes, before: Kind) -> Kind:

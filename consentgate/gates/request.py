@@ -1,0 +1,164 @@
+"""Owns the request as it came, read once; nothing in it changes, and nothing is decided here."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+from urllib.parse import quote
+
+from consentgate.domain.signals import NONE, Signals, read_signals
+from consentgate.formats.headers import Headers
+from consentgate.gates.headers.following import FOLLOWING
+from consentgate.gates.messages import Scope
+from consentgate.gates.records.header_classes import MOST_SHOWN, SHOWN, Shown
+from consentgate.memo import Kept
+
+_SECURE = frozenset(("https", "wss"))
+_PASSED: Final = 0
+_COOKIE: Final = 1
+_HOST: Final = 2
+_AGENT: Final = 3
+_SIGNAL: Final = 4
+_FOLLOWING: Final = 5
+_CLASSED: Final = 6
+"""This and higher: the header is put into classes, at the place that is left over."""
+_ROLE_BY_NAME = {
+    b"cookie": _COOKIE,
+    b"host": _HOST,
+    b"user-agent": _AGENT,
+    **dict.fromkeys((b"sec-gpc", b"dnt", b"sec-purpose"), _SIGNAL),
+    **dict.fromkeys(FOLLOWING, _FOLLOWING),
+    **{name: _CLASSED + place for name, place in SHOWN.items()},
+}
+_MOST_NAMES = 1_024
+_MOST_NAME_BYTES = 64
+
+
+def _role_of(name: bytes) -> int:
+    """What a request header is to the gate, by its name in any case."""
+    return _ROLE_BY_NAME.get(name.lower(), _PASSED)
+
+
+_roles: Kept[bytes, int] = Kept(
+    _role_of, _MOST_NAMES, is_small=lambda name: len(name) <= _MOST_NAME_BYTES
+)
+
+
+class Request:
+    """One request of a visitor, read once."""
+
+    __slots__ = (
+        "agent",
+        "classed",
+        "client",
+        "cookies",
+        "headers",
+        "host",
+        "is_https",
+        "is_marked",
+        "is_websocket",
+        "method",
+        "query",
+        "raw_path",
+        "root_path",
+        "stated",
+        "whole_path",
+    )
+
+    def __init__(self, scope: Scope, *, is_logged: bool = False) -> None:
+        """Read a scope; its headers are walked once.
+
+        Args:
+            scope: an ``http`` or ``websocket`` scope. Routers of mounted apps write into the scope
+                that they get, so all that may be asked for later is read now.
+            is_logged: whether the site log asks for the headers that it puts into classes.
+        """
+        get = scope.get
+        self.is_websocket = scope["type"] == "websocket"
+        self.method: str = get("method", "WS")
+        """``WS`` for a WebSocket."""
+        self.is_https = get("scheme") in _SECURE
+        self.root_path: str = get("root_path", "")
+        """Where the app that the gate stands before is mounted; empty at the root."""
+        self.whole_path: str = get("path", "/")
+        """The path with the mount path, decoded."""
+        self.raw_path: bytes | None = get("raw_path")
+        self.query: bytes = get("query_string", b"")
+        self.client: Any = get("client")
+        """Address and port of the peer, None where the server does not know it."""
+        given = scope["headers"]
+        headers: Headers = given if type(given) is list else [(pair[0], pair[1]) for pair in given]
+        self.headers = headers
+        self.host = ""
+        self.agent = b""
+        """The first User-Agent; empty: there is none."""
+        self.cookies: tuple[bytes, ...] = ()
+        """The values of the ``Cookie`` fields, in order."""
+        self.stated: Signals = NONE
+        """What the browser states, before the policy says what of it counts."""
+        self.is_marked = False
+        """Whether any header may tell the visitor apart: see ``gates/headers/following``."""
+        classed: Shown = [None] * MOST_SHOWN if is_logged else []
+        self.classed = classed
+        """Headers that the site log puts into classes; empty: nobody asks."""
+        signalling: Headers | None = None
+        roles = _roles
+        for name, value in headers:
+            role = roles[name]
+            if not role:
+                continue
+            if role >= _CLASSED:
+                if is_logged and classed[role - _CLASSED] is None:
+                    classed[role - _CLASSED] = value
+            elif role == _AGENT:
+                self.agent = self.agent or value
+            elif role == _COOKIE:
+                self.cookies += (value,)
+            elif role == _HOST:
+                self.host = value.decode("latin-1")
+            elif role == _SIGNAL:
+                signalling = [*(signalling or ()), (name, value)]
+            else:
+                self.is_marked = True
+        if signalling is not None:
+            self.stated = read_signals(signalling)
+
+    def header(self, name: bytes) -> str:
+        """The first header of that lower-case name; empty where there is none."""
+        for key, value in self.headers:
+            if key == name or key.lower() == name:
+                return value.decode("latin-1")
+        return ""
+
+    @property
+    def scheme(self) -> str:
+        """``http`` or ``https``."""
+        return "https" if self.is_https else "http"
+
+    @property
+    def path(self) -> str:
+        """The path as the app knows it, without its mount path."""
+        path, root = self.whole_path, self.root_path
+        is_below = root and path.startswith(root) and path[len(root) : len(root) + 1] in ("", "/")
+        return path[len(root) :] or "/" if is_below else path
+
+    @property
+    def sent_path(self) -> str:
+        """The path as the visitor's browser knows it, percent-encoded."""
+        raw: bytes = self.raw_path or quoted(self.whole_path)
+        return raw.partition(b"?")[0].decode("latin-1")
+
+    @property
+    def address(self) -> str:
+        """Path and query as the visitor's browser knows them, percent-encoded."""
+        path = self.sent_path
+        return f"{path}?{self.query.decode('latin-1')}" if self.query else path
+
+
+def is_cookie(name: bytes) -> bool:
+    """Whether a request header of that name carries cookies."""
+    return _roles[name] == _COOKIE
+
+
+def quoted(path: str) -> bytes:
+    """A path as it stands in a URL; what is no character is a question mark."""
+    return quote(path, errors="replace").encode()
