@@ -48,12 +48,13 @@ from consentgate.asgi.recording.site_log import SiteLog
 from consentgate.domain.choices import Choice
 from consentgate.domain.policy.policy import Controller, LogSettings, Policy, RegimeSettings
 from consentgate.domain.regimes import UNKNOWN
+from consentgate.gates.answer import Gates
 from consentgate.gates.headers.validators import KnownValidators
 from consentgate.gates.outcomes import Outcomes
 from consentgate.gates.plan import Plan
 from consentgate.gates.records.callers import Caller, known_callers
 from consentgate.gates.request import Request
-from consentgate.gates.visit import Gates, Visit
+from consentgate.gates.visit import Visit
 from consentgate.gates.visitors.reading import visitor_of
 
 NOW = 1_795_000_000

@@ -7,12 +7,13 @@ from typing import Any
 from consentgate.domain.choices import Choice
 from consentgate.domain.policy.policy import Policy
 from consentgate.domain.regimes import UNKNOWN
+from consentgate.gates.answer import Gates
 from consentgate.gates.ended import Ended
 from consentgate.gates.headers.validators import KnownValidators
 from consentgate.gates.outcomes import Outcomes
 from consentgate.gates.plan import Plan
 from consentgate.gates.request import Request
-from consentgate.gates.visit import Gates, Visit
+from consentgate.gates.visit import Visit
 from consentgate.gates.visitors.reading import visitor_of
 
 

@@ -34,11 +34,12 @@ from consentgate.domain.policy.fingerprints import Meaning
 from consentgate.domain.policy.policy import Policy
 from consentgate.errors import LedgerUnavailable
 from consentgate.formats.token import TokenCodec
+from consentgate.gates.answer import Gates
 from consentgate.gates.ended import Ended
 from consentgate.gates.headers.validators import KnownValidators
 from consentgate.gates.outcomes import Outcomes
 from consentgate.gates.plan import Plan
-from consentgate.gates.visit import Gates, Visit
+from consentgate.gates.visit import Visit
 from consentgate.gates.visitors.tokens import TokenReader
 from consentgate.ledger import Ledger
 from consentgate.ledger.opening import open_ledger

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from consentgate.gates import answer as answer_module
 from consentgate.gates import visit as visit_module
 from consentgate.gates.outcomes import Outcomes
 from tests.asgi import raw
@@ -75,7 +76,7 @@ def test_a_fault_in_a_page_gate_loses_no_byte(
         body(),
     )
     gate = raw.gated(app)
-    feed = visit_module.Beacons.feed
+    feed = answer_module.Beacons.feed
     calls = iter(range(10))
 
     def feed_once(beacons: Any, data: bytes) -> bytes:
@@ -83,7 +84,7 @@ def test_a_fault_in_a_page_gate_loses_no_byte(
             raise ZeroDivisionError("our own fault")
         return feed(beacons, data)
 
-    monkeypatch.setattr(visit_module.Beacons, "feed", feed_once)
+    monkeypatch.setattr(answer_module.Beacons, "feed", feed_once)
     seen = run(gate, http())
     assert (seen.raised, seen.status, seen.body) == (None, 200, PAGE)
     assert seen.one(b"content-length") in (None, b"%d" % len(PAGE))

@@ -20,6 +20,7 @@ from consentgate.asgi.recording.site_log import SiteLog
 from consentgate.domain.choices import Choice
 from consentgate.formats import cookies
 from consentgate.gates.cookies.lines import expire_denied
+from consentgate.gates.cookies.remembered import token_line
 from consentgate.gates.outcomes import Outcomes
 from consentgate.gates.visit import Visit
 from consentgate.gates.visitors.tokens import TokenReader
@@ -117,7 +118,7 @@ class Choices:
             granted = frozenset(choice.services)
             once = replace(base, once=granted, once_told=choice.told)
             return once, [self._once_line(visit, token)]
-        lines = [visit.token_line(token)]
+        lines = [token_line(token, visit.outcome, is_https=visit.request.is_https)]
         if act.kind in ("service", "signal") and before is not None:
             choice = replace(choice, once=before.once, once_told=before.once_told)
         elif visit.visitor.has_once:

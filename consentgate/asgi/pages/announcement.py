@@ -16,11 +16,12 @@ from consentgate.asgi.posts.same_origin import is_same_origin, safe_next
 from consentgate.domain.days import DAY_SECONDS, day_of
 from consentgate.domain.policy.policy import Announcement, Policy
 from consentgate.formats.cookies import set_cookie
+from consentgate.gates.answer import Answer
 from consentgate.gates.plan import Plan
 from consentgate.gates.visit import Visit
 
 
-def news_for(policy: Policy, visit: Visit, *, is_shared: bool = False) -> Announcement | None:
+def news_for(policy: Policy, visit: Answer, *, is_shared: bool = False) -> Announcement | None:
     """The change to come, for a person who has not said that they have read of it.
 
     A signal neither brings it up nor hides it (SIG-10). Pages that caches share say it to all.

@@ -16,10 +16,10 @@ from consentgate.asgi.posts.same_origin import safe_next
 from consentgate.domain.policy.policy import Policy
 from consentgate.formats.html.element import Held
 from consentgate.formats.html.head import Opening
+from consentgate.gates.answer import Answer
 from consentgate.gates.outcomes import Outcome, once_per_outcome
 from consentgate.gates.pages.beacons import Hold
 from consentgate.gates.pages.csp import is_binding
-from consentgate.gates.visit import Visit
 
 
 class Views:
@@ -31,7 +31,7 @@ class Views:
         pages: Pages,
         faults: Faults,
         *,
-        reports_interest: Callable[[Visit], bool],
+        reports_interest: Callable[[Answer], bool],
     ) -> None:
         """Prepare.
 
@@ -50,7 +50,7 @@ class Views:
 
     def view(
         self,
-        visit: Visit,
+        visit: Answer,
         *,
         source: str = "banner",
         problem: str = "",
@@ -90,12 +90,12 @@ class Views:
         """Where a choice leads back to: this page, without its query where that is too long."""
         return safe_next(address, "") or safe_next(address.partition("?")[0], self._prefix)
 
-    def _asked(self, visit: Visit) -> str:
+    def _asked(self, visit: Answer) -> str:
         """The languages that markup in a page may follow: none where caches share the page."""
         is_shared = visit.outcome.has_shared_pages
         return "" if is_shared else visit.request.header(b"accept-language")
 
-    def on_page(self, visit: Visit) -> tuple[bytes, Opening, Hold | None]:
+    def on_page(self, visit: Answer) -> tuple[bytes, Opening, Hold | None]:
         """The markup that a page gets: for its head, right after ``<body>``, before held frames."""
 
         def opening(language: bytes) -> bytes:
@@ -113,7 +113,7 @@ class Views:
         except Exception:
             return self._failed(), b"", None
 
-    def _placeholder(self, visit: Visit, held: Held, page_language: str) -> bytes:
+    def _placeholder(self, visit: Answer, held: Held, page_language: str) -> bytes:
         """What stands in for a held frame; never raises."""
         try:
             return self._placeholders.draw(self.view(visit, page_language=page_language), held)
@@ -121,7 +121,7 @@ class Views:
             self._faults.failed("placeholder", "a held frame is left out without a word")
             return b""
 
-    def opening(self, visit: Visit, page_language: str = "", seen: View | None = None) -> bytes:
+    def opening(self, visit: Answer, page_language: str = "", seen: View | None = None) -> bytes:
         """The first layer, or the way back, of one visit; never raises.
 
         Args:
@@ -142,7 +142,7 @@ class Views:
         self._faults.failed("page_markup", "the page is served without the first layer")
         return b""
 
-    def state(self, visit: Visit, outcome: Outcome) -> Mapping[str, Any]:
+    def state(self, visit: Answer, outcome: Outcome) -> Mapping[str, Any]:
         """The visitor's state for scripts and headless sites, under this or a later outcome."""
         language = self._pages.negotiate(visit.request.header(b"accept-language"))
         return state_of(

@@ -20,6 +20,7 @@ from consentgate.asgi.posts.limits import ClientOf, RateLimit
 from consentgate.asgi.posts.same_origin import is_same_origin
 from consentgate.asgi.recording.site_log import SiteLog
 from consentgate.domain.policy.policy import Policy
+from consentgate.gates.answer import Answer
 from consentgate.gates.request import Request
 from consentgate.gates.visit import Visit
 
@@ -43,7 +44,7 @@ class Interests:
         self._limit = RateLimit(most=REPORTS_A_MINUTE)
         self._warned: set[str] = set()
 
-    def reports(self, visit: Visit) -> bool:
+    def reports(self, visit: Answer) -> bool:
         """Whether the page of a visit is given the script: only where something would come of it.
 
         Where caches share one page it carries the script for everyone; then the server drops

@@ -1,9 +1,12 @@
-"""Owns keeping a signal once seen, so that its absence is never read as opting back in (SIG-07)."""
+"""Owns the token's cookie, and keeping a signal in it once seen: its absence is never read as
+opting back in (SIG-07)."""
 
 from __future__ import annotations
 
 from consentgate.domain.choices import Choice
+from consentgate.domain.days import DAY_SECONDS
 from consentgate.domain.signals import NONE, Signals
+from consentgate.formats import cookies
 from consentgate.gates.outcomes import Outcome, once_per_outcome
 from consentgate.gates.visitors.tokens import TokenReader
 from consentgate.gates.visitors.visitor import Visitor
@@ -37,3 +40,21 @@ def remembering_token(
 def _lapses_without_signal(outcome: Outcome) -> bool:
     """Whether more would be permitted if the browser stated nothing."""
     return outcome.with_signals(NONE).denied_purposes != outcome.denied_purposes
+
+
+def token_line(token: str, outcome: Outcome, *, is_https: bool) -> bytes:
+    """The ``Set-Cookie`` line that carries a token (CKE-09).
+
+    Args:
+        token: signed.
+        outcome: what was decided; rules of some places keep a refusal longer.
+        is_https: whether the visitor came over HTTPS.
+    """
+    lifetimes = outcome.plan.policy.lifetimes
+    days = max(lifetimes.grant_days, lifetimes.refusal_days, outcome.regime.reask_days)
+    return cookies.set_cookie(
+        outcome.plan.token_names[is_https].decode(),
+        token,
+        max_age_seconds=days * DAY_SECONDS,
+        is_secure=is_https,
+    )

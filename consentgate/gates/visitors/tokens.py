@@ -6,13 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from consentgate.domain.choices import Choice, intersection
-from consentgate.domain.days import DAY_SECONDS
 from consentgate.domain.decision import is_dated
 from consentgate.domain.policy.fingerprints import Meaning
-from consentgate.domain.regimes import Regime
-from consentgate.formats import cookies
 from consentgate.formats.token import TokenCodec
-from consentgate.gates.plan import Plan
 
 _MOST_KEPT = 8_192
 _MOST_TOKENS = 4
@@ -75,22 +71,3 @@ class TokenReader:
                 self._verified.clear()
             self._verified[value] = choice
         return choice
-
-
-def token_line(token: str, plan: Plan, regime: Regime, *, is_https: bool) -> bytes:
-    """The ``Set-Cookie`` line that carries a token (CKE-09).
-
-    Args:
-        token: signed.
-        plan: the policy, prepared.
-        regime: rules of the visitor's place; they may keep a refusal longer.
-        is_https: whether the visitor came over HTTPS.
-    """
-    lifetimes = plan.policy.lifetimes
-    days = max(lifetimes.grant_days, lifetimes.refusal_days, regime.reask_days)
-    return cookies.set_cookie(
-        plan.token_names[is_https].decode(),
-        token,
-        max_age_seconds=days * DAY_SECONDS,
-        is_secure=is_https,
-    )
