@@ -64,7 +64,7 @@ class Gates:
     reader: TokenReader
     validators: KnownValidators
     on_page: OnPage | None = None
-    """Gives the markup of a page; None: no page is touched."""
+    """Gives the markup of a page; None: there is none."""
 
 
 class Answer:
@@ -202,8 +202,7 @@ class Answer:
         self.status = message.get("status", 101)
         given = message.get("headers", ())
         headers = given if type(given) is list else [(pair[0], pair[1]) for pair in given]
-        has_pages = self._gates.on_page is not None
-        kind = kind_of_answer(message, headers, self.request.headers) if has_pages else Kind.OTHER
+        kind = kind_of_answer(message, headers, self.request.headers)
         gated = self._gated(headers, kind, message)
         if gated is not given and (gated or "headers" in message):
             message = {**message, "headers": gated}
@@ -234,9 +233,8 @@ class Answer:
         if kind is Kind.PAGE:
             headers = self._open_page(headers)
         elif kind is not Kind.OTHER:
-            headers, found = unread_headers(
-                headers, kind, outcome, root_path, is_asked=use.has_asked
-            )
+            is_asked = use.has_asked
+            headers, found = unread_headers(headers, kind, outcome, root_path, is_asked=is_asked)
             self.found = self.found.merged(found)
         elif use.has_asked:
             headers = with_private(with_vary(headers, VISITOR))
