@@ -154,10 +154,9 @@ class ConsentGate:
     def _own_answer(self, visit: Visit) -> OwnAnswer | None:
         """What answers in the app's place; None: the app does."""
         assembly = self.assembly
-        if not visit.request.is_websocket:
-            address = assembly.routes.find(visit.request)
-            if address is not None:
-                return partial(self._answer, address)
+        address = assembly.routes.find(visit.request)
+        if address is not None:
+            return partial(self._answer, address)
         if assembly.plan.has_collectors and is_collector(visit):
             if is_denied(visit):
                 return self._collect
@@ -239,26 +238,17 @@ class ConsentGate:
 
     def _read(self, scope: Scope) -> Visit:
         assembly = self.assembly
-        request = Request(scope, is_logged=assembly.plan.is_logged)
+        plan, placing = assembly.plan, assembly.placing
+        request = Request(scope, plan.is_logged)
         caller = self._callers[request.agent]
         now = int(self._clock())
-        placing = assembly.placing
         if caller.is_crawler:
             regime, country = UNKNOWN, None
         else:
             regime, country = placing.placed(scope, request, now)
-        visitor = visitor_of(
-            request,
-            assembly.plan,
-            assembly.reader,
-            regime,
-            now,
-            country=country,
-            is_minor=placing.is_minor(scope, regime),
-            caller=caller,
-        )
-        asks_identity = assembly.warnings.asks_identity
-        return Visit(scope, request, visitor, assembly.gates, now, asks_identity=asks_identity)
+        is_minor = placing.knows_ages and placing.is_minor(scope, regime)
+        visitor = visitor_of(request, plan, assembly.reader, regime, now, country, is_minor, caller)
+        return Visit(scope, request, visitor, assembly.gates, now, assembly.warnings.asks_identity)
 
     def _outgoing(self, visit: Visit, message: Message) -> tuple[Message, ...]:
         """What goes on for a message that does not pass as it is.

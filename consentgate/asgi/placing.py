@@ -74,6 +74,8 @@ class Placing:
         self._report = report
         self._residence_of = residence_of
         self._age_of = age_of
+        self.knows_ages = age_of is not None
+        """Whether the app may know how old a visitor is."""
         self._trusted = Networks(settings.trusted_proxies)
         self._client_header = settings.client_header.lower().encode("latin-1")
         self._country_header = settings.country_header.lower().encode("latin-1")

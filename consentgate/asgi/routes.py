@@ -74,21 +74,21 @@ class Routes:
     def find(self, request: Request) -> Address | None:
         """What is at a request's address, or None where it belongs to the app."""
         whole = request.whole_path
-        if PLACE in whole:
-            path = request.path
-            methods = self._well_known.methods(path)
-            return Address(methods, self._well_known.route_of(path)) if methods else None
-        if self._prefix not in whole:
+        is_well_known = PLACE in whole
+        if (not is_well_known and self._prefix not in whole) or request.is_websocket:
             return None
         path = request.path
-        if not path.startswith(self._prefix):
-            return None
-        rest = path[len(self._prefix) :]
-        if rest and not rest.startswith("/"):
-            return None
-        return self._below(rest.rstrip("/"))
+        if is_well_known:
+            methods = self._well_known.methods(path)
+            return Address(methods, self._well_known.route_of(path)) if methods else None
+        return self._below(path.removeprefix(self._prefix)) if self._is_own(path) else None
+
+    def _is_own(self, path: str) -> bool:
+        """Whether a path is ours: the prefix, and what lies below it."""
+        return path.startswith(self._prefix) and path[len(self._prefix) :][:1] in ("", "/")
 
     def _below(self, rest: str) -> Address:
+        rest = rest.rstrip("/")
         if rest.startswith("/assets/"):
             return Address({"GET": self._asset})
         known = self._addresses.get(rest)

@@ -31,7 +31,7 @@ from consentgate.gates.headers.validators import (
 from consentgate.gates.messages import FILE_MESSAGES, HEADER_MESSAGES, SIDE_MESSAGES, Message
 from consentgate.gates.outcomes import Outcomes
 from consentgate.gates.pages.beacons import Beacons, Hold
-from consentgate.gates.pages.documents import Kind, is_wide, kind_of_type, with_length
+from consentgate.gates.pages.documents import Kind, is_wide, types, with_length
 from consentgate.gates.pages.nonces import nonce_of
 from consentgate.gates.pages.page_headers import (
     OVERLONG,
@@ -80,6 +80,7 @@ class Answer:
         "_shared",
         "_start",
         "_state",
+        "_use",
         "bytes_out",
         "found",
         "nonce",
@@ -87,7 +88,6 @@ class Answer:
         "outcome",
         "request",
         "status",
-        "use",
         "visitor",
     )
 
@@ -100,11 +100,12 @@ class Answer:
             gates: what all visits share.
             now: whole seconds since the epoch.
         """
-        self.request, self.visitor, self.now = request, visitor, now
+        self.request = request
+        self.visitor = visitor
+        self.now = now
         self._gates = gates
         self.outcome = gates.outcomes.of(visitor, now)
-        self.use = Use()
-        """What the app does with the visitor's consent."""
+        self._use: Use | None = None
         self.status = self.bytes_out = 0
         self.found: Found = NOTHING
         """What the gates came upon so far."""
@@ -117,6 +118,14 @@ class Answer:
         self._shared: SharedValidators | None = None
         self._has_begun = self._is_line_added = self._is_collected = False
         self._conditions = _NO_CONDITIONS
+
+    @property
+    def use(self) -> Use:
+        """What the app does with the visitor's consent."""
+        use = self._use
+        if use is None:
+            use = self._use = Use()
+        return use
 
     def passes(self, message: Message) -> bool:
         """Whether a message goes on as it is, at once: most do. Else ask ``outgoing``."""
@@ -133,8 +142,9 @@ class Answer:
 
     def _is_plain(self, headers: Any) -> bool:
         """Whether no gate has anything to do with an answer: most have a type, and no more."""
-        is_quiet = not (self.use.has_asked or self.visitor.signals is not NONE or self.found.denied)
-        if not is_quiet or type(headers) is not list or self._gates.outcomes.plan.tells_always:
+        if self._use is not None and self._use.has_asked:
+            return False
+        if self.visitor.signals is not NONE or self.found.denied or self.outcome.tells_always:
             return False
         is_other = False
         for name, value in headers:
@@ -142,7 +152,7 @@ class Answer:
             if mark:
                 if mark != TYPE:
                     return False
-                is_other = b"," not in value and kind_of_type(value) is Kind.OTHER
+                is_other = types[value] is Kind.OTHER
         return is_other
 
     def outgoing(self, message: Message) -> tuple[Message, ...]:

@@ -57,6 +57,8 @@ class Outcome:
         self._visitor = visitor
         self._at = at
         self.plan = outcomes.plan
+        self.tells_always = outcomes.plan.tells_always
+        """Whether every answer says where the tracking status is told."""
         self.decision = decision
         self.regime: Regime = visitor.regime
         self.signals: Signals = visitor.signals

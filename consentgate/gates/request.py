@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -38,33 +39,53 @@ def _role_of(name: bytes) -> int:
     return _ROLE_BY_NAME.get(name.lower(), _PASSED)
 
 
-_roles: Kept[bytes, int] = Kept(
-    _role_of, _MOST_NAMES, is_small=lambda name: len(name) <= _MOST_NAME_BYTES
-)
+def _role_without_log(name: bytes) -> int:
+    """The same where there is no site log: then nothing is put into classes."""
+    role = _role_of(name)
+    return role if role < _CLASSED else _PASSED
+
+
+def _is_short(name: bytes) -> bool:
+    return len(name) <= _MOST_NAME_BYTES
+
+
+_logged_roles: Kept[bytes, int] = Kept(_role_of, _MOST_NAMES, is_small=_is_short)
+_roles: Kept[bytes, int] = Kept(_role_without_log, _MOST_NAMES, is_small=_is_short)
+_Facts = tuple[str, str, bytes | None, bytes, str, Any]
+"""Method, path, raw path, query, mount path, peer."""
+_facts_of = itemgetter("method", "path", "raw_path", "query_string", "root_path", "client")
+
+
+def _facts_left(scope: Scope) -> _Facts:
+    """The facts of a scope that lacks some of them: WebSockets have no method."""
+    get = scope.get
+    return (
+        get("method", "WS"),
+        get("path", "/"),
+        get("raw_path"),
+        get("query_string", b""),
+        get("root_path", ""),
+        get("client"),
+    )
 
 
 class Request:
     """One request of a visitor, read once."""
 
     __slots__ = (
+        "_facts",
         "agent",
         "classed",
-        "client",
         "cookies",
         "headers",
         "host",
         "is_https",
         "is_marked",
         "is_websocket",
-        "method",
-        "query",
-        "raw_path",
-        "root_path",
         "stated",
-        "whole_path",
     )
 
-    def __init__(self, scope: Scope, *, is_logged: bool = False) -> None:
+    def __init__(self, scope: Scope, is_logged: bool = False) -> None:
         """Read a scope; its headers are walked once.
 
         Args:
@@ -72,19 +93,12 @@ class Request:
                 that they get, so all that may be asked for later is read now.
             is_logged: whether the site log asks for the headers that it puts into classes.
         """
-        get = scope.get
+        try:
+            self._facts: _Facts = _facts_of(scope)
+        except KeyError:
+            self._facts = _facts_left(scope)
         self.is_websocket = scope["type"] == "websocket"
-        self.method: str = get("method", "WS")
-        """``WS`` for a WebSocket."""
-        self.is_https = get("scheme") in _SECURE
-        self.root_path: str = get("root_path", "")
-        """Where the app that the gate stands before is mounted; empty at the root."""
-        self.whole_path: str = get("path", "/")
-        """The path with the mount path, decoded."""
-        self.raw_path: bytes | None = get("raw_path")
-        self.query: bytes = get("query_string", b"")
-        self.client: Any = get("client")
-        """Address and port of the peer, None where the server does not know it."""
+        self.is_https = scope.get("scheme") in _SECURE
         given = scope["headers"]
         headers: Headers = given if type(given) is list else [(pair[0], pair[1]) for pair in given]
         self.headers = headers
@@ -100,27 +114,58 @@ class Request:
         classed: Shown = [None] * MOST_SHOWN if is_logged else []
         self.classed = classed
         """Headers that the site log puts into classes; empty: nobody asks."""
-        signalling: Headers | None = None
-        roles = _roles
+        self._walk(headers, classed, _logged_roles if is_logged else _roles)
+
+    def _walk(self, headers: Headers, classed: Shown, roles: Kept[bytes, int]) -> None:
+        """Take in the headers, one after the other; most are nobody's business."""
+        signalling: Headers = []
+        known = roles.get
         for name, value in headers:
-            role = roles[name]
+            role = known(name)
+            if role is None:
+                role = roles[name]  # asked for the first time
             if not role:
                 continue
             if role >= _CLASSED:
-                if is_logged and classed[role - _CLASSED] is None:
+                if classed[role - _CLASSED] is None:
                     classed[role - _CLASSED] = value
             elif role == _AGENT:
                 self.agent = self.agent or value
-            elif role == _COOKIE:
-                self.cookies += (value,)
             elif role == _HOST:
                 self.host = value.decode("latin-1")
+            elif role == _COOKIE:
+                self.cookies += (value,)
             elif role == _SIGNAL:
-                signalling = [*(signalling or ()), (name, value)]
+                signalling.append((name, value))
             else:
                 self.is_marked = True
-        if signalling is not None:
+        if signalling:
             self.stated = read_signals(signalling)
+
+    @property
+    def method(self) -> str:
+        """``WS`` for a WebSocket."""
+        return self._facts[0]
+
+    @property
+    def whole_path(self) -> str:
+        """The path with the mount path, decoded."""
+        return self._facts[1]
+
+    @property
+    def query(self) -> bytes:
+        """What stands behind the question mark; empty: nothing."""
+        return self._facts[3]
+
+    @property
+    def root_path(self) -> str:
+        """Where the app that the gate stands before is mounted; empty at the root."""
+        return self._facts[4]
+
+    @property
+    def client(self) -> Any:
+        """Address and port of the peer, None where the server does not know it."""
+        return self._facts[5]
 
     def header(self, name: bytes) -> str:
         """The first header of that lower-case name; empty where there is none."""
@@ -144,7 +189,7 @@ class Request:
     @property
     def sent_path(self) -> str:
         """The path as the visitor's browser knows it, percent-encoded."""
-        raw: bytes = self.raw_path or quoted(self.whole_path)
+        raw: bytes = self._facts[2] or quoted(self.whole_path)
         return raw.partition(b"?")[0].decode("latin-1")
 
     @property

@@ -22,7 +22,6 @@ class Visit(Answer):
         visitor: Visitor,
         gates: Gates,
         now: int,
-        *,
         asks_identity: bool = False,
     ) -> None:
         """Decide, and make the scope that the app may see.
@@ -36,7 +35,7 @@ class Visit(Answer):
             asks_identity: whether the app compresses what the gate must read, so that pages are
                 asked for without any coding.
         """
-        super().__init__(request, visitor, gates, now)
+        Answer.__init__(self, request, visitor, gates, now)  # half of what super() costs
         self._is_explained = False
         self.scope = scope
         """What the app gets: the server's own scope where nothing is taken away."""

@@ -121,7 +121,7 @@ class Choices:
         lines = [token_line(token, visit.outcome, is_https=visit.request.is_https)]
         if act.kind in ("service", "signal") and before is not None:
             choice = replace(choice, once=before.once, once_told=before.once_told)
-        elif visit.visitor.has_once:
+        elif visit.visitor.own.has_once:
             lines.append(self._once_line(visit, ""))
         return choice, lines
 

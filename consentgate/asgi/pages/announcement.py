@@ -30,7 +30,7 @@ def news_for(policy: Policy, visit: Answer, *, is_shared: bool = False) -> Annou
     visitor = visit.visitor
     if is_shared:
         return policy.announced(day_of(visit.now))
-    if change is None or visitor.is_bot or change.mark.encode() in visitor.news:
+    if change is None or visitor.is_bot or change.mark.encode() in visitor.own.news:
         return None
     return policy.announced(day_of(visit.now))
 

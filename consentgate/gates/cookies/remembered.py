@@ -30,8 +30,8 @@ def remembering_token(
     if not _lapses_without_signal(outcome):
         return None
     seen = Signals(signals.gpc, signals.dnt)
-    if len(visitor.tokens) == 1 and choice is not None:
-        return reader.codec.remember_signals(visitor.tokens[0], seen)
+    if len(visitor.own.tokens) == 1 and choice is not None:
+        return reader.codec.remember_signals(visitor.own.tokens[0], seen)
     silent = Choice(made_at=now, is_explicit=False, signalled=seen)
     return reader.codec.sign(silent, reader.today)
 

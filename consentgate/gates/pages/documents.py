@@ -10,6 +10,7 @@ import enum
 from functools import lru_cache
 
 from consentgate.formats.headers import Headers
+from consentgate.memo import Kept
 
 _NO_BODY = frozenset((204, 205, 304))
 _ASCII_LIKE = (
@@ -100,6 +101,15 @@ def _kind_of_types(value: bytes, before: Kind) -> Kind:
     for part in value.split(b","):
         before = _kind_of_types(part, before)
     return before
+
+
+def kind_of_field(value: bytes) -> Kind:
+    """What the value of one ``Content-Type`` field says."""
+    return _kind_of_types(value, Kind.UNTYPED)
+
+
+types: Kept[bytes, Kind] = Kept(kind_of_field, 256, is_small=lambda value: len(value) <= 256)
+"""Value of a ``Content-Type`` field to what it says."""
 
 
 @lru_cache(maxsize=256)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from consentgate.domain.choices import Choice
 from consentgate.domain.regimes import Regime
 from consentgate.domain.signals import NONE
@@ -12,7 +10,7 @@ from consentgate.gates.plan import Plan
 from consentgate.gates.records.callers import Caller
 from consentgate.gates.request import Request
 from consentgate.gates.visitors.tokens import TokenReader
-from consentgate.gates.visitors.visitor import Visitor
+from consentgate.gates.visitors.visitor import OwnCookies, Visitor
 
 
 def visitor_of(
@@ -21,7 +19,6 @@ def visitor_of(
     reader: TokenReader,
     regime: Regime,
     now: int,
-    *,
     country: str | None = None,
     is_minor: bool = False,
     caller: Caller | None = None,
@@ -44,19 +41,15 @@ def visitor_of(
         name = plan.token_names[request.is_https]
         carriers = [value for value in request.cookies if name in value]
         if carriers:  # the names of our other cookies begin with the token's
-            own = _read_own(carriers, request, plan, reader, now)
-            return Visitor(regime, signals, own[0], is_minor, caller, country, *own[1:])
+            choice, own = _read_own(carriers, request, plan, reader, now)
+            return Visitor(regime, signals, choice, is_minor, caller, country, own)
     return Visitor(regime, signals, None, is_minor, caller, country)
 
 
 def _read_own(
     carriers: list[bytes], request: Request, plan: Plan, reader: TokenReader, now: int
-) -> tuple[Choice | None, Sequence[bytes], bool, Sequence[bytes]]:
-    """Take in cookies of ours; over HTTPS only the ``__Host-`` ones count (SEC-01).
-
-    Returns:
-        Choice, tokens, whether there is a cookie of what was granted once, news that were read.
-    """
+) -> tuple[Choice | None, OwnCookies]:
+    """Take in cookies of ours; over HTTPS only the ``__Host-`` ones count (SEC-01)."""
     is_https = request.is_https
     choice: Choice | None = None
     tokens = cookies.values_in(carriers, plan.token_names[is_https])
@@ -66,4 +59,4 @@ def _read_own(
     if once:
         choice = reader.read_once(once, choice, now)
     news = cookies.values_in(carriers, plan.news_names[is_https])
-    return choice, tokens, bool(once), news
+    return choice, OwnCookies(tokens, bool(once), news)

@@ -11,6 +11,20 @@ from consentgate.domain.signals import NONE, Signals
 from consentgate.gates.records.callers import Caller
 
 
+class OwnCookies(NamedTuple):
+    """What a browser brings back of what the gate left with it."""
+
+    tokens: Sequence[bytes] = ()
+    """The tokens, as they came."""
+    has_once: bool = False
+    """Whether there is the cookie for what is granted for the browser's session."""
+    news: Sequence[bytes] = ()
+    """What it says of changes to come that were read."""
+
+
+NO_COOKIES = OwnCookies()
+
+
 class Visitor(NamedTuple):
     """Who asks; nothing in it changes."""
 
@@ -26,12 +40,8 @@ class Visitor(NamedTuple):
     """What the User-Agent says; None: it was not read."""
     country: str | None = None
     """ISO 3166-1; empty: not known, None: not looked up."""
-    tokens: Sequence[bytes] = ()
-    """The tokens that the browser brought, as they came."""
-    has_once: bool = False
-    """Whether the browser brought the cookie for what is granted for its session."""
-    news: Sequence[bytes] = ()
-    """What the browser says it has read of changes to come."""
+    own: OwnCookies = NO_COOKIES
+    """Our own cookies that the browser brought."""
 
     @property
     def is_bot(self) -> bool:
