@@ -255,22 +255,22 @@ def test_it_speaks_the_pages_language(language: str) -> None:
 
 
 def test_each_is_drawn_once() -> None:
-    """A thousand titles of one service and size are one fragment; what is kept is bounded."""
+    """A thousand titles of one service and size are one fragment; what is remembered is bounded."""
     gate = gate_before(MAP)
     view = gate.house.view(_visit(gate))
-    kept = gate.house.pages._fragments
+    fragments = gate.house.pages._fragments
     held = Held(("maps",), (), "560", "315", "", "", False, False)
     first = gate.house.placeholders.draw(view, replace(held, title="1"))
-    before = len(kept)
+    before = fragments.size
     for number in range(1_000):
         drawn = gate.house.placeholders.draw(view, replace(held, title=f"t{number}"))
         assert drawn == first.replace(b">1<", b">t%d<" % number).replace(
             b': 1"', b': t%d"' % number
         )
-    assert len(kept) == before
+    assert fragments.size == before
     for number in range(3_000):
         gate.house.placeholders.draw(view, replace(held, width=str(number + 1)))
-    assert len(kept) <= 1_024
+    assert fragments.size <= 1_024
 
 
 def _visit(gate: ConsentGate) -> Any:

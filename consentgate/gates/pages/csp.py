@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
 from urllib.parse import quote
 
 from consentgate.domain.policy.policy import HostPattern, Service
 from consentgate.gates.plan import Outcome
+from consentgate.memo import remember
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -89,7 +89,7 @@ def is_binding(outcome: Outcome) -> bool:
     return plan.policy.site.csp == "enforce" and not is_shared and bool(blocking_csp(outcome))
 
 
-@lru_cache(maxsize=128)
+@remember(128)
 def with_reports(policy: bytes, root: str) -> bytes:
     """Add where violations are reported: our own address, so nobody else learns of them.
 

@@ -7,7 +7,8 @@ under the blocking policy (STO-14); everything else passes.
 from __future__ import annotations
 
 import enum
-from functools import lru_cache
+
+from consentgate.memo import remember, up_to
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -94,7 +95,7 @@ def _kind_of_types(value: bytes, before: Kind) -> Kind:
     return before
 
 
-@lru_cache(maxsize=256)
+@remember(256, is_small=up_to(256))
 def kind_of_type(content_type: bytes) -> Kind:
     """What the value of a ``Content-Type`` says, without regard to the other headers."""
     media_type, _, parameters = content_type.partition(b";")
