@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _MOST_FRAGMENTS = 1_024
 _NEXT = "\ue000next\ue000"
-"""Stands for the return address in a cached fragment; private-use, so it is in no text."""
+"""Stands for the return address in a remembered fragment; private-use, so it is in no text."""
 _NOTICE = "notice"
 """The source of the notice itself, which does not name itself."""
 _NONCE = "\ue000nonce\ue000"
@@ -210,7 +210,7 @@ class Pages:
         return self._hashes.get(name, "")
 
     def fragment(self, key: object, render: Callable[[str], str]) -> tuple[bytes, ...]:
-        """The pieces of a fragment, kept under its key, between which the return address goes.
+        """The pieces of a fragment, between which the return address goes; made once for its key.
 
         Args:
             key: everything that can make the fragment another one.

@@ -44,7 +44,7 @@ class Caller:
 
     @classmethod
     def of(cls, user_agent: bytes) -> Caller:
-        """Read a User-Agent; whoever asks often keeps the answer."""
+        """Read a User-Agent."""
         agent = user_agent[:MAX_CHARS].decode("latin-1")
         return cls(agent, _CRAWLER.search(agent.lower()) is not None)
 

@@ -1,8 +1,8 @@
 """Owns lines of the site log that are ready but for a few facts; the same bytes as from builders.
 
-What lines have in common is made by the builders, once, and kept by what makes it another: for
-operational lines that is nothing of the visitor's own, and the others say no more than the record
-that they stand for. Never sees an address, a path before it is scrubbed, or an agent.
+The builders make what lines have in common once. It is remembered under what can make it another:
+for operational lines that is nothing of the visitor's own, and the others say no more than the
+record that they stand for. Never sees an address, a path before it is scrubbed, or an agent.
 """
 
 from __future__ import annotations
