@@ -125,6 +125,20 @@ LARGER = {"asgi/pages/templates.py": 420, "formats/policy/reader.py": 560}
 """Files that are one table or one page too many to split well; everything else stays small."""
 MOST_FUNCTION_LINES = 60
 
+OTHER_MEMORIES = {
+    "asgi/startup/policy_file.py: lru_cache": "a constant: the one shipped table",
+    "formats/html/plain_tokens.py: self.passed.clear": "a buffer that was handed on",
+    "gates/cookies/response.py: lru_cache": "before the gates of cookies are reworked",
+    "gates/headers/validators.py: self._said.clear": "before the gates of headers are reworked",
+    "gates/plan.py: self._found.clear": "before outcomes are reworked",
+    "gates/plan.py: self._outcomes.clear": "before outcomes are reworked",
+    "gates/plan.py: self._recent.clear": "before outcomes are reworked",
+    "gates/plan.py: self.passes.clear": "before outcomes are reworked",
+    "gates/tokens.py: self._verified.clear": "before tokens are reworked",
+    "ledger/sqlite.py: self._spool.clear": "a file on disk, whose choices are stored by then",
+}
+"""What looks like a memory of answers beside ``memo.py``, and why it may stand."""
+
 EMPTY_NAMES = frozenset(("utils", "util", "helpers", "helper", "common", "manager", "base", "misc"))
 """Module names that say nothing."""
 
@@ -310,6 +324,47 @@ def test_an_impure_line_is_seen(line: str, tmp_path: Path) -> None:
     file = tmp_path / "x.py"
     file.write_text(line, encoding="utf-8")
     assert list(impurities(file))
+
+
+def memories(path: Path) -> Iterator[str]:
+    """What in a file looks like a memory of answers that is not a ``Memo``."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.ImportFrom) and node.module == "functools":
+            yield from (alias.name for alias in node.names if alias.name == "lru_cache")
+        elif isinstance(node, ast.Attribute) and ast.unparse(node) == "functools.lru_cache":
+            yield "lru_cache"
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            yield from (ast.unparse(node.func),) if node.func.attr in ("clear", "popitem") else ()
+
+
+def test_there_is_one_memory() -> None:
+    """Answers are remembered by ``Memo`` alone, which is bounded and never thrown away whole."""
+    found = {
+        f"{name_of(path)}: {memory}"
+        for path in sources()
+        if name_of(path) != "memo.py"
+        for memory in memories(path)
+    }
+    new, gone = found - set(OTHER_MEMORIES), set(OTHER_MEMORIES) - found
+    assert not new, f"use consentgate.memo, or say why not in OTHER_MEMORIES: {sorted(new)}"
+    assert not gone, f"take out of OTHER_MEMORIES: {sorted(gone)}"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from functools import cache, lru_cache",
+        "import functools\n@functools.lru_cache(maxsize=9)\ndef f(x): ...",
+        "def f(x):\n    if len(known) > 9:\n        known.clear()",
+        "class A:\n    def f(self):\n        self._known.clear()",
+        "self._known.popitem()",
+    ],
+)
+def test_another_memory_is_seen(line: str, tmp_path: Path) -> None:
+    """The check itself can fail: each of these lines is a memory of its own."""
+    file = tmp_path / "x.py"
+    file.write_text(line, encoding="utf-8")
+    assert list(memories(file))
 
 
 def test_files_and_functions_stay_small() -> None:

@@ -19,6 +19,7 @@ from consentgate.domain.regimes import UNKNOWN, Regime
 from consentgate.domain.signals import Signals
 from consentgate.gates.plan import Plan
 from consentgate.gates.visitors.visitor import Visitor
+from consentgate.memo import Memo, up_to
 
 _MOST_OUTCOMES = 512
 _MOST_RECENT = 8_192
@@ -67,8 +68,10 @@ class Outcome:
         """The choice as it counted, without its id: the same for all who share the outcome."""
         self.made: dict[Callable[[Outcome], Any], Any] = {}
         """What ``once_per_outcome`` remembers."""
-        self.passes: dict[bytes, Pass] = {}
-        """Names judged so far; ``cookie`` fills it."""
+        self.passes: Memo[bytes, Pass] = Memo(
+            self._judge, _MOST_NAMES, is_small=up_to(_MOST_NAME_BYTES)
+        )
+        """Cookie name, bytes as on the wire, to what happens to it."""
 
     @property
     def strictest(self) -> Outcome:
@@ -93,17 +96,6 @@ class Outcome:
     def with_signals(self, signals: Signals) -> Outcome:
         """The outcome if the same visitors' browsers stated these signals instead."""
         return self._outcomes.of(self._visitor._replace(signals=signals), self._at)
-
-    def cookie(self, name: bytes) -> Pass:
-        """Say what happens to a cookie of this name (bytes as on the wire)."""
-        verdict = self.passes.get(name)
-        if verdict is None:
-            verdict = self._judge(name)
-            if len(self.passes) >= _MOST_NAMES:
-                self.passes.clear()
-            if len(name) <= _MOST_NAME_BYTES:
-                self.passes[name] = verdict
-        return verdict
 
     def _judge(self, name: bytes) -> Pass:
         if name in self.plan.own_names:
@@ -196,11 +188,11 @@ class Outcomes:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self._outcomes: dict[object, Outcome] = {}
+        self._outcomes: Memo[object, Outcome] = Memo(None, _MOST_OUTCOMES)
         self._silent: dict[tuple[Regime, Signals, bool], Outcome] = {}
         self._usual: tuple[Regime, Signals, bool, Outcome] | None = None
         """Of the last visitor without a choice, who was most likely like this one."""
-        self._recent: dict[tuple[int, Regime, Signals, bool], _Recent] = {}
+        self._recent: Memo[tuple[int, Regime, Signals, bool], _Recent] = Memo(None, _MOST_RECENT)
 
     @cached_property
     def strictest(self) -> Outcome:
@@ -238,27 +230,22 @@ class Outcomes:
         if recent is not None and recent.choice is choice and recent.since <= now < recent.until:
             return recent.outcome
         outcome = self._decided(visitor, now)
-        if len(self._recent) >= _MOST_RECENT:
-            self._recent.clear()
-        self._recent[key] = _Recent.of(self.plan.policy, regime, choice, now, outcome)
+        self._recent.put(key, _Recent.of(self.plan.policy, regime, choice, now, outcome))
         return outcome
 
     def _decided(self, visitor: Visitor, now: int) -> Outcome:
         regime, signals, choice, is_minor, *_ = visitor
         if choice is not None and not is_dated(choice, now):
             choice = choice.denials
-        key = self._key(regime, signals, choice, now, is_minor)
-        outcome = self._outcomes.get(key)
-        if outcome is None:
+
+        def make() -> Outcome:
             policy = self.plan.policy
             decision = decide(policy, regime, signals, choice, now, is_minor=is_minor)
             counted = replace(choice, id="") if choice is not None else None
-            anyone = Visitor(regime, signals, counted, is_minor)
-            outcome = Outcome(self, anyone, now, decision)
-            if len(self._outcomes) >= _MOST_OUTCOMES:
-                self._outcomes.clear()
-            self._outcomes[key] = outcome
-        return outcome
+            return Outcome(self, Visitor(regime, signals, counted, is_minor), now, decision)
+
+        key = self._key(regime, signals, choice, now, is_minor)
+        return self._outcomes.recall(key, make)
 
     def _key(
         self, regime: Regime, signals: Signals, choice: Choice | None, now: int, is_minor: bool

@@ -10,7 +10,7 @@ from consentgate.domain.regimes import Regime
 from consentgate.domain.signals import Signals
 from consentgate.gates.declared.cookies import Declared, NameTable
 from consentgate.gates.declared.hosts import HostTable
-from consentgate.memo import Kept
+from consentgate.memo import Memo, up_to
 
 _MOST_NAMES = 4_096
 _MOST_NAME_BYTES = 256
@@ -38,8 +38,8 @@ class Plan:
         self.own_names = frozenset((*self.token_names, *self.once_names, *self.news_names))
         """Names of our own cookies, with and without ``__Host-``."""
         table = NameTable(policy.services)
-        self.declared: Kept[bytes, Declared | None] = Kept(
-            table.find, _MOST_NAMES, is_small=lambda name: len(name) <= _MOST_NAME_BYTES
+        self.declared: Memo[bytes, Declared | None] = Memo(
+            table.find, _MOST_NAMES, is_small=up_to(_MOST_NAME_BYTES)
         )
         """Cookie name, bytes as on the wire, to who declared it; None: nobody."""
         settings = policy.signals

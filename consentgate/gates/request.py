@@ -11,7 +11,7 @@ from consentgate.formats.headers import Headers
 from consentgate.gates.headers.following import FOLLOWING
 from consentgate.gates.messages import Scope
 from consentgate.gates.records.header_classes import MOST_SHOWN, SHOWN, Shown
-from consentgate.memo import Kept
+from consentgate.memo import Memo, up_to
 
 _SECURE = frozenset(("https", "wss"))
 _PASSED: Final = 0
@@ -45,12 +45,8 @@ def _role_without_log(name: bytes) -> int:
     return role if role < _CLASSED else _PASSED
 
 
-def _is_short(name: bytes) -> bool:
-    return len(name) <= _MOST_NAME_BYTES
-
-
-_logged_roles: Kept[bytes, int] = Kept(_role_of, _MOST_NAMES, is_small=_is_short)
-_roles: Kept[bytes, int] = Kept(_role_without_log, _MOST_NAMES, is_small=_is_short)
+_logged_roles: Memo[bytes, int] = Memo(_role_of, _MOST_NAMES, is_small=up_to(_MOST_NAME_BYTES))
+_roles: Memo[bytes, int] = Memo(_role_without_log, _MOST_NAMES, is_small=up_to(_MOST_NAME_BYTES))
 _Facts = tuple[str, str, bytes | None, bytes, str, Any]
 """Method, path, raw path, query, mount path, peer."""
 _facts_of = itemgetter("method", "path", "raw_path", "query_string", "root_path", "client")
@@ -116,14 +112,11 @@ class Request:
         """Headers that the site log puts into classes; empty: nobody asks."""
         self._walk(headers, classed, _logged_roles if is_logged else _roles)
 
-    def _walk(self, headers: Headers, classed: Shown, roles: Kept[bytes, int]) -> None:
+    def _walk(self, headers: Headers, classed: Shown, roles: Memo[bytes, int]) -> None:
         """Take in the headers, one after the other; most are nobody's business."""
         signalling: Headers = []
-        known = roles.get
         for name, value in headers:
-            role = known(name)
-            if role is None:
-                role = roles[name]  # asked for the first time
+            role = roles[name]
             if not role:
                 continue
             if role >= _CLASSED:

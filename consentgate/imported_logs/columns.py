@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Generic, NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 from consentgate.domain.agents import Browser, Looks
 from consentgate.domain.record import Tier
@@ -19,44 +19,28 @@ from consentgate.formats.urls.scrubbing import has_click_id, kept_query, scrub_p
 from consentgate.formats.urls.templates import Templates
 from consentgate.gates.records.referrers import is_entry, referrer_class, referrer_host
 from consentgate.gates.records.site_information import hour_of, method_name, minute_of
+from consentgate.memo import Memo, up_to
 
 MOST_REMEMBERED = 32_768
 LONGEST_REMEMBERED = 512
-K = TypeVar("K")
 V = TypeVar("V")
 
 
-class Remembered(dict[K, V], Generic[K, V]):
-    """A bounded table that makes what it lacks."""
-
-    def __init__(self, make: Callable[[K], V], most: int = MOST_REMEMBERED) -> None:
-        super().__init__()
-        self._make = make
-        self._most = most
-
-    def __missing__(self, key: K) -> V:
-        if len(self) >= self._most:
-            self.clear()
-        value = self[key] = self._make(key)
-        return value
-
-
-class Texts(Remembered[str, V]):
+class Texts(Memo[str, V]):
     """A bounded table of one line's texts; long ones are made anew each time.
 
     A text with a line break is none of one line, and no key: cells of many lines that are read at
     once raise ValueError. ``of`` takes any text.
     """
 
+    def __init__(self, make: Callable[[str], V], most: int = MOST_REMEMBERED) -> None:
+        super().__init__(make, most, is_small=up_to(LONGEST_REMEMBERED))
+        self._make = make
+
     def __missing__(self, key: str) -> V:
         if "\n" in key:
             raise ValueError("more than one line")
-        value = self._make(key)
-        if len(key) <= LONGEST_REMEMBERED:
-            if len(self) >= self._most:
-                self.clear()
-            self[key] = value
-        return value
+        return super().__missing__(key)
 
     def of(self, text: str) -> V:
         """The value of a text that may hold a line break, as JSON can say one."""
@@ -124,7 +108,7 @@ class _Fragments:
     """Gives one object for each text and fact."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[str, bool], Fragment] = {}
+        self._known = Memo(_fragment_of, MOST_REMEMBERED)
 
     def __call__(self, fields: dict[str, Any], is_so: bool = True, *, lead: str = "") -> Fragment:
         text = _encode(fields)[1:-1]
@@ -132,12 +116,11 @@ class _Fragments:
 
     def of(self, text: str, is_so: bool) -> Fragment:
         """The one object for a text that is encoded already."""
-        known = self._known.get((text, is_so))
-        if known is None:
-            if len(self._known) >= MOST_REMEMBERED:
-                self._known.clear()
-            known = self._known[text, is_so] = Fragment(text, is_so)
-        return known
+        return self._known[text, is_so]
+
+
+def _fragment_of(text_and_fact: tuple[str, bool]) -> Fragment:
+    return Fragment(*text_and_fact)
 
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -158,7 +141,7 @@ class Site(NamedTuple):
 class Tables(NamedTuple):
     """Each column's text to its fragment, in one tier."""
 
-    moments: Remembered[int, Fragment]
+    moments: Memo[int, Fragment]
     """Minutes since 1970 to ``ts``, ``tier`` and ``v``."""
     requests: Texts[Fragment]
     """Request lines to ``method``, ``route`` and more; whether it asks for a page."""
@@ -185,8 +168,9 @@ def operational_tables(site: Site, looks_of: _LooksOf, browser_of: _BrowserOf) -
     """The tables of T0: hour, route, class of referrer, class of device."""
     fragment = _Fragments()
     read = RequestLines(Templates(site.routes)).read
-    places: Remembered[tuple[str, str, bool], Fragment] = Remembered(
-        lambda key: fragment({"method": method_name(key[0]), "route": key[1]}, key[2])
+    places: Memo[tuple[str, str, bool], Fragment] = Memo(
+        lambda key: fragment({"method": method_name(key[0]), "route": key[1]}, key[2]),
+        MOST_REMEMBERED,
     )
 
     def request(text: str) -> Fragment:
@@ -230,8 +214,9 @@ def machine_tables(site: Site, looks_of: _LooksOf) -> Tables:
     """The tables of TB: minute, scrubbed path, the machine's name and kind."""
     fragment = _Fragments()
     read = RequestLines(Templates(site.routes)).read
-    heads: Remembered[tuple[str, str], str] = Remembered(
-        lambda key: fragment({"method": method_name(key[0]), "route": key[1]}).text
+    heads: Memo[tuple[str, str], str] = Memo(
+        lambda key: fragment({"method": method_name(key[0]), "route": key[1]}).text,
+        MOST_REMEMBERED,
     )
 
     def request(text: str) -> Fragment:
@@ -272,7 +257,7 @@ def _tables(
         return fragment({"ref": shown(kind, host)}, bool(hosts) and is_entry("", "", kind))
 
     return Tables(
-        Remembered(moment),
+        Memo(moment, MOST_REMEMBERED),
         requests,
         Referrers(partial(referrer, hosts=site.hosts)),
         Texts(lambda host: Referrers(partial(referrer, hosts=frozenset((_bare(host),)))), 64),

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import lru_cache
+from typing import TypeVar
 
 from consentgate.domain.agents import NOBODY, Bot, Browser, Device, Looks
 from consentgate.lookup.bots import MAX_CHARS, BotList, is_tool
+from consentgate.memo import Memo, up_to
 
 _MOST_REMEMBERED = 8_192
+Answer = TypeVar("Answer")
 _OTHER = ("tv", "playstation", "nintendo", "xbox", "crkey", "roku", "watch")
 _TABLET = ("iPad", "Tablet", "tablet", "PlayBook", "Kindle")
 _MOBILE = (
@@ -31,9 +33,9 @@ class Agents:
     def __init__(self, bots: BotList | None = None) -> None:
         self._bots = bots
         self._resolve: Callable[[str], tuple[tuple[str, str], str]] | None = None
-        self.looks = lru_cache(_MOST_REMEMBERED)(self._looks)
+        self.looks: Callable[[str], Looks] = _memo(self._looks)
         """``looks(agent) -> Looks``: class of device and declared machine."""
-        self.browser = lru_cache(_MOST_REMEMBERED)(self._browser)
+        self.browser: Callable[[str], Browser] = _memo(self._browser)
         """``browser(agent) -> Browser``: family, major version, system."""
 
     @staticmethod
@@ -59,6 +61,10 @@ class Agents:
         user_agent, system = self._resolve(agent[:MAX_CHARS])
         family, major = user_agent
         return Browser(family[:40], major[:4] if major.isdigit() else "", system[:40])
+
+
+def _memo(answer: Callable[[str], Answer]) -> Callable[[str], Answer]:
+    return Memo(answer, _MOST_REMEMBERED, is_small=up_to(MAX_CHARS)).__getitem__
 
 
 def _resolver() -> Callable[[str], tuple[tuple[str, str], str]]:

@@ -255,23 +255,23 @@ def test_it_speaks_the_pages_language(language: str) -> None:
 
 
 def test_each_is_drawn_once() -> None:
-    """A thousand titles of one service and size are one fragment; what is kept is bounded."""
+    """A thousand titles of one service and size are one fragment; what is remembered is bounded."""
     gate = gate_before(MAP)
     view = gate.assembly.views.view(_visit(gate))
     placeholders = gate.assembly.views._placeholders
-    kept = gate.assembly.pages._fragments
+    fragments = gate.assembly.pages._fragments
     held = Held(("maps",), (), "560", "315", "", "", False, False)
     first = placeholders.draw(view, replace(held, title="1"))
-    before = len(kept)
+    before = fragments.size
     for number in range(1_000):
         drawn = placeholders.draw(view, replace(held, title=f"t{number}"))
         assert drawn == first.replace(b">1<", b">t%d<" % number).replace(
             b': 1"', b': t%d"' % number
         )
-    assert len(kept) == before
+    assert fragments.size == before
     for number in range(3_000):
         placeholders.draw(view, replace(held, width=str(number + 1)))
-    assert len(kept) <= 1_024
+    assert fragments.size <= 1_024
 
 
 def _visit(gate: ConsentGate) -> Any:

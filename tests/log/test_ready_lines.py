@@ -27,7 +27,7 @@ from consentgate.gates.records.ready_lines import MOST_COUNTRIES, MOST_LINES, Re
 from consentgate.gates.request import Request
 from consentgate.log.naming.visitor_names import visitor_name
 from consentgate.log.writing.segment import encoder
-from consentgate.memo import Kept
+from consentgate.memo import Memo
 from tests.log.test_tiers import FIREFOX, GRANTED, NOW
 from tests.policies import SHOP
 from tests.visits import ended_visit
@@ -189,7 +189,7 @@ def texts_in(*roots: object) -> Iterator[bytes]:
         met.add(id(one))
         if isinstance(one, str | bytes):
             yield one.encode("utf-8", "replace") if isinstance(one, str) else one
-        elif not callable(one) or hasattr(one, "cache_info"):
+        elif not callable(one) or isinstance(getattr(one, "__self__", None), Memo):
             waiting += gc.get_referents(one)
 
 
@@ -226,18 +226,6 @@ def test_nothing_that_is_kept_ready_leads_to_a_visitor(
     assert not [text for text in found if b"planted" in text]
 
 
-def test_so_many_are_kept_and_no_more() -> None:
-    """Where one more would be too many all are forgotten; what is large is never kept."""
-    asked: list[str] = []
-    kept: Kept[str, int] = Kept(
-        lambda text: asked.append(text) or len(text), 3, is_small=lambda text: len(text) < 5
-    )
-    for text in ("a", "a", "bb", "ccc", "large", "large", "dddd", "a"):
-        assert kept[text] == len(text)
-        assert len(kept) <= 3
-    assert asked == ["a", "bb", "ccc", "large", "large", "dddd", "a"]
-
-
 def test_made_up_headers_do_not_fill_the_memory() -> None:
     """Each table of ready parts is bounded, whatever visitors send."""
     lines = ReadyLines("1", ENCODE)
@@ -249,8 +237,8 @@ def test_made_up_headers_do_not_fill_the_memory() -> None:
         lines.hinted[b"%d" % number, None], lines.hinted[b"x" * 999, b"%d" % number]
         lines.country[str(number)]
     tables = (lines.operational, lines.statistics, lines.language, lines.hinted)
-    assert all(len(table) <= MOST_LINES for table in tables)
-    assert len(lines.country) <= MOST_COUNTRIES
+    assert all(table.size <= MOST_LINES for table in tables)
+    assert lines.country.size <= MOST_COUNTRIES
     assert max(len(key or b"") for key in lines.language) <= 32
 
 

@@ -16,6 +16,7 @@ from consentgate.domain.decision import decide
 from consentgate.domain.policy.policy import CookiePattern, Policy, Service
 from consentgate.domain.regimes import UNKNOWN
 from consentgate.domain.signals import NONE
+from consentgate.memo import Memo
 
 _MOST_PAGES = 256
 INDUSTRY = (
@@ -36,7 +37,7 @@ class Disclosure:
         self._details = pages.details
         self._gpc, self._dnt = answer_to_gpc(policy), answer_to_dnt(policy)
         self._followers = followers(policy)
-        self._kept: dict[tuple[str, str, dt.date], bytes] = {}
+        self._drawn = Memo(self._draw, _MOST_PAGES)
 
     def page(self, language: str, root: str, today: dt.date) -> bytes:
         """The page, for readers.
@@ -46,15 +47,10 @@ class Disclosure:
             root: address of the choices page, with the app's mount path.
             today: an announcement is shown until it takes effect.
         """
-        key = (language, root, today)
-        found = self._kept.get(key)
-        if found is None:
-            if len(self._kept) >= _MOST_PAGES:
-                self._kept.clear()
-            found = self._kept[key] = self._page(language, root, today)
-        return found
+        return self._drawn[language, root, today]
 
-    def _page(self, language: str, root: str, today: dt.date) -> bytes:
+    def _draw(self, question: tuple[str, str, dt.date]) -> bytes:
+        language, root, today = question
         view = View(
             language=language,
             regime=UNKNOWN,

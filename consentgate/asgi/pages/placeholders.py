@@ -19,7 +19,7 @@ from consentgate.formats.html.element import Held
 
 _MOST_TITLE = 120
 _TITLE = "\ue000title\ue000"
-"""Stands for the frame's title in a kept placeholder."""
+"""Stands for the frame's title in a remembered placeholder."""
 _TITLE_BYTES: Final = _TITLE.encode("ascii", "xmlcharrefreplace")
 _DIMENSION = re.compile(r"\+?0*([1-9][0-9]{0,4})(?:\.[0-9]*)?(%?)")
 _SIZING = re.compile(

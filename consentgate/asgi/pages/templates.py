@@ -21,13 +21,14 @@ from consentgate.domain.decision import Decision, decide
 from consentgate.domain.policy.policy import Announcement, Policy
 from consentgate.domain.regimes import Model, Regime
 from consentgate.domain.signals import NONE
+from consentgate.memo import Memo, up_to
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 _MOST_FRAGMENTS = 1_024
 _NEXT = "\ue000next\ue000"
-"""Stands for the return address in a cached fragment; private-use, so it is in no text."""
+"""Stands for the return address in a remembered fragment; private-use, so it is in no text."""
 _NOTICE = "notice"
 """The source of the notice itself, which does not name itself."""
 _NONCE = "\ue000nonce\ue000"
@@ -59,22 +60,17 @@ class Pages:
             for tag in {*texts, *policy.texts}
         }
         self.details = Details(policy, self.texts)
-        self._fragments: dict[object, tuple[bytes, ...]] = {}
+        self._fragments = Memo[object, tuple[bytes, ...]](None, _MOST_FRAGMENTS)
         self._notices: dict[tuple[str, Model], tuple[str, bytes]] = {}
         self._hashes: dict[str, str] = {}
-        self._languages: dict[tuple[str, str], str] = {}
+        self._languages = Memo(self._negotiated, _MOST_FRAGMENTS, is_small=up_to(200))
 
     def negotiate(self, accept_language: str, page_language: str = "") -> str:
         """The language for a visitor: that of the page, else by header."""
-        asked = (accept_language, page_language)
-        found = self._languages.get(asked)
-        if found is None:
-            found = negotiate(
-                accept_language, page_language, self.texts, self._policy.site.language
-            )
-            if len(self._languages) < _MOST_FRAGMENTS and len(accept_language) < 200:
-                self._languages[asked] = found
-        return found
+        return self._languages[accept_language, page_language]
+
+    def _negotiated(self, asked: tuple[str, str]) -> str:
+        return negotiate(*asked, self.texts, self._policy.site.language)
 
     def head(self, view: View) -> bytes:
         """Markup for the page's head: our style and script, first-party and immutable."""
@@ -165,7 +161,7 @@ class Pages:
         return self._hashes.get(name, "")
 
     def fragment(self, key: object, render: Callable[[str], str]) -> tuple[bytes, ...]:
-        """The pieces of a fragment, kept under its key, between which the return address goes.
+        """The pieces of a fragment, between which the return address goes; made once for its key.
 
         Args:
             key: everything that can make the fragment another one.
@@ -180,16 +176,7 @@ class Pages:
     def _fragment(
         self, key: object, render: Callable[[], str], blank: str = _NEXT
     ) -> tuple[bytes, ...]:
-        found = self._fragments.get(key)
-        if found is None:
-            # ASCII, so that it reads the same in a page of any ASCII-compatible charset
-            found = tuple(
-                part.encode("ascii", "xmlcharrefreplace") for part in render().split(blank)
-            )
-            if len(self._fragments) >= _MOST_FRAGMENTS:
-                self._fragments.clear()
-            self._fragments[key] = found
-        return found
+        return self._fragments.recall(key, lambda: _pieces(render(), blank))
 
     def _head(self, view: View) -> str:
         """Modes first and blocking, so that no tag is faster (INT-01); then style and script."""
@@ -298,6 +285,11 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
+
+
+def _pieces(fragment: str, blank: str) -> tuple[bytes, ...]:
+    """Split at the blank; ASCII, so that it reads the same in any ASCII-compatible charset."""
+    return tuple(part.encode("ascii", "xmlcharrefreplace") for part in fragment.split(blank))
 
 
 def _safe(markup: str) -> Any:

@@ -55,7 +55,7 @@ from consentgate.log.writing.segment import NoFile, SegmentFile, encoder
 from consentgate.log.writing.standard_output import NAME as STANDARD_OUTPUT
 from consentgate.log.writing.standard_output import StandardOutput
 from consentgate.lookup.agents import Agents
-from consentgate.memo import Kept
+from consentgate.memo import Memo
 
 PURPOSE = "statistics"
 MOST_ORIGINS = 4_096
@@ -86,7 +86,7 @@ class SiteLog:
         self._templates = Templates(policy.log.routes)
         self._names = frozenset(policy.log.fields)
         self.agents = agents or Agents()
-        self._coming: Kept[Origin, Coming] = Kept(coming_of, MOST_ORIGINS, is_small=is_small)
+        self._coming: Memo[Origin, Coming] = Memo(coming_of, MOST_ORIGINS, is_small=is_small)
         self._near = NOWHERE
         self._lines = ReadyLines(policy.version, encoder())
         self._ready = self._lines.operational

@@ -39,11 +39,11 @@ def _permitted(
     """
     passing: list[bytes] = []
     is_whole = True
-    known = outcome.passes.get
+    passes = outcome.passes
     for piece in field.split(b";"):
         name, equals, _ = piece.partition(b"=")
         name = name.strip(b" \t") if equals else b""
-        verdict = (known(name) or outcome.cookie(name)) if name else None
+        verdict = passes[name] if name else None
         if verdict is Pass.PERMITTED:
             passing.append(piece)
             continue
@@ -51,7 +51,7 @@ def _permitted(
             if not equals and not piece.strip(b" \t"):
                 passing.append(piece)  # "a=1;" keeps its trailing semicolon
                 continue
-            verdict = outcome.cookie(name)
+            verdict = passes[name]
         if verdict is Pass.DENIED:
             denied.append(name)
         elif verdict is not Pass.OWN:

@@ -29,7 +29,7 @@ def may_set(
     """
     if name is None:
         name = cookies.set_cookie_name(line)
-    verdict = outcome.cookie(name)
+    verdict = outcome.passes[name]
     if verdict is Pass.PERMITTED:
         return True
     if verdict is Pass.OWN:
@@ -42,8 +42,8 @@ def may_set(
 
 def is_personal(name: bytes, outcome: Outcome) -> bool:
     """Whether a line that passes would not pass for everybody: no cache may hand it on."""
-    is_permitted = outcome.cookie(name) is Pass.PERMITTED
-    return is_permitted and outcome.strictest.cookie(name) is Pass.DENIED
+    is_permitted = outcome.passes[name] is Pass.PERMITTED
+    return is_permitted and outcome.strictest.passes[name] is Pass.DENIED
 
 
 def expiries(

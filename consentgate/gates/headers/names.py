@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from consentgate.gates.headers.response import OWNED
-from consentgate.memo import Kept
+from consentgate.memo import Memo, up_to
 
 TYPE: Final = 1
 COOKIE: Final = 2
@@ -28,7 +28,5 @@ def _mark_of(name: bytes) -> int:
     return _MARK_BY_NAME.get(name.lower(), 0)
 
 
-marks: Kept[bytes, int] = Kept(
-    _mark_of, _MOST_NAMES, is_small=lambda name: len(name) <= _MOST_NAME_BYTES
-)
+marks: Memo[bytes, int] = Memo(_mark_of, _MOST_NAMES, is_small=up_to(_MOST_NAME_BYTES))
 """Name in any case to TYPE, COOKIE, CONTACT or VALIDATOR; 0 where no gate asks for it."""

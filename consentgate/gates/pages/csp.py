@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
 from urllib.parse import quote
 
 from consentgate.domain.policy.policy import HostPattern, Service
 from consentgate.formats.headers import Headers
 from consentgate.gates.outcomes import Outcome, once_per_outcome
+from consentgate.memo import remember
 
 ENFORCE = b"content-security-policy"
 REPORT_ONLY = b"content-security-policy-report-only"
@@ -79,7 +79,7 @@ def is_binding(outcome: Outcome) -> bool:
     return is_enforced and not outcome.has_shared_pages and bool(blocking_csp(outcome))
 
 
-@lru_cache(maxsize=128)
+@remember(128)
 def with_reports(policy: bytes, root: str) -> bytes:
     """Add where violations are reported: our own address, so nobody else learns of them.
 

@@ -7,10 +7,9 @@ under the blocking policy (STO-14); everything else passes.
 from __future__ import annotations
 
 import enum
-from functools import lru_cache
 
 from consentgate.formats.headers import Headers
-from consentgate.memo import Kept
+from consentgate.memo import Memo, remember, up_to
 
 _NO_BODY = frozenset((204, 205, 304))
 _ASCII_LIKE = (
@@ -108,11 +107,11 @@ def kind_of_field(value: bytes) -> Kind:
     return _kind_of_types(value, Kind.UNTYPED)
 
 
-types: Kept[bytes, Kind] = Kept(kind_of_field, 256, is_small=lambda value: len(value) <= 256)
+types: Memo[bytes, Kind] = Memo(kind_of_field, 256, is_small=up_to(256))
 """Value of a ``Content-Type`` field to what it says."""
 
 
-@lru_cache(maxsize=256)
+@remember(256, is_small=up_to(256))
 def kind_of_type(content_type: bytes) -> Kind:
     """What the value of a ``Content-Type`` says, without regard to the other headers."""
     media_type, _, parameters = content_type.partition(b";")

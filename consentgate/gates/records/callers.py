@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 
 from consentgate.gates.records.header_classes import Seen
-from consentgate.memo import Kept
+from consentgate.memo import Memo
 
 MAX_CHARS = 512
 MOST_CALLERS = 8_192
@@ -44,11 +44,11 @@ class Caller:
 
     @classmethod
     def of(cls, user_agent: bytes) -> Caller:
-        """Read a User-Agent; whoever asks often keeps the answer."""
+        """Read a User-Agent."""
         agent = user_agent[:MAX_CHARS].decode("latin-1")
         return cls(agent, _CRAWLER.search(agent.lower()) is not None)
 
 
-def known_callers() -> Kept[bytes, Caller]:
+def known_callers() -> Memo[bytes, Caller]:
     """Callers by User-Agent, each read once; for as long as a gate lives."""
-    return Kept(Caller.of, MOST_CALLERS, is_small=lambda agent: len(agent) <= MAX_CHARS)
+    return Memo(Caller.of, MOST_CALLERS, is_small=lambda agent: len(agent) <= MAX_CHARS)

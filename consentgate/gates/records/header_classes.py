@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 from consentgate.domain.agents import Bot, Browser
 from consentgate.domain.signals import Signals
 from consentgate.formats.headers.client_hints import hinted_browser
 from consentgate.gates.records.referrers import is_entry, origin_of, primary_language
+from consentgate.memo import remember, up_to
 
 MAX_CHARS = 512
 """Of any header: what follows costs time and says nothing."""
@@ -137,7 +137,7 @@ def hinted(brands: bytes | None, platform: bytes | None) -> Browser | None:
     return _hinted_by(brands[:MAX_CHARS], (platform or b"")[:MAX_CHARS])
 
 
-@lru_cache(1_024)
+@remember(1_024)
 def _hinted_by(brands: bytes, platform: bytes) -> Browser | None:
     return hinted_browser(brands.decode("latin-1"), platform.decode("latin-1"))
 
@@ -147,7 +147,7 @@ def language_of(accept_language: bytes | None) -> str:
     return primary_language((accept_language or b"")[:MAX_WORD].decode("latin-1"))
 
 
-@lru_cache(1_024)
+@remember(1_024, is_small=up_to(32))
 def country_code(place: str) -> str:
     """``US`` of ``US-CA``; empty where it is no country."""
     code = place[:2].upper()

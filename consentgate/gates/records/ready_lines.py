@@ -1,8 +1,8 @@
 """Owns lines of the site log that are ready but for a few facts; the same bytes as from builders.
 
-What lines have in common is made by the builders, once, and kept by what makes it another: for
-operational lines that is nothing of the visitor's own, and the others say no more than the record
-that they stand for. Never sees an address, a path before it is scrubbed, or an agent.
+The builders make what lines have in common once. It is remembered under what can make it another:
+for operational lines that is nothing of the visitor's own, and the others say no more than the
+record that they stand for. Never sees an address, a path before it is scrubbed, or an agent.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from consentgate.gates.records.site_information import (
     statistics_template,
     statistics_text,
 )
-from consentgate.memo import Kept
+from consentgate.memo import Memo
 
 MOST_LINES = 4_096
 MOST_LANGUAGES = 1_024
@@ -49,19 +49,19 @@ class ReadyLines:
         """
         self._version = version
         self._encode = encode
-        self.operational: Kept[Case, bytes] = Kept(self._operational, MOST_LINES)
+        self.operational: Memo[Case, bytes] = Memo(self._operational, MOST_LINES)
         """By case: the line of T0, with ``%d`` for size and duration."""
-        self.statistics: Kept[tuple[Case, str], bytes] = Kept(self._statistics, MOST_LINES)
+        self.statistics: Memo[tuple[Case, str], bytes] = Memo(self._statistics, MOST_LINES)
         """By case and referrer's host: the beginning of a line of T1, up to its path, with ``%b``
         for the minute and ``%d`` for size and duration."""
-        self.country: Kept[str, bytes] = Kept(self._country, MOST_COUNTRIES)
+        self.country: Memo[str, bytes] = Memo(self._country, MOST_COUNTRIES)
         """By place: what T1 says of its country."""
-        self.language: Kept[bytes | None, bytes] = Kept(
+        self.language: Memo[bytes | None, bytes] = Memo(
             self._language, MOST_LANGUAGES, is_small=lambda header: len(header or b"") <= MAX_WORD
         )
         """By ``Accept-Language``: what T1 says of it."""
 
-        self.hinted: Kept[tuple[bytes | None, bytes | None], bytes] = Kept(
+        self.hinted: Memo[tuple[bytes | None, bytes | None], bytes] = Memo(
             self._hinted, MOST_HINTS, is_small=_are_small
         )
         """By ``Sec-CH-UA`` and its platform: what T1 says of the browser; empty: not known."""

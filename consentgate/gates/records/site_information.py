@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 
 from consentgate.domain.agents import Bot, Browser
 from consentgate.domain.record import Tier
@@ -19,6 +18,7 @@ from consentgate.gates.records.referrers import (
     referrer_class,
     referrer_host,
 )
+from consentgate.memo import remember
 
 Record = dict[str, object]
 
@@ -244,13 +244,13 @@ def two_digits(number: int) -> int:
     return number - number % _UNITS[len(str(number)) - 3]
 
 
-@lru_cache(512)
+@remember(512)
 def hour_of(at: int) -> str:
     """``2026-11-23T21Z``: the hour, UTC (LOG-08)."""
     return time.strftime("%Y-%m-%dT%HZ", time.gmtime(at))
 
 
-@lru_cache(512)
+@remember(512)
 def minute_of(at: int) -> str:
     """``2026-11-23T21:05Z``: the minute, UTC."""
     return time.strftime("%Y-%m-%dT%H:%MZ", time.gmtime(at))

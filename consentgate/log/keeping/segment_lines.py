@@ -11,12 +11,12 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from consentgate.domain.record import FIELDS, NAMES, SCHEMA, Kind, Tier, names_of
 from consentgate.errors import LogError
+from consentgate.memo import remember
 
 Row = dict[str, Any]
 
@@ -176,7 +176,7 @@ def day_of(ts: object) -> str:
     return _day_of(ts) if isinstance(ts, str) and len(ts) <= 20 else ""
 
 
-@lru_cache(4_096)
+@remember(4_096)
 def _day_of(ts: str) -> str:
     found = _TIME.fullmatch(ts)
     try:
