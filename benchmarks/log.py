@@ -55,7 +55,7 @@ from consentgate.gates.plan import Plan
 from consentgate.gates.records.callers import Caller, known_callers
 from consentgate.gates.request import Request
 from consentgate.gates.visit import Visit
-from consentgate.gates.visitors.reading import visitor_of
+from consentgate.gates.visitors.reading import Visitors
 
 NOW = 1_795_000_000
 ROUNDS = 25
@@ -134,7 +134,7 @@ class Gate:
         self.plan = Plan(replace(POLICY, log=log))
         self._placing = placing
         reader: Any = _Reader(choice)
-        self._reader = reader
+        self._visitors = Visitors(self.plan, reader)
         self._callers = known_callers()
         self._gates = Gates(Outcomes(self.plan), reader, KnownValidators())
         self._routes: dict[str, Route] = {}
@@ -150,10 +150,10 @@ class Gate:
         """The visit, which reads headers for the log where there is one."""
         scope, caller, country = placed
         request = Request(scope, is_logged=self.plan.is_logged)
-        visitor = visitor_of(
-            request, self.plan, self._reader, UNKNOWN, NOW, country=country, caller=caller
-        )
-        return Visit(scope, request, visitor, self._gates, NOW)
+        visitor = self._visitors.of(request, UNKNOWN, NOW, country, False, caller)
+        visit = Visit(scope, request, visitor, self._gates, NOW)
+        visit.hide()
+        return visit
 
     def answered(self, visit: Visit, hit: Hit) -> None:
         """What the app leaves."""

@@ -121,7 +121,11 @@ FOREIGN = {
 """Room to the libraries it may know: a framework in the domain would be the end of it."""
 
 MOST_CODE_LINES = 300
-LARGER = {"asgi/pages/templates.py": 420, "formats/policy/reader.py": 560}
+LARGER = {
+    "asgi/pages/templates.py": 420,
+    "formats/policy/reader.py": 560,
+    "gates/answer.py": 320,
+}
 """Files that are one table or one page too many to split well; everything else stays small."""
 MOST_FUNCTION_LINES = 60
 

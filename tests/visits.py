@@ -14,7 +14,7 @@ from consentgate.gates.outcomes import Outcomes
 from consentgate.gates.plan import Plan
 from consentgate.gates.request import Request
 from consentgate.gates.visit import Visit
-from consentgate.gates.visitors.reading import visitor_of
+from consentgate.gates.visitors.reading import Visitors
 
 
 class FixedReader:
@@ -43,7 +43,7 @@ def ended_visit(
     plan = Plan(policy)
     reader: Any = FixedReader(choice)
     request = Request(scope, is_logged=plan.is_logged)
-    visitor = visitor_of(request, plan, reader, UNKNOWN, now, country=country)
+    visitor = Visitors(plan, reader).of(request, UNKNOWN, now, country)
     gates = Gates(Outcomes(plan), reader, KnownValidators())
     visit = Visit(scope, request, visitor, gates, now)
     visit.answer(status, bytes_out)

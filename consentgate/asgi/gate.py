@@ -15,17 +15,20 @@ from consentgate.asgi.collecting import collect, is_collector, is_denied
 from consentgate.asgi.consent import SCOPE_KEY, Consent
 from consentgate.asgi.explaining import is_bare
 from consentgate.asgi.own_routes import COLLECTOR
+from consentgate.asgi.pages.well_known import PLACE
 from consentgate.asgi.placing import AgeOf, ResidenceOf
 from consentgate.asgi.routes import Address
 from consentgate.asgi.startup.order import misplaced, warn_about_order
 from consentgate.asgi.startup.refusing import StartRefused, is_serving, misspelt
 from consentgate.domain.policy.policy import Policy
 from consentgate.domain.regimes import UNKNOWN
+from consentgate.domain.signals import NONE
 from consentgate.errors import ConsentGateError
+from consentgate.gates.gated import NOTHING
 from consentgate.gates.records.callers import known_callers
 from consentgate.gates.request import Request
 from consentgate.gates.visit import Visit
-from consentgate.gates.visitors.reading import visitor_of
+from consentgate.gates.visitors.reading import Visitors
 from consentgate.log.writing.server_loggers import warn_of_leaks
 from consentgate.lookup import PlaceLookup
 
@@ -104,6 +107,17 @@ class ConsentGate:
             if not is_serving():
                 raise
             self._refusal = StartRefused(fault)
+            return
+        self._prepare(self.assembly)
+
+    def _prepare(self, assembly: Assembly) -> None:
+        """Have at hand what every request asks for."""
+        self._prefix = assembly.prefix
+        self._placing = assembly.placing
+        self._visitors = Visitors(assembly.plan, assembly.reader)
+        self._has_collectors = assembly.plan.has_collectors
+        self._is_logged = assembly.plan.is_logged
+        self._is_timed = not assembly.recorder.is_idle
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
         """Serve one connection."""
@@ -112,11 +126,13 @@ class ConsentGate:
         if not is_gated or self._refusal is not None or SCOPE_KEY in scope:
             return await self._pass_on(scope, receive, send)
         visit = self._open(scope)
-        own = self._own_answer(visit)
-        if own is not None:
-            return await own(visit, receive, send)
+        path = scope["path"]
+        if self._prefix in path or PLACE in path or self._has_collectors:
+            own = self._own_answer(visit)
+            if own is not None:
+                return await own(visit, receive, send)
         inner = visit.scope
-        started = time.perf_counter_ns()
+        started = time.perf_counter_ns() if self._is_timed else 0
         try:
             return await self.app(inner, receive, self._guard(visit, send))
         except BaseException:
@@ -124,9 +140,15 @@ class ConsentGate:
                 visit.answer(500)
             raise
         finally:
-            route = route_in(inner)
+            self._end(visit, started)
+
+    def _end(self, visit: Visit, started: int) -> None:
+        """Write down what may be remembered, and let go."""
+        route = None
+        if self._is_timed or visit.found is not NOTHING or visit.visitor.signals is not NONE:
+            route = route_in(visit.scope)
             self.assembly.recorder.note(visit, route, time.perf_counter_ns() - started)
-            visit.end(route)
+        visit.end(route)
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> Any:
         """Serve what is no request, or passed a gate before; after a fault at start, nothing."""
@@ -219,16 +241,16 @@ class ConsentGate:
             self._is_order_checked = True
             warn_about_order(scope, type(self))
             warn_of_leaks()
-        assembly = self.assembly
         try:
             visit = self._read(scope)
         except Exception:
-            assembly.faults.failed("visit", "the request is served as that of an unknown visitor")
+            consequence = "the request is served as that of an unknown visitor"
+            self.assembly.faults.failed("visit", consequence)
             visit = self._read(_unread(scope))
         if "extensions" in scope:
             visit.hide_file_sending()
         inner = visit.scope
-        inner[SCOPE_KEY] = consent = Consent(visit, assembly)
+        inner[SCOPE_KEY] = consent = Consent(visit, self.assembly)
         state = inner.get("state")
         if state is None:
             inner["state"] = {"consent": consent}
@@ -237,9 +259,8 @@ class ConsentGate:
         return visit
 
     def _read(self, scope: Scope) -> Visit:
-        assembly = self.assembly
-        plan, placing = assembly.plan, assembly.placing
-        request = Request(scope, plan.is_logged)
+        assembly, placing = self.assembly, self._placing
+        request = Request(scope, self._is_logged)
         caller = self._callers[request.agent]
         now = int(self._clock())
         if caller.is_crawler:
@@ -247,8 +268,12 @@ class ConsentGate:
         else:
             regime, country = placing.placed(scope, request, now)
         is_minor = placing.knows_ages and placing.is_minor(scope, regime)
-        visitor = visitor_of(request, plan, assembly.reader, regime, now, country, is_minor, caller)
-        return Visit(scope, request, visitor, assembly.gates, now, assembly.warnings.asks_identity)
+        visitor = self._visitors.of(request, regime, now, country, is_minor, caller)
+        visit = Visit(scope, request, visitor, assembly.gates, now)
+        asks_identity = assembly.warnings.asks_identity
+        if request.cookies or request.is_marked or asks_identity or visit.outcome.strips_click_ids:
+            visit.hide(asks_identity=asks_identity)
+        return visit
 
     def _outgoing(self, visit: Visit, message: Message) -> tuple[Message, ...]:
         """What goes on for a message that does not pass as it is.

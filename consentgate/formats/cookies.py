@@ -58,8 +58,22 @@ def values_in(headers: Iterable[bytes], name: bytes) -> list[bytes]:
     found: list[bytes] = []
     for header in headers:
         if name in header:
-            found += values_of(header, name)
+            only = _only_value(header, name)
+            found += values_of(header, name) if only is None else (only,)
     return found
+
+
+def _only_value(header: bytes, name: bytes) -> bytes | None:
+    """The value where browsers would have written it, and no other mention of the name; else None:
+    then it takes a closer look."""
+    at = header.find(name)
+    after = at + len(name)
+    is_there = header[after : after + 1] == b"=" and (not at or header[at - 2 : at] == b"; ")
+    if not is_there or header.find(name, after) >= 0:
+        return None
+    end = header.find(b";", after)
+    value = header[after + 1 :] if end < 0 else header[after + 1 : end]
+    return value.strip(_WHITESPACE)
 
 
 def is_token(name: bytes) -> bool:

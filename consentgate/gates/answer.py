@@ -6,9 +6,8 @@ clock, knows no server and no store.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 from consentgate.domain.signals import NONE
@@ -25,10 +24,9 @@ from consentgate.gates.headers.tracking import with_tk
 from consentgate.gates.headers.validators import (
     Answered,
     KnownValidators,
-    SharedValidators,
     shared_validators_for,
 )
-from consentgate.gates.messages import FILE_MESSAGES, HEADER_MESSAGES, SIDE_MESSAGES, Message
+from consentgate.gates.messages import FILE_MESSAGES, HEADER_MESSAGES, SIDE_MESSAGES, Message, Scope
 from consentgate.gates.outcomes import Outcomes
 from consentgate.gates.pages.beacons import Beacons, Hold
 from consentgate.gates.pages.documents import Kind, is_wide, types, with_length
@@ -45,12 +43,11 @@ from consentgate.gates.pages.page_headers import (
 )
 from consentgate.gates.request import Request
 from consentgate.gates.side_messages import gated_side
-from consentgate.gates.states import TRANSITIONS, Event, State
+from consentgate.gates.states import TRANSITIONS, Event, Progress, State
 from consentgate.gates.use import Use
 from consentgate.gates.visitors.tokens import TokenReader
 from consentgate.gates.visitors.visitor import Visitor
 
-_NO_CONDITIONS: Mapping[bytes, bytes] = MappingProxyType({})
 OnPage = Callable[["Answer"], tuple[bytes, Opening, Hold | None]]
 """Gives what a page gets: bytes for its head, what goes right after ``<body>``, and what draws
 the placeholders of held frames."""
@@ -71,53 +68,58 @@ class Answer:
     """One answer on its way to the visitor, and how far it is."""
 
     __slots__ = (
-        "_conditions",
         "_gates",
-        "_has_begun",
-        "_is_collected",
-        "_is_line_added",
-        "_page",
-        "_shared",
-        "_start",
+        "_progress",
         "_state",
         "_use",
         "bytes_out",
         "found",
-        "nonce",
         "now",
         "outcome",
         "request",
+        "scope",
         "status",
         "visitor",
     )
 
-    def __init__(self, request: Request, visitor: Visitor, gates: Gates, now: int) -> None:
+    def __init__(
+        self, scope: Scope, request: Request, visitor: Visitor, gates: Gates, now: int
+    ) -> None:
         """Decide.
 
         Args:
+            scope: the server's.
             request: what was read of it.
             visitor: who asks.
             gates: what all visits share.
             now: whole seconds since the epoch.
         """
+        self.scope = scope
+        """What the app gets: the server's own scope where nothing is taken away."""
         self.request = request
         self.visitor = visitor
         self.now = now
         self._gates = gates
         self.outcome = gates.outcomes.of(visitor, now)
-        self._use: Use | None = None
         self.status = self.bytes_out = 0
         self.found: Found = NOTHING
         """What the gates came upon so far."""
-        self.nonce = ""
-        """The nonce that the page's own Content-Security-Policy gives out."""
         self._state = State.STARTING
-        self._start: Message | None = None
-        """The start that is held back."""
-        self._page: Beacons | None = None
-        self._shared: SharedValidators | None = None
-        self._has_begun = self._is_line_added = self._is_collected = False
-        self._conditions = _NO_CONDITIONS
+        self._use: Use | None = None
+        self._progress: Progress | None = None
+
+    @property
+    def _far(self) -> Progress:
+        """How far it is; most answers pass as they are and never ask."""
+        progress = self._progress
+        if progress is None:
+            progress = self._progress = Progress()
+        return progress
+
+    @property
+    def nonce(self) -> str:
+        """The nonce that the page's own Content-Security-Policy gives out; empty: none."""
+        return self._far.nonce
 
     @property
     def use(self) -> Use:
@@ -185,8 +187,8 @@ class Answer:
         No cookie is set; a page goes on as the app sends it, what was held back first. What
         reaches third parties is then up to the second Content-Security-Policy.
         """
-        page, self._page = self._page, None
-        start, self._start = self._start, None
+        page, self._far.page = self._far.page, None
+        start, self._far.start = self._far.start, None
         self._state = State.PASSING
         root_path = self.request.root_path
         if (spared := spared_message(message, self.outcome, root_path)) is not None:
@@ -203,7 +205,7 @@ class Answer:
 
     def _held(self) -> Message:
         """The start that was held back, which now goes on."""
-        start, self._start = self._start, None
+        start, self._far.start = self._far.start, None
         return start if start is not None else {}
 
     def _begin(self, message: Message) -> tuple[Message, ...]:
@@ -216,12 +218,12 @@ class Answer:
         gated = self._gated(headers, kind, message)
         if gated is not given and (gated or "headers" in message):
             message = {**message, "headers": gated}
-        if self._page is None:
+        if self._far.page is None:
             return self._begin_other(message, kind)
         if goes_at_once(message, self.outcome):
             self._happen(Event.PAGE_BEGAN)
             return (message,)
-        self._start = message
+        self._far.start = message
         self._happen(Event.PAGE_WAITS)
         return ()
 
@@ -248,28 +250,28 @@ class Answer:
             self.found = self.found.merged(found)
         elif use.has_asked:
             headers = with_private(with_vary(headers, VISITOR))
-        is_for_one = (self._page is not None and not is_shared) or use.has_asked
+        is_for_one = (self._far.page is not None and not is_shared) or use.has_asked
         tells = outcome.plan.tells_always or (self.visitor.signals.dnt and is_for_one)
         if tells and message["type"] == "http.response.start":
             headers = with_tk(headers, outcome, is_for_one=is_for_one)
-        if self._page is not None and message.get("trailers", False):
+        if self._far.page is not None and message.get("trailers", False):
             headers = with_length(headers, None)
         return headers
 
     def _begin_other(self, message: Message, kind: Kind) -> tuple[Message, ...]:
         """Let an answer begin whose body is not rewritten."""
         headers = message.get("headers", ())
-        self._shared = None
+        self._far.shared = None
         if kind is not Kind.PAGE and any(marks[name] == VALIDATOR for name, _ in headers):
-            self._shared = shared_validators_for(
-                self.request, self.outcome, self._gates.validators, self._conditions, headers
+            self._far.shared = shared_validators_for(
+                self.request, self.outcome, self._gates.validators, self._far.conditions, headers
             )
-        if self._shared is None:
+        if self._far.shared is None:
             self._happen(Event.BEGAN)
             return (message,)
-        answered = self._shared.start(message)
+        answered = self._far.shared.start(message)
         if answered is None:
-            self._start = message
+            self._far.start = message
             self._happen(Event.SHARED_WAITS)
             return ()
         self._happen(Event.ANSWERED if answered.is_over else Event.BEGAN)
@@ -277,9 +279,9 @@ class Answer:
 
     def _answer(self, start: Message, message: Message) -> tuple[Message, ...]:
         """Let a start go on that waited for its validator, with what came after it."""
-        if self._shared is None:
+        if self._far.shared is None:
             return (start, message)
-        answered = self._shared.first(start, message)
+        answered = self._far.shared.first(start, message)
         self._happen(Event.ANSWERED if answered.is_over else Event.RELEASED)
         return self._counted(answered)
 
@@ -290,9 +292,9 @@ class Answer:
 
     def own_lines(self) -> list[bytes]:
         """Our own ``Set-Cookie`` lines, once a visit: expiries, and the signal to remember."""
-        if self._is_line_added:
+        if self._far.is_line_added:
             return []
-        self._is_line_added = True
+        self._far.is_line_added = True
         lines = expire(self.request, self.found.denied, self.outcome, self.now)
         token = remembering_token(self.visitor, self.outcome, self._gates.reader, self.now)
         if token is None:
@@ -301,24 +303,24 @@ class Answer:
 
     def _open_page(self, headers: Headers) -> Headers:
         """Get ready to put markup into a page; what caches may do follows from that."""
-        self.nonce = nonce_of(headers)
+        self._far.nonce = nonce_of(headers)
         on_page = self._gates.on_page
         head, opening, hold = on_page(self) if on_page else (b"", b"", None)
         if self.request.method != "HEAD":
-            self._page = Beacons(self.outcome.for_page, head, opening, hold)
+            self._far.page = Beacons(self.outcome.for_page, head, opening, hold)
         headers = page_headers(
             headers, self.outcome, self.request.root_path, is_asked=self.use.has_asked
         )
-        return headers if self._page else with_length(headers, None)
+        return headers if self._far.page else with_length(headers, None)
 
     def _body(self, message: Message) -> tuple[Message, ...]:
-        page = self._page
+        page = self._far.page
         if page is None:
             self.bytes_out += len(message.get("body", b""))
             return (message,)
         given = bytes(message.get("body", b""))  # Starlette's responses take a memoryview, too
-        if given and not self._has_begun:
-            self._has_begun = True
+        if given and not self._far.has_begun:
+            self._far.has_begun = True
             if is_wide(given):
                 return self._pass_wide(message)
         is_last = not message.get("more_body", False)
@@ -327,7 +329,7 @@ class Answer:
         passing = message if body is given else {**message, "body": body}
         is_waiting = self._state is State.PAGE_WAITING
         if is_last:
-            self._page = None
+            self._far.page = None
             self._happen(Event.ENDED)
             if page.overlong:
                 self.found = self.found.merged(Found(noticed=(OVERLONG,)))
@@ -347,7 +349,7 @@ class Answer:
         """
         start = self._held()
         if message["type"] in FILE_MESSAGES:
-            self._page = None
+            self._far.page = None
             self._happen(Event.ENDED)
             return (start, message)
         self._happen(Event.RELEASED)
@@ -355,7 +357,7 @@ class Answer:
 
     def _pass_wide(self, message: Message) -> tuple[Message, ...]:
         """Let a page in UTF-16 go, which only its first byte gives away."""
-        self._page = None
+        self._far.page = None
         self.bytes_out += len(message.get("body", b""))
         is_waiting = self._state is State.PAGE_WAITING
         self._happen(Event.ENDED)
@@ -373,7 +375,7 @@ class Answer:
 
     def collect(self) -> None:
         """Note that the gate answers in the place of a denied collector."""
-        self._is_collected = True
+        self._far.is_collected = True
 
     def ended(self, route: object) -> Ended:
         """What the logs are told.
@@ -390,5 +392,5 @@ class Answer:
             self.bytes_out,
             route,
             self.found,
-            self._is_collected,
+            self._far.is_collected,
         )

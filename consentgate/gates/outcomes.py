@@ -71,7 +71,7 @@ class Outcome:
         self.passes: Memo[bytes, Pass] = Memo(
             self._judge, _MOST_NAMES, is_small=up_to(_MOST_NAME_BYTES)
         )
-        """Cookie name, bytes as on the wire, to what happens to it."""
+        """Cookie name, bytes as on the wire, blanks around it too, to what happens to it."""
 
     @property
     def strictest(self) -> Outcome:
@@ -98,6 +98,7 @@ class Outcome:
         return self._outcomes.of(self._visitor._replace(signals=signals), self._at)
 
     def _judge(self, name: bytes) -> Pass:
+        name = name.strip(b" \t")  # as it stands between the others
         if name in self.plan.own_names:
             return Pass.OWN
         declared = self.plan.declared[name]
@@ -168,19 +169,31 @@ class _Recent:
     """The outcome of one choice, and the seconds between which nothing in it can change."""
 
     choice: Choice
+    regime: Regime
+    signals: Signals
+    is_minor: bool
     outcome: Outcome
     since: int
     until: int
 
+    def is_for(self, visitor: Visitor) -> bool:
+        """Whether a visitor with the same choice is otherwise like the one it was made for."""
+        return (
+            visitor.regime is self.regime
+            and visitor.signals is self.signals
+            and visitor.is_minor is self.is_minor
+        )
+
     @classmethod
     def of(
-        cls, policy: Policy, regime: Regime, choice: Choice, now: int, outcome: Outcome
+        cls, policy: Policy, visitor: Visitor, choice: Choice, now: int, outcome: Outcome
     ) -> _Recent:
-        turns = Ages.limits(policy, regime, choice.made_at)
+        turns = Ages.limits(policy, visitor.regime, choice.made_at)
         moments = (choice.made_at - CLOCK_LEEWAY_SECONDS, *turns)
         since = max((moment for moment in moments if moment <= now), default=0)
         until = min((moment for moment in moments if moment > now), default=_NEVER)
-        return cls(choice, outcome, since, until)
+        regime, signals, _, is_minor, *_ = visitor
+        return cls(choice, regime, signals, is_minor, outcome, since, until)
 
 
 class Outcomes:
@@ -192,7 +205,7 @@ class Outcomes:
         self._silent: dict[tuple[Regime, Signals, bool], Outcome] = {}
         self._usual: tuple[Regime, Signals, bool, Outcome] | None = None
         """Of the last visitor without a choice, who was most likely like this one."""
-        self._recent: Memo[tuple[int, Regime, Signals, bool], _Recent] = Memo(None, _MOST_RECENT)
+        self._recent: Memo[int, _Recent] = Memo(None, _MOST_RECENT)
 
     @cached_property
     def strictest(self) -> Outcome:
@@ -225,12 +238,16 @@ class Outcomes:
                 outcome = self._silent[silent] = self._decided(visitor, now)
             self._usual = (*silent, outcome)
             return outcome
-        key = (id(choice), regime, signals, is_minor)
-        recent = self._recent.get(key)
-        if recent is not None and recent.choice is choice and recent.since <= now < recent.until:
+        recent = self._recent.get(id(choice))
+        if (
+            recent is not None
+            and recent.choice is choice
+            and recent.since <= now < recent.until
+            and recent.is_for(visitor)
+        ):
             return recent.outcome
         outcome = self._decided(visitor, now)
-        self._recent.put(key, _Recent.of(self.plan.policy, regime, choice, now, outcome))
+        self._recent.put(id(choice), _Recent.of(self.plan.policy, visitor, choice, now, outcome))
         return outcome
 
     def _decided(self, visitor: Visitor, now: int) -> Outcome:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 
 from consentgate.domain.policy.fingerprints import Meaning, meaning_of
@@ -9,11 +10,16 @@ from consentgate.domain.policy.policy import Policy
 from consentgate.domain.regimes import Regime
 from consentgate.domain.signals import Signals
 from consentgate.gates.declared.cookies import Declared, NameTable
+from consentgate.gates.declared.expiry import expiry_lines
 from consentgate.gates.declared.hosts import HostTable
 from consentgate.memo import Memo, up_to
 
 _MOST_NAMES = 4_096
 _MOST_NAME_BYTES = 256
+_MOST_EXPIRIES = 1_024
+_MOST_EXPIRED_BYTES = 256
+Expired = tuple[bytes, str, str, bool]
+"""Name of a cookie, ``Host`` field, path as sent, whether over HTTPS."""
 
 
 class Plan:
@@ -42,10 +48,20 @@ class Plan:
             table.find, _MOST_NAMES, is_small=up_to(_MOST_NAME_BYTES)
         )
         """Cookie name, bytes as on the wire, to who declared it; None: nobody."""
+        self.expiries: Memo[Expired, Sequence[bytes]] = Memo(
+            self._expiry_lines, _MOST_EXPIRIES, is_small=up_to(_MOST_EXPIRED_BYTES)
+        )
+        """What the lines that expire a cookie depend on, to the lines."""
         settings = policy.signals
         self._is_gpc_heard = settings.gpc == "everywhere"
         self._is_gpc_binding = settings.gpc == "binding"
         self._is_dnt_heard = settings.dnt == "everywhere"
+
+    def _expiry_lines(self, expired: Expired) -> Sequence[bytes]:
+        name, host, path, is_secure = expired
+        declared = self.declared[name]
+        pattern = declared.pattern if declared is not None else None
+        return expiry_lines(name, pattern, host, path, is_secure)
 
     @cached_property
     def hosts(self) -> HostTable:

@@ -30,6 +30,7 @@ _ROLE_BY_NAME = {
     **dict.fromkeys(FOLLOWING, _FOLLOWING),
     **{name: _CLASSED + place for name, place in SHOWN.items()},
 }
+_NOTHING_CLASSED: Shown = []
 _MOST_NAMES = 1_024
 _MOST_NAME_BYTES = 64
 
@@ -47,16 +48,18 @@ def _role_without_log(name: bytes) -> int:
 
 _logged_roles: Memo[bytes, int] = Memo(_role_of, _MOST_NAMES, is_small=up_to(_MOST_NAME_BYTES))
 _roles: Memo[bytes, int] = Memo(_role_without_log, _MOST_NAMES, is_small=up_to(_MOST_NAME_BYTES))
-_Facts = tuple[str, str, bytes | None, bytes, str, Any]
-"""Method, path, raw path, query, mount path, peer."""
-_facts_of = itemgetter("method", "path", "raw_path", "query_string", "root_path", "client")
+_facts_of = itemgetter(
+    "type", "method", "scheme", "path", "raw_path", "query_string", "root_path", "client"
+)
 
 
-def _facts_left(scope: Scope) -> _Facts:
+def _facts_left(scope: Scope) -> tuple[Any, ...]:
     """The facts of a scope that lacks some of them: WebSockets have no method."""
     get = scope.get
     return (
+        scope["type"],
         get("method", "WS"),
+        get("scheme", "http"),
         get("path", "/"),
         get("raw_path"),
         get("query_string", b""),
@@ -70,14 +73,12 @@ class Request:
 
     __slots__ = (
         "_facts",
+        "_host",
         "agent",
         "classed",
         "cookies",
         "headers",
-        "host",
-        "is_https",
         "is_marked",
-        "is_websocket",
         "stated",
     )
 
@@ -90,75 +91,86 @@ class Request:
             is_logged: whether the site log asks for the headers that it puts into classes.
         """
         try:
-            self._facts: _Facts = _facts_of(scope)
+            self._facts: tuple[Any, ...] = _facts_of(scope)
         except KeyError:
             self._facts = _facts_left(scope)
-        self.is_websocket = scope["type"] == "websocket"
-        self.is_https = scope.get("scheme") in _SECURE
         given = scope["headers"]
         headers: Headers = given if type(given) is list else [(pair[0], pair[1]) for pair in given]
         self.headers = headers
-        self.host = ""
-        self.agent = b""
-        """The first User-Agent; empty: there is none."""
-        self.cookies: tuple[bytes, ...] = ()
-        """The values of the ``Cookie`` fields, in order."""
+        self.agent = self._host = b""
+        """``agent`` is the first User-Agent; empty: there is none."""
+        self.cookies: tuple[tuple[bytes, bytes], ...] = ()
+        """The pairs of the ``Cookie`` fields, in order."""
         self.stated: Signals = NONE
         """What the browser states, before the policy says what of it counts."""
         self.is_marked = False
         """Whether any header may tell the visitor apart: see ``gates/headers/following``."""
-        classed: Shown = [None] * MOST_SHOWN if is_logged else []
-        self.classed = classed
+        self.classed: Shown = _NOTHING_CLASSED if not is_logged else [None] * MOST_SHOWN
         """Headers that the site log puts into classes; empty: nobody asks."""
-        self._walk(headers, classed, _logged_roles if is_logged else _roles)
+        self._walk(headers, self.classed, _logged_roles if is_logged else _roles)
 
     def _walk(self, headers: Headers, classed: Shown, roles: Memo[bytes, int]) -> None:
         """Take in the headers, one after the other; most are nobody's business."""
         signalling: Headers = []
-        for name, value in headers:
-            role = roles[name]
+        for pair in headers:
+            role = roles[pair[0]]
             if not role:
                 continue
             if role >= _CLASSED:
                 if classed[role - _CLASSED] is None:
-                    classed[role - _CLASSED] = value
+                    classed[role - _CLASSED] = pair[1]
             elif role == _AGENT:
-                self.agent = self.agent or value
+                self.agent = self.agent or pair[1]
             elif role == _HOST:
-                self.host = value.decode("latin-1")
+                self._host = pair[1]
             elif role == _COOKIE:
-                self.cookies += (value,)
+                self.cookies += (pair,)
             elif role == _SIGNAL:
-                signalling.append((name, value))
+                signalling.append(pair)
             else:
                 self.is_marked = True
         if signalling:
             self.stated = read_signals(signalling)
 
     @property
+    def is_websocket(self) -> bool:
+        """Whether it opens a WebSocket."""
+        return bool(self._facts[0] == "websocket")
+
+    @property
     def method(self) -> str:
         """``WS`` for a WebSocket."""
-        return self._facts[0]
+        return self._facts[1]  # type: ignore[no-any-return]  # what the server gave
+
+    @property
+    def is_https(self) -> bool:
+        """Whether the visitor came over HTTPS, as far as the server knows."""
+        return self._facts[2] in _SECURE
 
     @property
     def whole_path(self) -> str:
         """The path with the mount path, decoded."""
-        return self._facts[1]
+        return self._facts[3]  # type: ignore[no-any-return]  # what the server gave
 
     @property
     def query(self) -> bytes:
         """What stands behind the question mark; empty: nothing."""
-        return self._facts[3]
+        return self._facts[5]  # type: ignore[no-any-return]  # what the server gave
 
     @property
     def root_path(self) -> str:
         """Where the app that the gate stands before is mounted; empty at the root."""
-        return self._facts[4]
+        return self._facts[6]  # type: ignore[no-any-return]  # what the server gave
+
+    @property
+    def host(self) -> str:
+        """The ``Host`` field; empty: there is none."""
+        return self._host.decode("latin-1")
 
     @property
     def client(self) -> Any:
         """Address and port of the peer, None where the server does not know it."""
-        return self._facts[5]
+        return self._facts[7]
 
     def header(self, name: bytes) -> str:
         """The first header of that lower-case name; empty where there is none."""
@@ -182,7 +194,7 @@ class Request:
     @property
     def sent_path(self) -> str:
         """The path as the visitor's browser knows it, percent-encoded."""
-        raw: bytes = self._facts[2] or quoted(self.whole_path)
+        raw: bytes = self._facts[4] or quoted(self.whole_path)
         return raw.partition(b"?")[0].decode("latin-1")
 
     @property
@@ -190,11 +202,6 @@ class Request:
         """Path and query as the visitor's browser knows them, percent-encoded."""
         path = self.sent_path
         return f"{path}?{self.query.decode('latin-1')}" if self.query else path
-
-
-def is_cookie(name: bytes) -> bool:
-    """Whether a request header of that name carries cookies."""
-    return _roles[name] == _COOKIE
 
 
 def quoted(path: str) -> bytes:

@@ -1,12 +1,19 @@
 """Owns how far an answer is: its states, what can happen in each, and the state after it.
 
-The table is walked by ``gates/visit``; nothing else changes a state.
+The table is walked by ``gates/answer``; nothing else changes a state.
 """
 
 from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
+from types import MappingProxyType
+
+from consentgate.gates.headers.validators import SharedValidators
+from consentgate.gates.messages import Message
+from consentgate.gates.pages.beacons import Beacons
+
+_NO_CONDITIONS: Mapping[bytes, bytes] = MappingProxyType({})
 
 
 class State(enum.Enum):
@@ -52,3 +59,38 @@ TRANSITIONS: Mapping[State, Mapping[Event, State]] = {
 }
 """What can happen in each state, and the state after it. An app that starts an answer anew is
 taken at its word: the state is STARTING again."""
+
+
+class Progress:
+    """What an answer that is not passed as it is has to remember on its way."""
+
+    __slots__ = (
+        "conditions",
+        "has_begun",
+        "is_collected",
+        "is_explained",
+        "is_line_added",
+        "nonce",
+        "page",
+        "shared",
+        "start",
+    )
+
+    def __init__(self) -> None:
+        self.start: Message | None = None
+        """The start that is held back."""
+        self.page: Beacons | None = None
+        """The page that is rewritten."""
+        self.shared: SharedValidators | None = None
+        self.nonce = ""
+        """The nonce that the page's own Content-Security-Policy gives out."""
+        self.has_begun = False
+        """Whether the first byte of a page was seen."""
+        self.is_line_added = False
+        """Whether our own ``Set-Cookie`` lines were written."""
+        self.is_collected = False
+        """Whether the gate answered in the place of a denied collector."""
+        self.is_explained = False
+        """Whether the gate explained a refused feature in the app's place."""
+        self.conditions = _NO_CONDITIONS
+        """What the app did not see of the request: conditions by lower-case name."""

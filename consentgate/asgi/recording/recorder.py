@@ -9,7 +9,6 @@ from consentgate.asgi.recording.signal_counts import count_signals
 from consentgate.asgi.recording.site_log import SiteLog
 from consentgate.asgi.recording.warnings import Warnings
 from consentgate.domain.signals import NONE
-from consentgate.gates.gated import NOTHING
 from consentgate.gates.visit import Visit
 from consentgate.log.counts.signals import SignalCounts
 
@@ -42,7 +41,8 @@ class Recorder:
         self._signal_counts = signal_counts
         self._warnings = warnings
         self._faults = faults
-        self._is_idle = not site_log.is_on and security_log is None and not watches_pages
+        self.is_idle = not site_log.is_on and security_log is None and not watches_pages
+        """Whether only what was found is told: nothing is written down of an ordinary visit."""
 
     def note(self, visit: Visit, route: object, duration_ns: int) -> None:
         """Write down what may be remembered of a visit; warn of undeclared names. Never raises.
@@ -53,8 +53,6 @@ class Recorder:
             duration_ns: how long it took.
         """
         signals = visit.visitor.signals
-        if self._is_idle and signals is NONE and visit.found is NOTHING:
-            return
         try:
             ended = visit.ended(route)
             if signals is not NONE:

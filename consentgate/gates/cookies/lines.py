@@ -73,7 +73,7 @@ def expire(request: Request, denied: Iterable[bytes], outcome: Outcome, now: int
 
 def expire_denied(request: Request, outcome: Outcome, now: int) -> list[bytes]:
     """Write the lines that remove every cookie known to a site that ``outcome`` denies (WDR-02)."""
-    sent = [name for field in request.cookies for name, _ in cookies.pairs(field)]
+    sent = [name for _, field in request.cookies for name, _ in cookies.pairs(field)]
     denied = [name for name in sent if outcome.passes[name] is Pass.DENIED]
     unseen = unseen_expiries(
         outcome, host=request.host, path=request.sent_path, is_secure=request.is_https

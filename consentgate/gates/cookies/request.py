@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from consentgate.formats import cookies
 from consentgate.formats.headers import Headers
 from consentgate.gates.gated import NOTHING, Found, Gated
 from consentgate.gates.outcomes import Outcome, Pass
-from consentgate.gates.request import Request, is_cookie
+from consentgate.gates.request import Request
+
+_PERMITTED, _DENIED, _OWN = Pass.PERMITTED, Pass.DENIED, Pass.OWN
+_PASSES = Pass.UNDECLARED_PASSES
 
 
 def drop_denied_cookies(request: Request, outcome: Outcome) -> Gated:
@@ -19,11 +20,13 @@ def drop_denied_cookies(request: Request, outcome: Outcome) -> Gated:
     """
     denied: list[bytes] = []
     undeclared: list[bytes] = []
-    fields = [_permitted(field, outcome, denied, undeclared) for field in request.cookies]
+    headers = request.headers
+    for pair in request.cookies:
+        passing = _permitted(pair[1], outcome, denied, undeclared)
+        if passing is not pair[1]:
+            headers = _exchanged(headers, pair, passing)
     found = Found(tuple(denied), tuple(undeclared)) if denied or undeclared else NOTHING
-    if all(passing is field for passing, field in zip(fields, request.cookies, strict=True)):
-        return Gated(request.headers, found)
-    return Gated(list(_exchanged(request.headers, fields)), found)
+    return Gated(headers, found)
 
 
 def _permitted(
@@ -42,21 +45,18 @@ def _permitted(
     passes = outcome.passes
     for piece in field.split(b";"):
         name, equals, _ = piece.partition(b"=")
-        name = name.strip(b" \t") if equals else b""
-        verdict = passes[name] if name else None
-        if verdict is Pass.PERMITTED:
+        verdict = passes[name if equals else b""]
+        if verdict is _PERMITTED:
             passing.append(piece)
             continue
-        if verdict is None:
-            if not equals and not piece.strip(b" \t"):
-                passing.append(piece)  # "a=1;" keeps its trailing semicolon
-                continue
-            verdict = passes[name]
-        if verdict is Pass.DENIED:
-            denied.append(name)
-        elif verdict is not Pass.OWN:
-            undeclared.append(name)
-            if verdict is Pass.UNDECLARED_PASSES:
+        if not equals and not piece.strip(b" \t"):
+            passing.append(piece)  # "a=1;" keeps its trailing semicolon
+            continue
+        if verdict is _DENIED:
+            denied.append(name.strip(b" \t"))
+        elif verdict is not _OWN:
+            undeclared.append(name.strip(b" \t") if equals else b"")
+            if verdict is _PASSES:
                 passing.append(piece)
                 continue
         is_whole = False
@@ -65,11 +65,12 @@ def _permitted(
     return cookies.join(passing) if any(piece.strip(b" \t") for piece in passing) else None
 
 
-def _exchanged(headers: Headers, fields: list[bytes | None]) -> Iterator[tuple[bytes, bytes]]:
-    """The pairs with these values in the place of the ``Cookie`` fields, in order."""
-    values = iter(fields)
-    for pair in headers:
-        if not is_cookie(pair[0]):
-            yield pair
-        elif (value := next(values)) is not None:
-            yield pair[0], value
+def _exchanged(headers: Headers, field: tuple[bytes, bytes], value: bytes | None) -> Headers:
+    """The pairs with another value in the place of one ``Cookie`` field; None takes it out."""
+    at = headers.index(field)
+    changed = headers.copy()
+    if value is None:
+        del changed[at]
+    else:
+        changed[at] = (field[0], value)
+    return changed
