@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-from consentgate.domain.signals import NONE
 from consentgate.formats.headers import Headers
 from consentgate.formats.html.head import Opening
 from consentgate.gates.cookies.lines import expire, passing_lines, with_lines
@@ -48,6 +46,7 @@ from consentgate.gates.use import Use
 from consentgate.gates.visitors.tokens import TokenReader
 from consentgate.gates.visitors.visitor import Visitor
 
+_PASSING, _OTHER = State.PASSING, Kind.OTHER
 OnPage = Callable[["Answer"], tuple[bytes, Opening, Hold | None]]
 """Gives what a page gets: bytes for its head, what goes right after ``<body>``, and what draws
 the placeholders of held frames."""
@@ -62,6 +61,20 @@ class Gates:
     validators: KnownValidators
     on_page: OnPage | None = None
     """Gives the markup of a page; None: there is none."""
+
+
+def _is_plain(start: Message) -> bool:
+    """Whether no gate owns anything in the headers of an answer: a type, and no document's."""
+    headers = start.get("headers")
+    is_other = False
+    if type(headers) is list:
+        for name, value in headers:
+            mark = marks[name]
+            if mark:
+                if mark != TYPE:
+                    return False
+                is_other = types[value] is _OTHER
+    return is_other
 
 
 class Answer:
@@ -133,29 +146,21 @@ class Answer:
         """Whether a message goes on as it is, at once: most do. Else ask ``outgoing``."""
         kind = message["type"]
         if kind == "http.response.body":
-            if self._state is State.PASSING:
+            if self._state is _PASSING:
                 self.bytes_out += len(message.get("body", b""))
                 return True
-        elif kind == "http.response.start" and self._is_plain(message.get("headers", ())):
+        elif kind == "http.response.start" and self._is_quiet and _is_plain(message):
             self.status = message["status"]
-            self._state = State.PASSING
+            self._state = _PASSING
             return True
         return False
 
-    def _is_plain(self, headers: Any) -> bool:
-        """Whether no gate has anything to do with an answer: most have a type, and no more."""
-        if self._use is not None and self._use.has_asked:
-            return False
-        if self.visitor.signals is not NONE or self.found.denied or self.outcome.tells_always:
-            return False
-        is_other = False
-        for name, value in headers:
-            mark = marks[name]
-            if mark:
-                if mark != TYPE:
-                    return False
-                is_other = types[value] is Kind.OTHER
-        return is_other
+    @property
+    def _is_quiet(self) -> bool:
+        """Whether the visitor gives no gate a reason to touch the answer."""
+        use, found = self._use, self.found
+        is_asked = use is not None and use.has_asked
+        return self.outcome.is_quiet and not is_asked and (found is NOTHING or not found.denied)
 
     def outgoing(self, message: Message) -> tuple[Message, ...]:
         """Say what goes on to the visitor for one message of the app.

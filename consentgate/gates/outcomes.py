@@ -16,7 +16,7 @@ from consentgate.domain.choices import Choice
 from consentgate.domain.decision import CLOCK_LEEWAY_SECONDS, Ages, Decision, decide, is_dated
 from consentgate.domain.policy.policy import CookiePattern, Policy
 from consentgate.domain.regimes import UNKNOWN, Regime
-from consentgate.domain.signals import Signals
+from consentgate.domain.signals import NONE, Signals
 from consentgate.gates.plan import Plan
 from consentgate.gates.visitors.visitor import Visitor
 from consentgate.memo import Memo, up_to
@@ -58,8 +58,8 @@ class Outcome:
         self._visitor = visitor
         self._at = at
         self.plan = outcomes.plan
-        self.tells_always = outcomes.plan.tells_always
-        """Whether every answer says where the tracking status is told."""
+        self.is_quiet = visitor.signals is NONE and not outcomes.plan.tells_always
+        """Whether an answer says nothing of tracking, and no signal is to be remembered."""
         self.decision = decision
         self.regime: Regime = visitor.regime
         self.signals: Signals = visitor.signals
@@ -203,8 +203,9 @@ class Outcomes:
         self.plan = plan
         self._outcomes: Memo[object, Outcome] = Memo(None, _MOST_OUTCOMES)
         self._silent: dict[tuple[Regime, Signals, bool], Outcome] = {}
-        self._usual: tuple[Regime, Signals, bool, Outcome] | None = None
-        """Of the last visitor without a choice, who was most likely like this one."""
+        self._usual: Visitor | None = None
+        """The last visitor without a choice: the next one is most likely the same to the gate."""
+        self._usual_outcome: Outcome
         self._recent: Memo[int, _Recent] = Memo(None, _MOST_RECENT)
 
     @cached_property
@@ -227,16 +228,15 @@ class Outcomes:
             visitor: who asks.
             now: whole seconds since the epoch.
         """
-        regime, signals, choice, is_minor, *_ = visitor
+        if visitor is self._usual:
+            return self._usual_outcome
+        choice = visitor.choice
         if choice is None:
-            usual = self._usual
-            if usual and usual[0] is regime and usual[1] is signals and usual[2] is is_minor:
-                return usual[3]
-            silent = (regime, signals, is_minor)
+            silent = (visitor.regime, visitor.signals, visitor.is_minor)
             outcome = self._silent.get(silent)
             if outcome is None:
                 outcome = self._silent[silent] = self._decided(visitor, now)
-            self._usual = (*silent, outcome)
+            self._usual, self._usual_outcome = visitor, outcome
             return outcome
         recent = self._recent.get(id(choice))
         if (

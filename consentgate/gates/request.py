@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from operator import itemgetter
 from typing import Any, Final
 from urllib.parse import quote
@@ -11,43 +12,33 @@ from consentgate.formats.headers import Headers
 from consentgate.gates.headers.following import FOLLOWING
 from consentgate.gates.messages import Scope
 from consentgate.gates.records.header_classes import MOST_SHOWN, SHOWN, Shown
-from consentgate.memo import Memo, up_to
 
 _SECURE = frozenset(("https", "wss"))
-_PASSED: Final = 0
-_COOKIE: Final = 1
-_HOST: Final = 2
-_AGENT: Final = 3
-_SIGNAL: Final = 4
-_FOLLOWING: Final = 5
-_CLASSED: Final = 6
+_COOKIE: Final = 0
+_HOST: Final = 1
+_AGENT: Final = 2
+_SIGNAL: Final = 3
+_FOLLOWING: Final = 4
+_CLASSED: Final = 5
 """This and higher: the header is put into classes, at the place that is left over."""
-_ROLE_BY_NAME = {
-    b"cookie": _COOKIE,
-    b"host": _HOST,
-    b"user-agent": _AGENT,
-    **dict.fromkeys((b"sec-gpc", b"dnt", b"sec-purpose"), _SIGNAL),
-    **dict.fromkeys(FOLLOWING, _FOLLOWING),
-    **{name: _CLASSED + place for name, place in SHOWN.items()},
+
+
+def _in_any_case(names: Iterable[bytes], role: int) -> dict[bytes, int]:
+    """The names in lower case, as ASGI has them, and as servers write that keep to HTTP/1.1."""
+    return {form: role for name in names for form in (name, name.title(), name.upper())}
+
+
+_ROLES = {
+    **_in_any_case((b"cookie",), _COOKIE),
+    **_in_any_case((b"host",), _HOST),
+    **_in_any_case((b"user-agent",), _AGENT),
+    **_in_any_case((b"sec-gpc", b"dnt", b"sec-purpose"), _SIGNAL) | {b"Sec-GPC": _SIGNAL},
+    **_in_any_case(FOLLOWING, _FOLLOWING),
 }
+"""Name of a request header to what it is to the gate; most are nobody's business."""
+_LOGGED_ROLES = _ROLES | {name: _CLASSED + place for name, place in SHOWN.items()}
+"""The same where there is a site log."""
 _NOTHING_CLASSED: Shown = []
-_MOST_NAMES = 1_024
-_MOST_NAME_BYTES = 64
-
-
-def _role_of(name: bytes) -> int:
-    """What a request header is to the gate, by its name in any case."""
-    return _ROLE_BY_NAME.get(name.lower(), _PASSED)
-
-
-def _role_without_log(name: bytes) -> int:
-    """The same where there is no site log: then nothing is put into classes."""
-    role = _role_of(name)
-    return role if role < _CLASSED else _PASSED
-
-
-_logged_roles: Memo[bytes, int] = Memo(_role_of, _MOST_NAMES, is_small=up_to(_MOST_NAME_BYTES))
-_roles: Memo[bytes, int] = Memo(_role_without_log, _MOST_NAMES, is_small=up_to(_MOST_NAME_BYTES))
 _facts_of = itemgetter(
     "type", "method", "scheme", "path", "raw_path", "query_string", "root_path", "client"
 )
@@ -107,18 +98,18 @@ class Request:
         """Whether any header may tell the visitor apart: see ``gates/headers/following``."""
         self.classed: Shown = _NOTHING_CLASSED if not is_logged else [None] * MOST_SHOWN
         """Headers that the site log puts into classes; empty: nobody asks."""
-        self._walk(headers, self.classed, _logged_roles if is_logged else _roles)
+        self._walk(headers, _LOGGED_ROLES if is_logged else _ROLES)
 
-    def _walk(self, headers: Headers, classed: Shown, roles: Memo[bytes, int]) -> None:
-        """Take in the headers, one after the other; most are nobody's business."""
+    def _walk(self, headers: Headers, roles: Mapping[bytes, int]) -> None:
+        """Take in the headers, one after the other."""
         signalling: Headers = []
         for pair in headers:
-            role = roles[pair[0]]
-            if not role:
+            if pair[0] not in roles:
                 continue
+            role = roles[pair[0]]
             if role >= _CLASSED:
-                if classed[role - _CLASSED] is None:
-                    classed[role - _CLASSED] = pair[1]
+                if self.classed[role - _CLASSED] is None:
+                    self.classed[role - _CLASSED] = pair[1]
             elif role == _AGENT:
                 self.agent = self.agent or pair[1]
             elif role == _HOST:
