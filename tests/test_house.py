@@ -132,13 +132,6 @@ MOST_FUNCTION_LINES = 60
 OTHER_MEMORIES = {
     "asgi/startup/policy_file.py: lru_cache": "a constant: the one shipped table",
     "formats/html/plain_tokens.py: self.passed.clear": "a buffer that was handed on",
-    "gates/cookies/response.py: lru_cache": "before the gates of cookies are reworked",
-    "gates/headers/validators.py: self._said.clear": "before the gates of headers are reworked",
-    "gates/plan.py: self._found.clear": "before outcomes are reworked",
-    "gates/plan.py: self._outcomes.clear": "before outcomes are reworked",
-    "gates/plan.py: self._recent.clear": "before outcomes are reworked",
-    "gates/plan.py: self.passes.clear": "before outcomes are reworked",
-    "gates/tokens.py: self._verified.clear": "before tokens are reworked",
     "ledger/sqlite.py: self._spool.clear": "a file on disk, whose choices are stored by then",
 }
 """What looks like a memory of answers beside ``memo.py``, and why it may stand."""

@@ -23,6 +23,7 @@ from consentgate.gates.headers.names import VALIDATORS
 from consentgate.gates.messages import Message
 from consentgate.gates.outcomes import Outcome
 from consentgate.gates.request import Request
+from consentgate.memo import Memo
 
 _MOST_KNOWN = 8_192
 _MOST_HASHED = 262_144
@@ -50,15 +51,13 @@ class KnownValidators:
     """What the app last said of each resource to somebody it could not know."""
 
     def __init__(self) -> None:
-        self._said: dict[bytes, tuple[bytes, bytes]] = {}
+        self._said: Memo[bytes, tuple[bytes, bytes]] = Memo(lambda name: (b"", b""), _MOST_KNOWN)
 
     def told(self, key: bytes, etag: bytes, modified: bytes) -> tuple[bool, bool]:
         """Take in what is said now; give whether each was said the time before, too."""
         name = blake2b(key, digest_size=12).digest()
-        before = self._said.get(name, (b"", b""))
-        if len(self._said) >= _MOST_KNOWN:
-            self._said.clear()
-        self._said[name] = (etag, modified)
+        before = self._said[name]
+        self._said.put(name, (etag, modified))
         return before[0] == etag, before[1] == modified
 
 

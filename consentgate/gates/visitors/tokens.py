@@ -4,46 +4,66 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from consentgate.domain.choices import Choice, intersection
-from consentgate.domain.decision import is_dated
+from consentgate.domain.decision import CLOCK_LEEWAY_SECONDS
 from consentgate.domain.policy.fingerprints import Meaning
-from consentgate.formats.token import TokenCodec
+from consentgate.formats.token import MAX_BYTES, PayloadReader, TokenCodec
+from consentgate.memo import Memo, up_to
 
-_MOST_KEPT = 8_192
+_MOST_REMEMBERED = 8_192
+_MOST_SAID = 512
 _MOST_TOKENS = 4
 ONCE_SECONDS = 86_400
 """How long "once" lasts at most."""
 
 
 class TokenReader:
-    """Reads tokens, and remembers those that verified so that each is checked once."""
+    """Reads the tokens of requests; those that come again are not verified again."""
 
     def __init__(
         self, codec: TokenCodec, meanings: Mapping[bytes, Meaning], today: Meaning
     ) -> None:
+        """Start with no token known.
+
+        Args:
+            codec: verifies tokens.
+            meanings: every meaning ever offered, under its hash.
+            today: the meaning of the policy in force.
+        """
         self.codec = codec
         self.today = today
-        self._meanings = meanings
-        self._verified: dict[bytes, Choice] = {}
+        self._payloads = PayloadReader(meanings, today)
+        self._choices = Memo(self._choice, _MOST_REMEMBERED, is_small=up_to(MAX_BYTES))
+        self._with_once = Memo[tuple[object, object], Choice](None, _MOST_SAID)
 
     def read(self, values: Sequence[bytes], now: int) -> Choice | None:
         """The choice that the tokens of one request carry.
 
-        What does not verify is ignored; of several that do, the intersection holds.
+        What does not verify is ignored; of several that do, the intersection holds. Of a choice
+        from the future only its denials count (VER-07).
 
         Args:
             values: the values of every cookie that has the token's name.
             now: whole seconds since the epoch.
         """
-        choices = []
-        for value in values[:_MOST_TOKENS]:
-            choice = self._verified.get(value) or self._verify(value, now)
-            if choice is not None:
-                choices.append(choice)
-        if len(values) > _MOST_TOKENS or not choices:
+        if len(values) == 1:
+            return self._read(values[0], now)
+        choices = [self._read(value, now) for value in values[:_MOST_TOKENS]]
+        found = tuple(choice for choice in choices if choice is not None)
+        if len(values) > _MOST_TOKENS or not found:
             return None
-        return choices[0] if len(choices) == 1 else intersection(tuple(choices))
+        return intersection(found)
+
+    def _read(self, value: bytes, now: int) -> Choice | None:
+        choice = self._choices[value]
+        if choice is None or choice.made_at <= now + CLOCK_LEEWAY_SECONDS:
+            return choice
+        return choice.denials
+
+    def _choice(self, value: bytes) -> Choice | None:
+        return self.codec.read(value, self._payloads)
 
     def read_once(self, values: Sequence[bytes], lasting: Choice | None, now: int) -> Choice | None:
         """The choice with what was granted for this browser session alone (COL-24).
@@ -60,14 +80,13 @@ class TokenReader:
         once = self.read(values, now)
         if once is None or now >= once.made_at + ONCE_SECONDS:
             return lasting
-        granted = frozenset(key for key, said in once.services.items() if said)
         base = lasting or Choice(made_at=once.made_at, is_explicit=False)
-        return replace(base, once=granted, once_told=once.told)
+        said = self._with_once.recall(
+            (base.saying, once.saying), partial(_with_session_grants, base, once)
+        )
+        return said.by(base.id, base.made_at)
 
-    def _verify(self, value: bytes, now: int) -> Choice | None:
-        choice = self.codec.read(value, self._meanings, self.today, now)
-        if choice is not None and is_dated(choice, now):
-            if len(self._verified) >= _MOST_KEPT:
-                self._verified.clear()
-            self._verified[value] = choice
-        return choice
+
+def _with_session_grants(base: Choice, once: Choice) -> Choice:
+    granted = frozenset(key for key, said in once.services.items() if said)
+    return replace(base, once=granted, once_told=once.told)
