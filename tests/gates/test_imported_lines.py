@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consentgate.domain.record import Tier, names_of
-from consentgate.gates.records.site_information import Operational, operational_record
+from consentgate.gates.records.site_information import build_record
 from consentgate.imported_logs.columns import Site
 from consentgate.imported_logs.lines import Minimiser, Reading
 from consentgate.lookup.agents import Agents

@@ -1,16 +1,19 @@
-"""Owns which answers the security log notes, and what of the visit it is told.
+"""Owns which answers the security log notes, and what of the visit it writes down.
 
 Only what an attack leaves: refused and failing requests, and many missing pages from one network.
-Nothing of an ordinary visit is told, and nothing of this reaches the site log.
+Never knows an ordinary visit, and nothing of this reaches the site log.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 
 from starlette.types import Scope
 
 from consentgate.asgi.posts.limits import RateLimit
+from consentgate.domain.agents import UNSORTED, AgentClasses
 from consentgate.domain.policy.policy import Policy
 from consentgate.formats.urls.scrubbing import scrubbed_path
 from consentgate.gates.records.site_information import method_name
@@ -56,7 +59,7 @@ class SecurityLog:
         return cls(file, agents, client_of)
 
     def note(self, visit: Visit) -> None:
-        """Write down an answer that tells of an attack."""
+        """Write down an answer that an attack leaves; any other is left alone."""
         status = visit.status
         if status < 400:
             return
@@ -70,19 +73,29 @@ class SecurityLog:
             self._is_fresh = False
             TICKER.watch(self._file)
         agent = visit.header(b"user-agent")[:MAX_AGENT_CHARS]
-        looks = self._agents.looks(agent)
-        self._file.write(
-            Incident(
-                at=visit.now,
-                address=address,
-                agent=agent,
-                looks=looks.bot.name if looks.bot else looks.device.value,
-                method=method_name(visit.scope.get("method", "WS")),
-                path=scrubbed_path(visit.scope["path"]),
-                status=status,
-                reason=reason,
-            )
+        incident = Incident(
+            at=visit.now,
+            address=address,
+            agent=agent,
+            looks="",
+            method=method_name(visit.scope.get("method", "WS")),
+            path=scrubbed_path(visit.scope["path"]),
+            status=status,
+            reason=reason,
         )
+        classes = self._agents.classes.get(agent)
+        if classes is not None:
+            self._write(incident, classes)
+        elif not TICKER.later(partial(self._write_at_leisure, incident)):
+            self._write(incident, UNSORTED)
+
+    def _write(self, incident: Incident, classes: AgentClasses) -> None:
+        looks = classes.bot.name if classes.bot else classes.device
+        self._file.write(replace(incident, looks=looks))
+
+    def _write_at_leisure(self, incident: Incident) -> None:
+        """Find out what the agent is, which an event loop does not wait for, and write."""
+        self._write(incident, self._agents.classes[incident.agent])
 
     def _reason(self, visit: Visit, address: bytes) -> str:
         if visit.status >= 500:
@@ -92,5 +105,6 @@ class SecurityLog:
         return _REASONS.get(visit.status, "")
 
     def close(self) -> None:
-        """Forget the key and close the file."""
+        """Write what waits, forget the key and close the file."""
+        TICKER.finish()
         self._file.close()
