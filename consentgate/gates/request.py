@@ -11,7 +11,7 @@ from consentgate.domain.signals import NONE, Signals, read_signals
 from consentgate.formats.headers import Headers
 from consentgate.gates.headers.following import FOLLOWING
 from consentgate.gates.messages import Scope
-from consentgate.gates.records.header_classes import MOST_SHOWN, SHOWN, Shown
+from consentgate.gates.records.header_classes import CLASSED, ClassedHeaders
 
 _SECURE = frozenset(("https", "wss"))
 _COOKIE: Final = 0
@@ -36,9 +36,9 @@ _ROLES = {
     **_in_any_case(FOLLOWING, _FOLLOWING),
 }
 """Name of a request header to what it is to the gate; most are nobody's business."""
-_LOGGED_ROLES = _ROLES | {name: _CLASSED + place for name, place in SHOWN.items()}
+_LOGGED_ROLES = _ROLES | {name: _CLASSED + place for name, place in CLASSED.items()}
 """The same where there is a site log."""
-_NOTHING_CLASSED: Shown = []
+_NOTHING_CLASSED: ClassedHeaders = []
 _facts_of = itemgetter(
     "type", "method", "scheme", "path", "raw_path", "query_string", "root_path", "client"
 )
@@ -96,7 +96,7 @@ class Request:
         """What the browser states, before the policy says what of it counts."""
         self.is_marked = False
         """Whether any header may tell the visitor apart: see ``gates/headers/following``."""
-        self.classed: Shown = _NOTHING_CLASSED if not is_logged else [None] * MOST_SHOWN
+        self.classed: ClassedHeaders = _NOTHING_CLASSED if not is_logged else [None] * len(CLASSED)
         """Headers that the site log puts into classes; empty: nobody asks."""
         self._walk(headers, _LOGGED_ROLES if is_logged else _ROLES)
 

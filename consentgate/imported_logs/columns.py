@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
-from consentgate.domain.agents import Browser, Looks
+from consentgate.domain.agents import AgentClasses, Browser
 from consentgate.domain.record import Tier
 from consentgate.formats.access_logs.request_line import RequestLines
 from consentgate.formats.urls.scrubbing import has_click_id, kept_query, scrub_path, scrubbed_path
@@ -160,11 +160,21 @@ class Tables(NamedTuple):
         return self.by_host.of(host).of(referrer)
 
 
-_LooksOf = Callable[[str], Looks]
-_BrowserOf = Callable[[str], Browser]
+class AgentReader(Protocol):
+    """Says what an agent is."""
+
+    @property
+    def classes(self) -> Mapping[str, AgentClasses]:
+        """What every tier may know of an agent."""
+        ...
+
+    @property
+    def browsers(self) -> Mapping[str, Browser]:
+        """What only the statistics tier may know of an agent."""
+        ...
 
 
-def operational_tables(site: Site, looks_of: _LooksOf, browser_of: _BrowserOf) -> Tables:
+def operational_tables(site: Site, agents: AgentReader) -> Tables:
     """The tables of T0: hour, route, class of referrer, class of device."""
     fragment = _Fragments()
     read = RequestLines(Templates(site.routes)).read
@@ -178,8 +188,8 @@ def operational_tables(site: Site, looks_of: _LooksOf, browser_of: _BrowserOf) -
         return places[method, route, _is_page(method, path)]
 
     def looks(agent: str) -> Fragment:
-        looks = looks_of(_agent(agent))
-        return fragment(_device(looks), looks.bot is None, lead=",")
+        classes = agents.classes[_agent(agent)]
+        return fragment(_device(classes), classes.bot is None, lead=",")
 
     def referrer(kind: str, _: str) -> str:
         return kind
@@ -187,7 +197,7 @@ def operational_tables(site: Site, looks_of: _LooksOf, browser_of: _BrowserOf) -
     return _tables(site, Tier.OPERATIONAL, fragment, Requests(request), looks, referrer)
 
 
-def statistics_tables(site: Site, looks_of: _LooksOf, browser_of: _BrowserOf) -> Tables:
+def statistics_tables(site: Site, agents: AgentReader) -> Tables:
     """The tables of T1: minute, scrubbed path, declared query, host of the referrer, browser."""
     fragment = _Fragments()
     read = RequestLines(Templates(site.routes)).read
@@ -202,15 +212,15 @@ def statistics_tables(site: Site, looks_of: _LooksOf, browser_of: _BrowserOf) ->
         return fragment(fields, _is_page(method, path))
 
     def looks(agent: str) -> Fragment:
-        looks, browser = looks_of(_agent(agent)), browser_of(_agent(agent))
+        classes, browser = agents.classes[_agent(agent)], agents.browsers[_agent(agent)]
         named = {"browser": browser.family, "bmaj": browser.major, "os": browser.os}
         fields = {name: value for name, value in named.items() if value}
-        return fragment({**fields, **_device(looks)}, looks.bot is None, lead=",")
+        return fragment({**fields, **_device(classes)}, classes.bot is None, lead=",")
 
     return _tables(site, Tier.STATISTICS, fragment, Texts(request), looks, _host_or_kind)
 
 
-def machine_tables(site: Site, looks_of: _LooksOf) -> Tables:
+def machine_tables(site: Site, agents: AgentReader) -> Tables:
     """The tables of TB: minute, scrubbed path, the machine's name and kind."""
     fragment = _Fragments()
     read = RequestLines(Templates(site.routes)).read
@@ -225,7 +235,7 @@ def machine_tables(site: Site, looks_of: _LooksOf) -> Tables:
         return fragment.of(f'{head},"path":{_quoted(scrubbed)}' if scrubbed else head, False)
 
     def looks(agent: str) -> Fragment:
-        bot = looks_of(_agent(agent)).bot
+        bot = agents.classes[_agent(agent)].bot
         fields = {"bot": bot.name, "bot_kind": bot.kind} if bot is not None else {}
         return fragment(fields, False, lead=",")
 
@@ -274,9 +284,9 @@ def _agent(text: str) -> str:
     return "" if text == "-" else text[:512]
 
 
-def _device(looks: Looks) -> dict[str, Any]:
-    fields: dict[str, Any] = {"device": looks.device.value}
-    return {**fields, "suspect": True} if looks.is_tool else fields
+def _device(classes: AgentClasses) -> dict[str, Any]:
+    fields: dict[str, Any] = {"device": classes.device}
+    return {**fields, "suspect": True} if classes.is_tool else fields
 
 
 _ASSET = re.compile(r"(?!(?:x?html?|php|aspx?|jsp)$)[a-z0-9]{1,8}$", re.IGNORECASE)

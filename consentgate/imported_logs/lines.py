@@ -13,10 +13,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, compress
 from operator import mul
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
-from consentgate.domain.agents import Browser, Looks
-from consentgate.domain.record import Tier
+from consentgate.domain.record import Tier, two_digits
 from consentgate.formats.access_logs.combined import (
     columns,
     combined_line,
@@ -24,9 +23,10 @@ from consentgate.formats.access_logs.combined import (
 )
 from consentgate.formats.access_logs.imported import MAX_CHARS, ForeignLine
 from consentgate.formats.access_logs.proxy_json import SHAPES, Loads, json_line
-from consentgate.gates.records.site_information import Record, two_digits
+from consentgate.gates.records.site_information import Record
 from consentgate.imported_logs.columns import (
     MOST_REMEMBERED,
+    AgentReader,
     Fragment,
     Site,
     Tables,
@@ -41,20 +41,6 @@ from consentgate.memo import Memo
 FORMATS = ("auto", "combined", "common", "vhost", *SHAPES)
 """What ``--format`` may say; Traefik's common log format is read as ``combined``."""
 _MOST_ZONES = 64
-
-
-class AgentReader(Protocol):
-    """Says what an agent is."""
-
-    @property
-    def looks(self) -> Callable[[str], Looks]:
-        """What every tier may know of an agent."""
-        ...
-
-    @property
-    def browser(self) -> Callable[[str], Browser]:
-        """What only the statistics tier may know of an agent."""
-        ...
 
 
 class Reading(NamedTuple):
@@ -91,8 +77,8 @@ class Minimiser:
         self._loads = loads
         is_granted = self._reading.tier is Tier.STATISTICS
         people = statistics_tables if is_granted else operational_tables
-        self.people: Tables = people(site, agents.looks, agents.browser)
-        self.machines: Tables = machine_tables(site, agents.looks)
+        self.people: Tables = people(site, agents)
+        self.machines: Tables = machine_tables(site, agents)
         self._people: Texts[Fragment | None] = Texts(self._person)
         """Agents to what people's are; None: it is a machine's."""
         self._bots: Texts[Fragment] = Texts(self.machines.looks)

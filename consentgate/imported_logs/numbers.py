@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from operator import itemgetter
 
+from consentgate.domain.record import two_digits
 from consentgate.formats.access_logs.combined import numbers_of_cell
 from consentgate.formats.access_logs.imported import UNKNOWN
-from consentgate.gates.records.site_information import two_digits
 from consentgate.imported_logs.columns import MOST_REMEMBERED, Fragment
 from consentgate.memo import Memo
 

@@ -7,7 +7,6 @@ import tracemalloc
 from dataclasses import replace
 
 import pytest
-from consentgate.gates.visitors.tokens import TokenReader
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,6 +15,7 @@ from consentgate.domain.policy.fingerprints import Meaning, meaning_of
 from consentgate.domain.policy.policy import Service
 from consentgate.domain.signals import Signals
 from consentgate.formats.token import MAX_BYTES, PayloadReader, TokenCodec
+from consentgate.gates.visitors.tokens import TokenReader
 from tests.formats.plain_token import read_plainly
 from tests.policies import SHOP
 

@@ -29,6 +29,7 @@ from consentgate.log.security.sealing import (
     unseal,
     write_key_pair,
 )
+from consentgate.log.writing.background import TICKER
 from tests.asgi.raw import CLIENT, NOW, gated, http, json_answer, run
 from tests.log.written import records_in, rows_in
 from tests.policies import SHOP
@@ -309,6 +310,7 @@ def secured(policy: Policy, officer: Path, folder: Path) -> Policy:
 def visited(gate: ConsentGate, path: str = "/admin/jane@example.com", *more: Any) -> None:
     headers = [(b"user-agent", AGENT.encode()), *more]
     run(gate, http(path, headers=headers, query=b"email=jane@example.com", cookie="session=s3cr3t"))
+    TICKER.finish()
 
 
 @pytest.mark.requirement("LOG-05")

@@ -1,7 +1,7 @@
-"""Owns by what a visit may be recognised: the day's visitor (T1), the month's subject (T2).
+"""Owns the names by which a visitor is recognised: of a day (T1), and of a month (T2).
 
 The address is read here for visitors who granted statistics, and goes no further than the keyed
-name. Nothing is read of anyone else.
+name. Never knows who granted nothing.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from consentgate.log.keeping.segment_lines import Row
 from consentgate.log.naming.day_key import Ratchet
 from consentgate.log.naming.subject_keys import Subjects, is_reference
 from consentgate.log.naming.visitor_names import VisitorNames
+from consentgate.log.writing.background import TICKER
 from consentgate.log.writing.layout import Layout
 
 logger = logging.getLogger("consentgate")
@@ -52,7 +53,7 @@ class Recognition:
         """The purpose that T2 needs; empty: T2 is off."""
         self.subjects = Subjects(layout.subjects)
         keys = settings.ratchet_directory or (layout.state if settings.folder else "")
-        self._ratchet = Ratchet(Path(keys)) if keys else None
+        self._day_key = Ratchet(Path(keys)) if keys else None
         self._layout, self._has_folder = layout, bool(settings.folder)
         self._days = settings.event_retention_days
         self._site = policy.controller.name
@@ -61,16 +62,20 @@ class Recognition:
         self._reference_of = reference_of
         self._is_failing = False
 
+    def is_ready(self, now: int) -> bool:
+        """Whether a visitor of that time is named from memory: else the disk is waited for."""
+        return self._day_key is None or self._day_key.is_ready(now // DAY_SECONDS)
+
     def visitor(self, visit: Ended, agent: str | None = None) -> str:
-        """The visitor's name for today; empty where the address or the key is not to be had.
+        """Name the visitor for today; empty where the address or the key is not to be had.
 
         Args:
             visit: whose address is read.
             agent: the first 512 characters of its User-Agent, where they were read before.
         """
-        if self._ratchet is None:
+        if self._day_key is None:
             return ""
-        key = self._ratchet.key(visit.now // DAY_SECONDS)
+        key = self._day_key.key(visit.now // DAY_SECONDS)
         address = self._address_of(visit) if key is not None else None
         if key is None or address is None:
             return ""
@@ -78,14 +83,14 @@ class Recognition:
         return self._names_under(key).name(address, agent)
 
     def _names_under(self, key: bytes) -> VisitorNames:
-        """The names of a key's visitors; those of the key before are forgotten with it."""
+        """Give the names of a key's visitors; those of the key before are forgotten with it."""
         naming = self._naming
         if naming is None or naming[0] is not key:
             naming = self._naming = (key, VisitorNames(key, self._site))
         return naming[1]
 
     def subject(self, visit: Ended) -> str:
-        """The visitor's name for this month; empty where the key was shredded."""
+        """Name the visitor for this month; empty where the key was shredded."""
         choice = visit.visitor.choice
         if choice is None or not choice.id:
             return ""
@@ -98,7 +103,7 @@ class Recognition:
             return ""
 
     def rows(self, visit: Ended) -> list[Row]:
-        """What the site log keeps of who makes this request, as far as anyone can tell.
+        """Find what the site log keeps of who makes this request, as far as anyone can tell.
 
         Today's rows under the visitor's name (the names of earlier days cannot be made any more),
         and those of a subject. Reads files: call it in a thread.
@@ -106,7 +111,10 @@ class Recognition:
         Raises:
             LogError: a file cannot be read.
         """
-        return list(rows_with(self._layout, self._names(visit))) if self._has_folder else []
+        if not self._has_folder:
+            return []
+        TICKER.finish()
+        return list(rows_with(self._layout, self._names(visit)))
 
     def erase(self, visit: Ended) -> int:
         """Erase those rows for good, and shred the subject's key; how many there were.
@@ -118,6 +126,7 @@ class Recognition:
         """
         if not self._has_folder:
             return 0
+        TICKER.finish()
         reference = self._reference(visit)
         names, today = self._names(visit), _date_of(visit)
         return erase(self._layout, names, today, reference=reference).rows
@@ -131,7 +140,7 @@ class Recognition:
         }
 
     def _reference(self, visit: Ended) -> str:
-        """The reference of a visitor who may have a key."""
+        """Give the reference of a visitor who may have a key; empty: none does."""
         choice = visit.visitor.choice
         if not self.purpose or choice is None or not choice.id:
             return ""
