@@ -48,6 +48,12 @@ INCIDENT = Incident(
 )
 
 
+@pytest.fixture(autouse=True)
+def standing_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The gates here live at NOW: the thread beside them must not take it for a day long past."""
+    monkeypatch.setattr(TICKER, "_tick", lambda: None)
+
+
 @pytest.fixture
 def officer(tmp_path: Path) -> Path:
     """The officer's private key; the public one lies beside it."""
@@ -67,6 +73,7 @@ def security_file(officer: Path, folder: Path, *, days: int = 7) -> SecurityFile
 
 def lines(folder: Path) -> list[dict[str, Any]]:
     """Every incident on disk."""
+    TICKER.finish()
     return [row for row in rows_in(folder, "day=*/*.jsonl") if "ip" in row]
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from consentgate.domain.choices import Choice
+from consentgate.domain.days import DAY_SECONDS
 from consentgate.domain.policy.policy import Policy
 from consentgate.gates.ended import Ended
 from consentgate.gates.records.header_classes import MAX_CHARS
@@ -26,7 +27,6 @@ from consentgate.log.writing.layout import Layout
 
 logger = logging.getLogger("consentgate")
 
-DAY_SECONDS = 86_400
 AddressOf = Callable[[Ended], bytes | None]
 """Gives the client's address of a visit, 4 or 16 bytes; None where it cannot be known."""
 ReferenceOf = Callable[[str], str]

@@ -13,15 +13,15 @@ from functools import partial
 
 from consentgate.asgi.own_routes import OWN
 from consentgate.asgi.recording.recognition import Recognition
+from consentgate.asgi.recording.route_names import route_of
 from consentgate.asgi.recording.statistics import CountryOf, Finding, Seen, VisitorFacts
 from consentgate.domain.agents import UNSORTED, AgentClasses, Bot
-from consentgate.domain.policy.policy import LogSettings, Policy
+from consentgate.domain.policy.policy import Policy
 from consentgate.domain.record import Facts, Interest, Operational, Tier, fields_of
 from consentgate.domain.signals import NONE
 from consentgate.formats.urls.scrubbing import scrubbed_path
 from consentgate.formats.urls.templates import UNMATCHED, Templates
 from consentgate.gates.ended import Ended
-from consentgate.gates.records.callers import Caller
 from consentgate.gates.records.header_classes import (
     INTERNAL,
     MAX_CHARS,
@@ -49,9 +49,8 @@ from consentgate.gates.records.site_information import (
 from consentgate.log import RecordSink
 from consentgate.log.counts.visits import VisitCounts
 from consentgate.log.writing.background import TICKER
-from consentgate.log.writing.segment import NoFile, SegmentFile, encoder
-from consentgate.log.writing.standard_output import NAME as STANDARD_OUTPUT
-from consentgate.log.writing.standard_output import StandardOutput
+from consentgate.log.writing.opening import open_sink
+from consentgate.log.writing.segment import NoFile, encoder
 from consentgate.lookup.agents import Agents
 from consentgate.memo import Memo
 
@@ -120,13 +119,13 @@ class SiteLog:
         recognition: Recognition | None = None,
     ) -> SiteLog:
         """Open the folder that the policy names; without one nothing is written."""
-        sink = _sink_of(policy.log)
+        sink = open_sink(policy.log)
         return cls(policy, sink, country_of=country_of, recognition=recognition)
 
     def warm(self) -> None:
-        """Load what takes long, where there is a log: call it in a thread, at start."""
+        """Have what takes long loaded beside the requests, where there is a log."""
         if self.is_on:
-            self.agents.warm()
+            TICKER.later(self.agents.warm)
 
     def note(self, visit: Ended, duration_ns: int) -> None:
         """Write the record of a visit that has ended, or have it written. Never raises."""
@@ -144,8 +143,7 @@ class SiteLog:
         Most visits have no consent and come from a page of the same site: for them as little as
         possible is done here.
         """
-        caller, choice = visit.visitor.caller, visit.visitor.choice
-        agent = caller.agent if caller is not None else _agent_of(visit)
+        agent, choice = visit.agent, visit.visitor.choice
         classes = find.classes(agent)
         if classes is None:
             return False
@@ -153,15 +151,16 @@ class SiteLog:
         referral = self._referral(visit.request.host, classed)
         facts = self._facts(visit, classes, classed, referral)
         if classes.bot is not None:
-            self._note_machine(
-                visit, classes.bot, facts, Seen(agent, classed, _place_of(referral), duration_us)
-            )
+            machine = Seen(agent, classed, referral.place, duration_us)
+            self._note_machine(visit, classes.bot, facts, machine)
             return True
-        if choice is not None and choice.purposes.get(PURPOSE, False) and self._may_count(visit):
-            seen = Seen(agent, classed, _place_of(referral), duration_us)
+        is_own = visit.route is OWN  # who comes to choose is not told apart (LOG-11)
+        is_statistics = choice is not None and choice.purposes.get(PURPOSE, False)
+        if is_statistics and not is_own and self._may_count(visit):
+            seen = Seen(agent, classed, referral.place, duration_us)
             return self._note_visitor(visit, facts, seen, find)
         _, _, _, _, _, _, begins, is_suspect, _, _ = facts
-        if begins and not is_suspect and visit.route is not OWN:
+        if begins and not is_suspect and not is_own:
             self._count(visit, agent, referral, classed)
         self._sink.append(self._operational.line(facts, visit.bytes_out, duration_us))
         return True
@@ -302,10 +301,8 @@ class SiteLog:
             path: where it was said; empty where that is not known.
             is_page: whether a page reports; its route is found by the declared templates.
         """
-        if not self.is_on or not self.may_tell(visit):
+        if not (self.may_tell(visit) and self._is_noted(visit)):
             return
-        if self._is_fresh:
-            self._watch()
         found = (
             self._templates.find(path)
             if is_page
@@ -313,9 +310,8 @@ class SiteLog:
         )
         interest = Interest(event, properties)
         scrubbed = scrubbed_path(path) if path else ""
-        note = partial(
-            self._interest, visit, interest, "" if found == UNMATCHED else found, scrubbed
-        )
+        route = "" if found == UNMATCHED else found
+        note = partial(self._interest, visit, interest, route, scrubbed)
         if not note(self._at_once):
             is_waiting = TICKER.later(partial(note, self._patient))
             if not is_waiting:
@@ -325,7 +321,7 @@ class SiteLog:
         self, visit: Ended, interest: Interest, route: str, path: str, find: Finding
     ) -> bool:
         """Note it; False: that needs what is not known at once, and nothing is noted."""
-        agent = _agent_of(visit)
+        agent = visit.agent
         classes = find.classes(agent)
         if classes is None:
             return False
@@ -350,8 +346,7 @@ class SiteLog:
             tier=tier,
         )
         person = person._replace(path=path, query=None, is_paid=False)
-        record = build_record(self._fields[tier], facts, person, interest)
-        self._sink.write(record)
+        self._sink.write(build_record(self._fields[tier], facts, person, interest))
         return True
 
     def _is_recognised(self, visit: Ended) -> bool:
@@ -391,41 +386,3 @@ class SiteLog:
         TICKER.finish()
         self.counts.flush()
         self._sink.close()
-
-
-def _sink_of(settings: LogSettings) -> RecordSink:
-    if settings.directory == STANDARD_OUTPUT:
-        return StandardOutput()
-    if not settings.directory:
-        return NoFile()
-    return SegmentFile(settings.directory, durability=settings.durability)
-
-
-def _agent_of(visit: Ended) -> str:
-    """Give the first 512 characters of a visit's User-Agent."""
-    caller = visit.visitor.caller or Caller.of(visit.request.agent)
-    return caller.agent
-
-
-def _place_of(referral: Referral) -> str:
-    """Give the host that a visit came from, else its class."""
-    return referral.host or referral.kind
-
-
-_NONE_DECLARED = Templates(())
-
-
-def route_of(route: object, path: str, declared: Templates = _NONE_DECLARED) -> str:
-    """Give the template of the route that answered, never the address.
-
-    Starlette, FastAPI (``route``) and Litestar (``path_template``) leave it in the scope; for
-    other frameworks the policy declares templates. Without one nothing is claimed: a stranger
-    may have written anything into the address.
-    """
-    template = getattr(route, "path_format", None) or getattr(route, "path", None) or route
-    if isinstance(template, str) and template:
-        return template[:MOST_ROUTE]
-    return declared.find(path) if declared.declared else UNMATCHED
-
-
-__all__ = ["CountryOf", "SiteLog", "no_country", "route_of"]

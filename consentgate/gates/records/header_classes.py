@@ -29,6 +29,11 @@ class Referral(NamedTuple):
     is_entry: bool
     """Whether a visit begins, as far as the headers tell."""
 
+    @property
+    def place(self) -> str:
+        """The host, else its class."""
+        return self.host or self.kind
+
 
 CLASSED = {
     name: place
