@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 
 from consentgate import ConsentGate
 from consentgate.asgi.recording.security_log import MISSING_A_MINUTE
+from consentgate.domain.days import DAY_SECONDS
 from consentgate.domain.policy.policy import Policy
 from consentgate.errors import LogError, SettingError
 from consentgate.formats.headers.ip_addresses import packed_address
 from consentgate.log.security.audit import Audit
-from consentgate.log.security.file import DAY_SECONDS, Incident, SecurityFile, prune, too_old
+from consentgate.log.security.file import Incident, SecurityFile, prune, too_old
 from consentgate.log.security.pseudonyms import AddressCipher, DayKey
 from consentgate.log.security.revealing import reveal
 from consentgate.log.security.sealing import (
