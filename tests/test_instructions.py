@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.instructions.__main__ import SLACK, measure
-from benchmarks.instructions.rows import BARE, SESSION, chosen, limits
+from benchmarks.instructions.__main__ import SLACK, Result, measure
+from benchmarks.instructions.rows import BARE, SESSION, chosen, limits, measured_with
 from tests.programs import needed
 
 
@@ -26,4 +26,12 @@ def test_no_request_takes_more_instructions_than_its_limit() -> None:
         for result in measure(quick=True)
         if result.is_over
     ]
-    assert not over, "\n".join(over)
+    assert not over, "\n".join([*over, f"the limits were measured with {measured_with()}"])
+
+
+def test_a_row_over_its_limit_is_seen() -> None:
+    """Five percent over the limit pass, six do not."""
+    row = next(row for row in chosen(quick=True) if row.key == "idle-16")
+    limit = limits()[row.key]
+    assert not Result(row, 0, 0, limit * 1.04).is_over
+    assert Result(row, 0, 0, limit * 1.06).is_over

@@ -37,8 +37,13 @@ def missing() -> str:
     return ""
 
 
-def counted(module: str, *arguments: str) -> dict[str, int]:
+def counted(module: str, *arguments: str, is_of_one_thread: bool = False) -> dict[str, int]:
     """Run a module of Python under callgrind: instructions of what it marked, by label.
+
+    Args:
+        module: what runs.
+        arguments: of its command line.
+        is_of_one_thread: whether only the thread that marked is counted, instead of all.
 
     Raises:
         CallgrindError: a program is missing, or the module failed.
@@ -54,6 +59,7 @@ def counted(module: str, *arguments: str) -> dict[str, int]:
             "--tool=callgrind",
             "--quiet",
             "--instr-atstart=no",
+            f"--separate-threads={'yes' if is_of_one_thread else 'no'}",
             f"--callgrind-out-file={folder}/counts",
             sys.executable,
             "-m",
@@ -93,9 +99,14 @@ def _counts(folder: Path) -> dict[str, int]:
     return found
 
 
+def is_counted() -> bool:
+    """Whether this is a process that ``counted`` runs."""
+    return _SWITCH in os.environ
+
+
 @contextmanager
 def counting(label: str) -> Iterator[None]:
-    """In the process that ``counted`` runs: count this block as ``label``, in all threads."""
+    """In the process that ``counted`` runs: count this block as ``label``."""
     switch = ctypes.CDLL(os.environ[_SWITCH])
     switch.begin()
     yield

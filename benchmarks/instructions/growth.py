@@ -1,38 +1,54 @@
-"""Owns the question whether memory and time grow when every value of every request is new.
+"""Owns the question whether memory and cost grow when every value of every request is new.
 
 Cookies, agents, paths, hosts, languages, referrers and addresses never come twice. A quarter of the
 requests carries a grant, out of 2,000; another quarter a token that somebody made up. One in twenty
-gets a page. The site log is on. Memory is what the process holds (RSS); time is processor time of
-all its threads, also as a share of what a request through SessionMiddleware takes in the same
-moments, so that a machine that slows down is not taken for growth.
+gets a page. The site log is on.
+
+Memory is what the process holds (RSS). Time is processor time of all its threads, also as a share
+of what a request through SessionMiddleware takes in the same moments; on a busy machine it still
+varies by some percent. So the verdict is about instructions, of the thread that serves, where
+valgrind is installed: a second run sends the same requests and counts those before each mark.
 """
 
 from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import logging
 import os
 import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from starlette.types import ASGIApp, Message
 
 from benchmarks import apps
 from benchmarks.gate import headers_for
-from benchmarks.instructions.callgrind import ROOT, environment
+from benchmarks.instructions.callgrind import (
+    ROOT,
+    CallgrindError,
+    counted,
+    counting,
+    environment,
+    is_counted,
+    missing,
+)
 from benchmarks.instructions.requests import CHROME, Headers, Scope, choose, new_agent, scope_of
 
 MARKS = (50_000, 100_000, 200_000, 500_000, 1_000_000)
-BLOCK = 500
-YARDSTICK = 250
+BLOCK = 100
+YARDSTICK = 100
 """Requests through SessionMiddleware beside each block."""
 WINDOW = 20_000
 """Time at a mark is the mean of so many requests before it."""
+COUNTED = 1_000
+"""Instructions at a mark are the mean of so many requests before it."""
 GRANTS = 2_000
 MOST_GROWTH = 0.02
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -49,11 +65,61 @@ class Mark:
     """Of what a request through SessionMiddleware takes."""
 
 
+def marks_of(count: int) -> list[int]:
+    """After how many requests we look, of so many."""
+    return sorted({*(mark for mark in MARKS if mark < count), count})
+
+
 def grow(count: int) -> int:
-    """Measure in a process of its own; 1 where memory or time has grown by more than 2 %."""
-    with tempfile.TemporaryDirectory(prefix="growth-") as folder:
-        command = [sys.executable, "-m", "benchmarks.instructions.growth", str(count)]
-        return subprocess.run(command, env=environment(Path(folder)), cwd=ROOT).returncode
+    """Print the tables and the verdict; 1 where memory or cost has grown by more than 2 %."""
+    marks = list(_timed(count))
+    memory = marks[-1].megabytes / marks[0].megabytes - 1
+    cost = marks[-1].share / marks[0].share - 1
+    if fault := missing():
+        print(f"instructions are not counted: {fault}")
+    else:
+        cost = _count_marks(count)
+    is_flat = max(memory, cost) <= MOST_GROWTH
+    print("flat within 2 %" if is_flat else "NOT flat within 2 %")
+    return 0 if is_flat else 1
+
+
+def _timed(count: int) -> Iterator[Mark]:
+    """The marks of a process of its own, printed as they come."""
+    print(
+        f"{'requests':>10}{'RSS MB':>10}{'grown':>9}{'µs':>9}{'share':>9}{'grown':>9}", flush=True
+    )
+    first = None
+    with tempfile.TemporaryDirectory(prefix="growth-") as folder, _child(folder, count) as child:
+        for line in child.stdout or ():
+            mark = Mark(**json.loads(line))
+            first = first or mark
+            memory, share = mark.megabytes / first.megabytes - 1, mark.share / first.share - 1
+            print(
+                f"{mark.requests:>10,}{mark.megabytes:>10.1f}{memory:>+9.1%}"
+                f"{mark.microseconds:>9.0f}{mark.share:>9.2f}{share:>+9.1%}",
+                flush=True,
+            )
+            yield mark
+    if child.returncode:
+        raise CallgrindError(f"the requests were not sent: {child.returncode}")
+
+
+def _child(folder: str, count: int) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "benchmarks.instructions.growth", str(count)]
+    return subprocess.Popen(
+        command, env=environment(Path(folder)), cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+
+
+def _count_marks(count: int) -> float:
+    """Print the instructions a request takes before each mark; how much they have grown."""
+    counts = counted("benchmarks.instructions.growth", str(count), is_of_one_thread=True)
+    found = [counts[str(mark)] / COUNTED for mark in marks_of(count)]
+    print(f"{'requests':>10}{'instructions':>28}{'grown':>9}")
+    for mark, instructions in zip(marks_of(count), found, strict=True):
+        print(f"{mark:>10,}{instructions:>28,.0f}{instructions / found[0] - 1:>+9.1%}")
+    return found[-1] / found[0] - 1
 
 
 def new_scope(number: int, tokens: list[str]) -> Scope:
@@ -123,54 +189,63 @@ def _megabytes() -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
-async def measure(count: int) -> list[Mark]:
-    """Send so many requests, and look at every mark and at the end."""
-    gate, session = apps.gate(log=True), apps.make("session")
-    signing = apps.gate()
-    tokens = [await choose(signing, "granted", number) for number in range(GRANTS)]
+class _Traffic:
+    """Blocks of new requests, and the gate that they go to."""
+
+    def __init__(self) -> None:
+        self.gate = apps.gate(log=True)
+        self.tokens: list[str] = []
+        self.sent = 0
+
+    async def grant(self) -> None:
+        """Have another gate of the same key take the choices, whose ledger does not count here."""
+        signing = apps.gate()
+        self.tokens = [await choose(signing, "granted", number) for number in range(GRANTS)]
+
+    def block(self, size: int) -> list[Scope]:
+        """The next requests."""
+        numbers = range(self.sent, self.sent + size)
+        self.sent += size
+        return [new_scope(number, self.tokens) for number in numbers]
+
+
+async def measure(count: int) -> None:
+    """Send so many requests; print every mark as a line of JSON."""
+    traffic, session = _Traffic(), apps.make("session")
+    await traffic.grant()
     loaded = [*headers_for("none", 0, ""), (b"cookie", apps.session_cookie())]
-    marks = sorted({*(mark for mark in MARKS if mark < count), count})
-    found: list[Mark] = []
-    times: list[tuple[float, float]] = []
-    for start in range(0, count, BLOCK):
-        scopes = [new_scope(number, tokens) for number in range(start, start + BLOCK)]
-        yardstick = [scope_of("/session", list(loaded)) for _ in range(YARDSTICK)]
-        times.append((await _seconds(gate, scopes), await _seconds(session, yardstick)))
-        if start + BLOCK >= marks[len(found)]:
-            found.append(_mark(start + BLOCK, times[-WINDOW // BLOCK :]))
-            show(found[-1], found[0])
-    return found
+    times: deque[tuple[float, float]] = deque(maxlen=WINDOW // BLOCK)
+    for mark in marks_of(count):
+        while traffic.sent < mark:
+            scopes = traffic.block(BLOCK)
+            yardstick = [scope_of("/session", list(loaded)) for _ in range(YARDSTICK)]
+            times.append((await _seconds(traffic.gate, scopes), await _seconds(session, yardstick)))
+        ours = sum(seconds for seconds, _ in times) / (len(times) * BLOCK)
+        theirs = sum(seconds for _, seconds in times) / (len(times) * YARDSTICK)
+        found = Mark(traffic.sent, _megabytes(), ours * 1e6, ours / theirs)
+        print(json.dumps(asdict(found)), flush=True)
 
 
-def _mark(requests: int, times: list[tuple[float, float]]) -> Mark:
-    ours = sum(time for time, _ in times) / (len(times) * BLOCK)
-    theirs = sum(time for _, time in times) / (len(times) * YARDSTICK)
-    return Mark(requests, _megabytes(), ours * 1e6, ours / theirs)
+async def count_marks(count: int) -> None:
+    """Send the same under callgrind, and count the last requests before every mark."""
+    traffic = _Traffic()
+    await traffic.grant()
+    for mark in marks_of(count):
+        while traffic.sent < mark - COUNTED:
+            await _seconds(traffic.gate, traffic.block(min(BLOCK, mark - COUNTED - traffic.sent)))
+        scopes = traffic.block(COUNTED)
+        gc.collect()
+        gc.disable()
+        with counting(str(mark)):
+            await _seconds(traffic.gate, scopes)
+        gc.enable()
 
 
-def show(mark: Mark, first: Mark) -> None:
-    """Print one line."""
-    memory, share = mark.megabytes / first.megabytes - 1, mark.share / first.share - 1
-    print(
-        f"{mark.requests:>10,}{mark.megabytes:>10.1f}{memory:>+9.1%}{mark.microseconds:>9.0f}"
-        f"{mark.share:>8.2f}{share:>+9.1%}",
-        flush=True,
-    )
-
-
-def main(count: int) -> int:
-    """Print the table and the verdict."""
+def main(count: int) -> None:
+    """One of the two runs, in a process of its own."""
     logging.getLogger("consentgate").setLevel(logging.CRITICAL)  # names each unknown cookie
-    print(
-        f"{'requests':>10}{'RSS MB':>10}{'grown':>9}{'µs':>9}{'share':>8}{'grown':>9}", flush=True
-    )
-    found = asyncio.run(measure(count))
-    memory = found[-1].megabytes / found[0].megabytes - 1
-    share = found[-1].share / found[0].share - 1
-    is_flat = max(memory, share) <= MOST_GROWTH
-    print("flat within 2 %" if is_flat else "NOT flat within 2 %")
-    return 0 if is_flat else 1
+    asyncio.run(count_marks(count) if is_counted() else measure(count))
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1])))
+    main(int(sys.argv[1]))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 LIMITS = Path(__file__).with_name("limits.json")
 
@@ -151,5 +152,16 @@ def chosen(*, quick: bool) -> list[Row]:
 
 def limits() -> dict[str, float]:
     """Per key, the largest share of what SessionMiddleware adds that a row may have."""
-    shares: dict[str, float] = json.loads(LIMITS.read_text(encoding="utf-8"))["shares"]
+    shares: dict[str, float] = _written()["shares"]
     return shares
+
+
+def measured_with() -> str:
+    """Versions that the limits were measured with: another Starlette's sessions cost otherwise."""
+    return ", ".join(f"{name} {value}" for name, value in _written()["measured with"].items())
+
+
+@cache
+def _written() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(LIMITS.read_text(encoding="utf-8"))
+    return found
