@@ -1,7 +1,7 @@
 """Owns the question whether memory and cost grow when every value of every request is new.
 
 Cookies, agents, paths, hosts, languages, referrers and addresses never come twice. A quarter of the
-requests carries a grant, out of 2,000; another quarter a token that somebody made up. One in twenty
+requests carries one of 10,000 grants; another quarter a token that somebody made up. One in twenty
 gets a page. The site log is on.
 
 Memory is what the process holds (RSS). Time is processor time of all its threads, also as a share
@@ -39,7 +39,15 @@ from benchmarks.instructions.callgrind import (
     is_counted,
     missing,
 )
-from benchmarks.instructions.requests import CHROME, Headers, Scope, choose, new_agent, scope_of
+from benchmarks.instructions.requests import (
+    CHROME,
+    Headers,
+    Scope,
+    choose,
+    new_agent,
+    notice_of,
+    scope_of,
+)
 
 MARKS = (50_000, 100_000, 200_000, 500_000, 1_000_000)
 BLOCK = 100
@@ -49,7 +57,7 @@ WINDOW = 20_000
 """Time at a mark is the mean of so many requests before it."""
 COUNTED = 1_000
 """Instructions at a mark are the mean of so many requests before it."""
-GRANTS = 2_000
+GRANTS = 10_000
 MOST_GROWTH = 0.02
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
@@ -200,7 +208,9 @@ class _Traffic:
     async def grant(self) -> None:
         """Have another gate of the same key take the choices, whose ledger does not count here."""
         signing = apps.gate()
-        self.tokens = [await choose(signing, "granted", number) for number in range(GRANTS)]
+        notice = await notice_of(signing)
+        numbers = range(GRANTS)
+        self.tokens = [await choose(signing, "granted", number, notice) for number in numbers]
 
     def block(self, size: int) -> list[Scope]:
         """The next requests."""

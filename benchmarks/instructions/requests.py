@@ -79,16 +79,22 @@ async def requests(row: Row, count: int) -> list[Scope]:
     return scopes
 
 
-async def choose(gate: ASGIApp, choice: str, number: int = 0) -> str:
+async def notice_of(gate: ASGIApp) -> str:
+    """What the form of the first layer says with a choice: which notice was read."""
+    page = b"".join(m.get("body", b"") for m in await call(gate, scope_of("/page", [])))
+    return page.partition(b'name="notice" value="')[2].partition(b'"')[0].decode()
+
+
+async def choose(gate: ASGIApp, choice: str, number: int = 0, notice: str = "") -> str:
     """The cookie that a visitor gets who refuses or grants everything, without JavaScript.
 
     Args:
         gate: where the choice is made.
         choice: ``refused`` or ``granted``.
         number: of the visitor: nobody makes many choices a minute from one address.
+        notice: that was read; empty: today's is asked for.
     """
-    page = b"".join(m.get("body", b"") for m in await call(gate, scope_of("/page", [])))
-    notice = page.partition(b'name="notice" value="')[2].partition(b'"')[0]
+    notice = notice or await notice_of(gate)
     headers = [
         (b"host", b"127.0.0.1:8000"),
         (b"origin", b"http://127.0.0.1:8000"),
@@ -96,7 +102,7 @@ async def choose(gate: ASGIApp, choice: str, number: int = 0) -> str:
     ]
     scope = scope_of("/privacy-choices", headers)
     scope |= {"method": "POST", "client": (f"10.0.{number // 250}.{number % 250}", 50_000)}
-    body = f"choice={ACTS[choice]}&notice={notice.decode()}&next=/".encode()
+    body = f"choice={ACTS[choice]}&notice={notice}&next=/".encode()
     start = (await call(gate, scope, body))[0]
     if start["status"] != 303:
         raise RuntimeError(f"the choice was not taken: {start['status']}")
