@@ -31,6 +31,10 @@ VERBS = {
         "consentgate.cli.schema",
         "Print the JSON Schema of the policy file.",
     ),
+    "services": Verb(
+        "consentgate.cli.services",
+        "List the services that `use` knows, or explain one.",
+    ),
 }
 
 

@@ -207,6 +207,10 @@ class Disclosure:
                 ("*." if host.includes_subdomains else "") + host.host + host.path_prefix
                 for host in service.hosts
             ],
+            "sockets": [
+                ("*." if host.includes_subdomains else "") + host.host for host in service.sockets
+            ],
+            "frames": "any" if service.opens_frames else "",
             "cookies": [{**_cookie(item), "readers": readers} for item in service.cookies],
             "storage": [
                 {"kind": key.kind.value, "name": key.name, "match": key.match.value}

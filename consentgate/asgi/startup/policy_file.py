@@ -83,7 +83,11 @@ def load_regimes() -> dict[str, Any]:
     return tomllib.loads(text)
 
 
+@lru_cache(maxsize=1)
 def load_catalogue() -> dict[str, Any]:
-    """The shipped facts about well-known services, by key."""
-    text = (files("consentgate") / "data" / "services.toml").read_text(encoding="utf-8")
-    return tomllib.loads(text)
+    """The shipped facts about well-known services, by key; one file a family of products."""
+    catalogue: dict[str, Any] = {}
+    for entry in (files("consentgate") / "data" / "services").iterdir():
+        if entry.name.endswith(".toml"):
+            catalogue.update(tomllib.loads(entry.read_text(encoding="utf-8")))
+    return catalogue

@@ -94,6 +94,17 @@ def _purpose_facts(purpose: Purpose) -> dict[str, object]:
 
 
 def _service_facts(service: Service) -> dict[str, object]:
+    facts = _first_facts(service)
+    if service.sockets:
+        facts["sockets"] = sorted([one.host, one.includes_subdomains] for one in service.sockets)
+    if service.opens_frames:
+        facts["frames"] = "any"
+    return facts
+
+
+def _first_facts(service: Service) -> dict[str, object]:
+    """The facts that every service has; what came later is named only where it is said, so that
+    older choices keep their meaning."""
     return {
         "key": service.key,
         "purposes": sorted(service.purposes),

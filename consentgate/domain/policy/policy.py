@@ -116,6 +116,11 @@ class Service:
     cookies: tuple[CookiePattern, ...] = ()
     storage: tuple[StorageKey, ...] = ()
     hosts: tuple[HostPattern, ...] = ()
+    sockets: tuple[HostPattern, ...] = ()
+    """Where it is reached by WebSocket."""
+    opens_frames: bool = False
+    """It shows pages of others that nobody can list, such as a bank's in 3-D Secure: where it is
+    granted, the second Content-Security-Policy lets frames of any host be."""
     collectors: tuple[str, ...] = ()
     """First-party paths that collect for this service: ``/collect``, ``/px.gif``, ``/gtm/*``."""
     snippets: tuple[str, ...] = ()

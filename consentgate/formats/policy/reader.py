@@ -52,6 +52,8 @@ from consentgate.formats.policy.shape import (
 from consentgate.formats.policy.wording import Texts, text_findings
 
 Catalogue = Mapping[str, Mapping[str, Any]]
+CATALOGUE_ONLY = frozenset(("aliases", "csp", "modes", "source", "checked"))
+"""Keys of the catalogue that a policy has not: what people look up, and where it comes from."""
 
 MAX_COOKIE_DAYS = 400
 EFF_LOG_DAYS = 10
@@ -259,6 +261,8 @@ class _Reader:
                 for item in merged.storage or ()
             ),
             hosts=tuple(self._hosts(path, merged.hosts or ())),
+            sockets=tuple(self._hosts(path, merged.sockets or (), key="sockets")),
+            opens_frames=merged.frames == "any",
             collectors=tuple(merged.collectors or ()),
             snippets=tuple(merged.snippets or ()),
             learns=tuple(merged.learns or ()),
@@ -267,14 +271,22 @@ class _Reader:
     def _from_catalogue(self, key: str, table: ServiceTable) -> Mapping[str, Any]:
         if table.use is None:
             return {}
-        if table.use not in self._catalogue:
+        entry = self._catalogue.get(table.use) or self._catalogue.get(self._aliased(table.use))
+        if entry is None:
             self.fault(
                 "CG122",
                 ("service", key, "use"),
                 f'use = "{table.use}": no known service of that key'
-                f"{_meant(table.use, sorted(self._catalogue))}",
+                f"{_meant(table.use, sorted(self._catalogue))}; consentgate services WORD looks "
+                "for one",
             )
-        return self._catalogue.get(table.use, {})
+            return {}
+        return {name: value for name, value in entry.items() if name not in CATALOGUE_ONLY}
+
+    def _aliased(self, word: str) -> str:
+        """The key of the service that goes by another name, too; empty: none does."""
+        named = (key for key, entry in self._catalogue.items() if word in entry.get("aliases", ()))
+        return next(named, "")
 
     def _cookies(self, path: Path, items: Sequence[str | CookieTable]) -> Iterator[CookiePattern]:
         for item in items:
@@ -318,7 +330,9 @@ class _Reader:
                 description=cookie.description,
             )
 
-    def _hosts(self, path: Path, items: Sequence[str]) -> Iterator[HostPattern]:
+    def _hosts(
+        self, path: Path, items: Sequence[str], key: str = "hosts"
+    ) -> Iterator[HostPattern]:
         for item in items:
             has_star = item.startswith("*.")
             host, slash, rest = item.removeprefix("*.").partition("/")
@@ -329,7 +343,7 @@ class _Reader:
             if not _HOST.fullmatch(ascii_host):
                 self.fault(
                     "CG114",
-                    (*path, "hosts"),
+                    (*path, key),
                     f'host "{item}": expected a host such as "www.example.com", '
                     '"*.example.com" or "example.com/path/", without scheme and port',
                     word=item,

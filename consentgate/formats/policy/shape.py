@@ -212,6 +212,8 @@ class ServiceTable(_Table):
     cookies: list[CookieName | CookieTable] | None = None
     storage: list[StorageTable] | None = None
     hosts: list[Line] | None = None
+    sockets: list[Line] | None = None
+    frames: Literal["any"] | None = None
     collectors: (
         list[Annotated[str, Field(pattern=r"^/[A-Za-z0-9\-._~!$&'()*+,=:@%/]*$")]] | None
     ) = None

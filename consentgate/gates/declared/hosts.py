@@ -22,7 +22,7 @@ class HostTable:
         self._exact: dict[str, Owners] = {}
         self._below: dict[str, Owners] = {}
         for service in policy.services:
-            for pattern in service.hosts:
+            for pattern in (*service.hosts, *service.sockets):
                 table = self._below if pattern.includes_subdomains else self._exact
                 owners = dict(table.get(pattern.host, []))
                 keys = owners.get(pattern.path_prefix, ())

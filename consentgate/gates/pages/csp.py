@@ -24,6 +24,8 @@ MAX_BYTES = 6_000
 _EVERYWHERE = b"default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:"
 """Everything that names no host stays as the app allows it; ``default-src`` is what also covers
 prefetch and preconnect (CSP3, "resource hints")."""
+_ANY_FRAME = b"; frame-src * data: blob:"
+"""Where a granted service shows pages of others that nobody can list."""
 _HOST = re.compile(r"(\*\.)?([a-z0-9_-]+\.)*[a-z0-9_-]+")
 
 
@@ -98,12 +100,13 @@ def _granted(outcome: Outcome) -> Iterator[Service]:
 def _policy(outcome: Outcome, services: Iterable[Service]) -> bytes:
     services = tuple(services)
     own = outcome.plan.policy.site.same_party
+    frames = _ANY_FRAME if any(service.opens_frames for service in services) else b""
     for has_paths in (True, False):
         sources = dict.fromkeys([*_own(own), *_sources(services, has_paths=has_paths)])
-        policy = b" ".join((_EVERYWHERE, *sources))
+        policy = b" ".join((_EVERYWHERE, *sources)) + frames
         if len(policy) <= MAX_BYTES:
             return policy
-    return _widest(services, own)
+    return _widest(services, own) + frames
 
 
 def _widest(services: Iterable[Service], own: Iterable[str]) -> bytes:
@@ -129,6 +132,10 @@ def _sources(services: Iterable[Service], *, has_paths: bool) -> Iterator[bytes]
     for service in services:
         for pattern in service.hosts:
             yield from _sources_of(pattern, has_paths=has_paths)
+        for pattern in service.sockets:
+            # a source without a scheme takes the page's own, which is never that of a WebSocket
+            for source in _sources_of(pattern, has_paths=False):
+                yield b"wss://" + source
 
 
 def _sources_of(pattern: HostPattern, *, has_paths: bool) -> Iterator[bytes]:
