@@ -119,7 +119,7 @@ def logged(log: SiteLog, cases: Iterable[Any]) -> None:
             country=left["country"],
         )
         log.note(visit, duration)
-    TICKER.finish()
+        TICKER.finish()
 
 
 def log_to(sink: Lines, tmp_path: Path, policy: Policy = SHOP) -> SiteLog:
@@ -255,7 +255,7 @@ def test_the_first_of_each_header_is_shown(headers: list[tuple[bytes, bytes]]) -
 def test_a_name_is_an_hmac(key: bytes, address: bytes, agent: str, site: str) -> None:
     """HMAC-SHA-256 by the standard library, cut to 64 bits."""
     name, place = (text.encode("utf-8", "replace") for text in (agent, site))
-    message = b"%s%d:%s%d:%s" % (address, len(name), name, len(place), place)
+    message = b"%d:%s%d:%s%s" % (len(name), name, len(place), place, address)
     digest = hmac.digest(key, message, hashlib.sha256)
     expected = socket.inet_ntop(socket.AF_INET6, b"\x01" + bytes(7) + digest[:8])
     assert visitor_name(key, address, agent, place.decode()) == expected

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from consentgate.asgi.assembly import route_in
-from consentgate.asgi.recording.site_log import SiteLog, route_of
+from consentgate.asgi.recording.site_log import SiteLog
+from consentgate.asgi.recording.ways import route_of
 from consentgate.domain.choices import Choice
 from consentgate.domain.record import (
     FIELDS,

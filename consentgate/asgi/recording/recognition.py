@@ -12,10 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from consentgate.domain.choices import Choice
+from consentgate.domain.days import DAY_SECONDS, month_text
 from consentgate.domain.policy.policy import Policy
 from consentgate.gates.ended import Ended
 from consentgate.gates.records.header_classes import MAX_CHARS
-from consentgate.gates.records.site_information import month_of
 from consentgate.log.keeping.erasure import Names, erase, months_back, rows_with
 from consentgate.log.keeping.segment_lines import Row
 from consentgate.log.naming.day_key import Ratchet
@@ -26,7 +26,6 @@ from consentgate.log.writing.layout import Layout
 
 logger = logging.getLogger("consentgate")
 
-DAY_SECONDS = 86_400
 AddressOf = Callable[[Ended], bytes | None]
 """Gives the client's address of a visit, 4 or 16 bytes; None where it cannot be known."""
 ReferenceOf = Callable[[str], str]
@@ -62,20 +61,23 @@ class Recognition:
         self._reference_of = reference_of
         self._is_failing = False
 
-    def is_ready(self, now: int) -> bool:
-        """Whether a visitor of that time is named from memory: else the disk is waited for."""
-        return self._day_key is None or self._day_key.is_ready(now // DAY_SECONDS)
-
-    def visitor(self, visit: Ended, agent: str | None = None) -> str:
+    def visitor(self, visit: Ended, agent: str | None = None, *, waits: bool = True) -> str | None:
         """Name the visitor for today; empty where the address or the key is not to be had.
 
         Args:
             visit: whose address is read.
             agent: the first 512 characters of its User-Agent, where they were read before.
+            waits: whether the disk may be waited for, as once a day it is.
+
+        Returns:
+            None where the disk would have to be waited for, and may not.
         """
-        if self._day_key is None:
+        ratchet, day = self._day_key, visit.now // DAY_SECONDS
+        if ratchet is None:
             return ""
-        key = self._day_key.key(visit.now // DAY_SECONDS)
+        if not waits and not ratchet.is_ready(day):
+            return None
+        key = ratchet.key(day)
         address = self._address_of(visit) if key is not None else None
         if key is None or address is None:
             return ""
@@ -95,7 +97,7 @@ class Recognition:
         if choice is None or not choice.id:
             return ""
         try:
-            return self.subjects.token(self._reference_of(choice.id), month_of(visit.now))
+            return self.subjects.token(self._reference_of(choice.id), month_text(visit.now))
         except OSError as error:
             if not self._is_failing:
                 self._is_failing = True

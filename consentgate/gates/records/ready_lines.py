@@ -7,8 +7,11 @@ visits share are kept. Never keeps an address, a path, a query or a visitor's na
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from operator import itemgetter
 
 from consentgate.domain.record import (
+    Amount,
+    Amounts,
     Audience,
     Facts,
     Field,
@@ -27,7 +30,7 @@ MOST_TEXTS = 1_024
 MOST_CHARS = 64
 """A longer value is not kept: it is nobody else's."""
 Encode = Callable[[object], bytes]
-"""Makes a line of anything, compact JSON, line break included."""
+"""Writes a value as compact JSON, without a line break."""
 
 
 class _Lines:
@@ -41,7 +44,7 @@ class _Lines:
         Args:
             tier: of the lines.
             version: the policy's label.
-            encode: makes a line of a record.
+            encode: writes a value.
             kept: names of the fields that the policy keeps; empty: all.
         """
         self._tier, self._version, self._encode = tier, version, encode
@@ -56,7 +59,7 @@ class _Lines:
 
     def _place_of(self, field: Field, facts: Operational) -> bytes:
         """Write a field as it stands in a template."""
-        if field.of_amounts is not None:
+        if field.of_amount is not None:
             return self._lead(field) + b"%d"
         if field.of_visit is None:
             raise ValueError(f"field {field.name!r} is of no visit in {self._tier}")
@@ -64,11 +67,11 @@ class _Lines:
 
     def _text(self, field: Field, value: object) -> bytes:
         """Write a field as it stands in a line; empty: it is left out."""
-        return b"" if is_empty(value) else self._lead(field) + self._encode(value)[:-1]
+        return b"" if is_empty(value) else self._lead(field) + self._encode(value)
 
     def _lead(self, field: Field) -> bytes:
         comma = b"" if field is self._fields[0] else b","
-        return comma + self._encode(field.name)[:-1] + b":"
+        return comma + self._encode(field.name) + b":"
 
 
 class OperationalLines(_Lines):
@@ -77,12 +80,17 @@ class OperationalLines(_Lines):
     def __init__(self, version: str, encode: Encode, kept: frozenset[str] = frozenset()) -> None:
         """Prepare what is measured; see ``_Lines``."""
         super().__init__(Tier.OPERATIONAL, version, encode, kept)
-        self._measures = [one.of_amounts for one in self._fields if one.of_amounts is not None]
+        measured = [one.of_amount for one in self._fields if one.of_amount is not None]
+        self._select = _selecting(measured)
 
-    def line(self, facts: Facts, bytes_out: int, duration_us: int) -> bytes:
+    def line(self, facts: Facts, amounts: Amounts) -> bytes:
         """Make the line of a visit, line break included."""
-        amounts = [measure(bytes_out, duration_us) for measure in self._measures]
-        return self.templates[facts] % tuple(amounts)
+        return self.templates[facts] % self._select(amounts)
+
+
+def _selecting(measured: Sequence[Amount]) -> Callable[[Amounts], object]:
+    """Give what selects from amounts those that a line has places for."""
+    return itemgetter(*measured) if measured else lambda amounts: ()
 
 
 Part = Callable[[Statistics], object]
@@ -118,8 +126,8 @@ class NamedLines(_Lines):
             return [lambda more: audiences[more.audience]] if is_first else []
         if field.of_visitor is not None:
             return [self._part_of_visitor(field, field.of_visitor)]
-        measure = field.of_amounts
-        return [] if measure is None else [lambda more: measure(more.bytes_out, more.duration_us)]
+        place = field.of_amount
+        return [] if place is None else [lambda more: more.amounts[place]]
 
     def _part_of_visitor(self, field: Field, read: Part) -> Part:
         if field.is_common:
@@ -133,7 +141,7 @@ class NamedLines(_Lines):
 
         def part(more: Statistics) -> bytes:
             value = read(more)
-            return lead + encode(value)[:-1] if value else b""
+            return lead + encode(value) if value else b""
 
         return part
 
