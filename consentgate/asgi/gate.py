@@ -140,14 +140,15 @@ class ConsentGate:
                 visit.answer(500)
             raise
         finally:
-            self._end(visit, started)
+            if started or visit.found is not NOTHING or visit.visitor.signals is not NONE:
+                self._end(visit, started)
+            else:
+                visit.end()
 
     def _end(self, visit: Visit, started: int) -> None:
         """Write down what may be remembered, and let go."""
-        route = None
-        if self._is_timed or visit.found is not NOTHING or visit.visitor.signals is not NONE:
-            route = route_in(visit.scope)
-            self.assembly.recorder.note(visit, route, time.perf_counter_ns() - started)
+        route = route_in(visit.scope)
+        self.assembly.recorder.note(visit, route, time.perf_counter_ns() - started)
         visit.end(route)
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> Any:
@@ -251,11 +252,10 @@ class ConsentGate:
             visit.hide_file_sending()
         inner = visit.scope
         inner[SCOPE_KEY] = consent = Consent(visit, self.assembly)
-        state = inner.get("state")
-        if state is None:
-            inner["state"] = {"consent": consent}
+        if "state" in inner and inner["state"] is not None:
+            inner["state"]["consent"] = consent
         else:
-            state["consent"] = consent
+            inner["state"] = {"consent": consent}
         return visit
 
     def _read(self, scope: Scope) -> Visit:

@@ -47,6 +47,8 @@ from consentgate.gates.visitors.tokens import TokenReader
 from consentgate.gates.visitors.visitor import Visitor
 
 _PASSING, _OTHER = State.PASSING, Kind.OTHER
+_PLAIN = (TYPE, Kind.OTHER)
+"""Marks of an answer that no gate touches: it has a type, and that is no document's."""
 OnPage = Callable[["Answer"], tuple[bytes, Opening, Hold | None]]
 """Gives what a page gets: bytes for its head, what goes right after ``<body>``, and what draws
 the placeholders of held frames."""
@@ -63,18 +65,16 @@ class Gates:
     """Gives the markup of a page; None: there is none."""
 
 
-def _is_plain(start: Message) -> bool:
-    """Whether no gate owns anything in the headers of an answer: a type, and no document's."""
-    headers = start.get("headers")
-    is_other = False
-    if type(headers) is list:
-        for name, value in headers:
-            mark = marks[name]
-            if mark:
-                if mark != TYPE:
-                    return False
-                is_other = types[value] is _OTHER
-    return is_other
+def _marks_of(headers: Headers) -> tuple[int, Kind | None]:
+    """Which gates own something in the headers of an answer, and what the last type says."""
+    marked, kind = 0, None
+    for name, value in headers:
+        mark = marks[name]
+        if mark:
+            marked |= mark
+            if mark == TYPE:
+                kind = types[value]
+    return marked, kind
 
 
 class Answer:
@@ -149,18 +149,18 @@ class Answer:
             if self._state is _PASSING:
                 self.bytes_out += len(message.get("body", b""))
                 return True
-        elif kind == "http.response.start" and self._is_quiet and _is_plain(message):
-            self.status = message["status"]
-            self._state = _PASSING
-            return True
+        elif kind == "http.response.start" and self.outcome.is_quiet and self._is_untouched():
+            headers = message.get("headers")
+            if type(headers) is list and _marks_of(headers) == _PLAIN:
+                self.status = message["status"]
+                self._state = _PASSING
+                return True
         return False
 
-    @property
-    def _is_quiet(self) -> bool:
-        """Whether the visitor gives no gate a reason to touch the answer."""
+    def _is_untouched(self) -> bool:
+        """Whether nothing that happened in this visit shows in its answer."""
         use, found = self._use, self.found
-        is_asked = use is not None and use.has_asked
-        return self.outcome.is_quiet and not is_asked and (found is NOTHING or not found.denied)
+        return (use is None or not use.has_asked) and (found is NOTHING or not found.denied)
 
     def outgoing(self, message: Message) -> tuple[Message, ...]:
         """Say what goes on to the visitor for one message of the app.
@@ -219,12 +219,20 @@ class Answer:
         self.status = message.get("status", 101)
         given = message.get("headers", ())
         headers = given if type(given) is list else [(pair[0], pair[1]) for pair in given]
-        kind = kind_of_answer(message, headers, self.request.headers)
-        gated = self._gated(headers, kind, message)
+        marked, kind = _marks_of(headers)
+        if kind is not _OTHER:
+            kind = kind_of_answer(message, headers, self.request.headers)
+        gated = self._passing(headers) if marked & COOKIE else headers
+        if (
+            kind is not _OTHER
+            or marked & CONTACT
+            or not (self.outcome.is_quiet and self._is_untouched())
+        ):
+            gated = self._gated(gated, marked, kind, message)
         if gated is not given and (gated or "headers" in message):
             message = {**message, "headers": gated}
-        if self._far.page is None:
-            return self._begin_other(message, kind)
+        if self._progress is None or self._far.page is None:
+            return self._begin_other(message, has_validator=bool(marked & VALIDATOR))
         if goes_at_once(message, self.outcome):
             self._happen(Event.PAGE_BEGAN)
             return (message,)
@@ -232,49 +240,50 @@ class Answer:
         self._happen(Event.PAGE_WAITS)
         return ()
 
-    def _gated(self, headers: Headers, kind: Kind, message: Message) -> Headers:
+    def _passing(self, headers: Headers) -> Headers:
+        """The headers without the cookies of the app that may not pass."""
+        passing, found = passing_lines(headers, self.outcome, self.now)
+        if found is not NOTHING:
+            self.found = self.found.merged(found)
+        return passing
+
+    def _gated(self, headers: Headers, marked: int, kind: Kind, message: Message) -> Headers:
         """The headers of the answer, after every gate; a page gets ready to be rewritten."""
         outcome, use, root_path = self.outcome, self.use, self.request.root_path
         is_for_all = outcome.has_shared_pages
         is_shared = is_for_all and kind is Kind.PAGE and not use.has_asked
-        marked = 0
-        for name, _ in headers:
-            marked |= marks[name]
-        if marked & COOKIE:
-            headers, found = passing_lines(headers, outcome, self.now)
-            self.found = self.found.merged(found)
         if not is_shared and (self.found.denied or self.visitor.signals.is_set):
             headers = with_lines(headers, self.own_lines())
         if marked & CONTACT:
             headers = gated_headers(headers, outcome.for_page, is_for_all=is_for_all)
         if kind is Kind.PAGE:
             headers = self._open_page(headers)
-        elif kind is not Kind.OTHER:
+        elif kind is not _OTHER:
             is_asked = use.has_asked
             headers, found = unread_headers(headers, kind, outcome, root_path, is_asked=is_asked)
             self.found = self.found.merged(found)
         elif use.has_asked:
             headers = with_private(with_vary(headers, VISITOR))
-        is_for_one = (self._far.page is not None and not is_shared) or use.has_asked
+        is_page = self._far.page is not None
+        is_for_one = (is_page and not is_shared) or use.has_asked
         tells = outcome.plan.tells_always or (self.visitor.signals.dnt and is_for_one)
         if tells and message["type"] == "http.response.start":
             headers = with_tk(headers, outcome, is_for_one=is_for_one)
-        if self._far.page is not None and message.get("trailers", False):
-            headers = with_length(headers, None)
-        return headers
+        return with_length(headers, None) if is_page and message.get("trailers") else headers
 
-    def _begin_other(self, message: Message, kind: Kind) -> tuple[Message, ...]:
+    def _begin_other(self, message: Message, *, has_validator: bool) -> tuple[Message, ...]:
         """Let an answer begin whose body is not rewritten."""
-        headers = message.get("headers", ())
-        self._far.shared = None
-        if kind is not Kind.PAGE and any(marks[name] == VALIDATOR for name, _ in headers):
-            self._far.shared = shared_validators_for(
+        shared = None
+        if has_validator:
+            headers = message["headers"]
+            shared = shared_validators_for(
                 self.request, self.outcome, self._gates.validators, self._far.conditions, headers
             )
-        if self._far.shared is None:
+        if shared is None:
             self._happen(Event.BEGAN)
             return (message,)
-        answered = self._far.shared.start(message)
+        self._far.shared = shared
+        answered = shared.start(message)
         if answered is None:
             self._far.start = message
             self._happen(Event.SHARED_WAITS)
@@ -388,6 +397,8 @@ class Answer:
         Args:
             route: what the app's router left in the scope, or one of our own.
         """
+        progress = self._progress
+        is_collected = progress is not None and progress.is_collected
         return Ended(
             self.request,
             self.visitor,
@@ -397,5 +408,5 @@ class Answer:
             self.bytes_out,
             route,
             self.found,
-            self._far.is_collected,
+            is_collected,
         )

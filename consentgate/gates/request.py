@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from operator import itemgetter
 from typing import Any, Final
 from urllib.parse import quote
@@ -73,7 +73,7 @@ class Request:
         "stated",
     )
 
-    def __init__(self, scope: Scope, is_logged: bool = False) -> None:
+    def __init__(self, scope: Scope, is_logged: bool = False) -> None:  # one walk
         """Read a scope; its headers are walked once.
 
         Args:
@@ -98,30 +98,24 @@ class Request:
         """Whether any header may tell the visitor apart: see ``gates/headers/following``."""
         self.classed: ClassedHeaders = _NOTHING_CLASSED if not is_logged else [None] * len(CLASSED)
         """Headers that the site log puts into classes; empty: nobody asks."""
-        self._walk(headers, _LOGGED_ROLES if is_logged else _ROLES)
-
-    def _walk(self, headers: Headers, roles: Mapping[bytes, int]) -> None:
-        """Take in the headers, one after the other."""
-        signalling: Headers = []
+        roles = _LOGGED_ROLES if is_logged else _ROLES
         for pair in headers:
             if pair[0] not in roles:
                 continue
-            role = roles[pair[0]]
+            role, value = roles[pair[0]], pair[1]
             if role >= _CLASSED:
                 if self.classed[role - _CLASSED] is None:
-                    self.classed[role - _CLASSED] = pair[1]
+                    self.classed[role - _CLASSED] = value
             elif role == _AGENT:
-                self.agent = self.agent or pair[1]
+                self.agent = self.agent or value
             elif role == _HOST:
-                self._host = pair[1]
+                self._host = value
             elif role == _COOKIE:
                 self.cookies += (pair,)
             elif role == _SIGNAL:
-                signalling.append(pair)
+                self.stated = self.stated.joined(read_signals((pair,)))
             else:
                 self.is_marked = True
-        if signalling:
-            self.stated = read_signals(signalling)
 
     @property
     def is_websocket(self) -> bool:

@@ -26,6 +26,10 @@ class Visit(Answer):
         """
         request = self.request
         headers, self.found = drop_denied_cookies(request, self.outcome)
+        if not (request.is_marked or asks_identity or self.outcome.strips_click_ids):
+            if headers is not request.headers:
+                self.scope = {**self.scope, "headers": headers}
+            return
         changed, conditions = without_identifiers(
             self.scope,
             headers,
@@ -56,7 +60,7 @@ class Visit(Answer):
         """Whether what the app goes on to send is not passed on: the gate has explained."""
         return self._far.is_explained
 
-    def end(self, route: object) -> None:
+    def end(self, route: object = None) -> None:
         """Let go of the app's scope, which leads back here: no circle waits for the collector.
 
         Args:

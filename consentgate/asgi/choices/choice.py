@@ -12,7 +12,7 @@ from consentgate.domain.choices import Choice
 from consentgate.domain.decision import Decision, Reason
 from consentgate.domain.policy.policy import Policy
 from consentgate.domain.regimes import Model
-from consentgate.domain.signals import Signals
+from consentgate.domain.signals import NONE, Signals
 from consentgate.gates.outcomes import Outcome
 
 
@@ -54,7 +54,7 @@ def make_choice(act: Act, before: Choice | None, outcome: Outcome, now: int) -> 
         purposes=MappingProxyType(dict(purposes)),
         services=MappingProxyType(dict(services)),
         told=Signals(act.told.gpc and seen.gpc, act.told.dnt and seen.dnt),
-        signalled=before.signalled if before else Signals(),
+        signalled=before.signalled if before else NONE,
     )
     return _with_id(choice) if choice.grants_anything else choice
 

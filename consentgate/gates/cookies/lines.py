@@ -6,11 +6,14 @@ from collections.abc import Iterable
 
 from consentgate.formats import cookies
 from consentgate.formats.headers import Headers
-from consentgate.gates.cookies.response import expiries, is_personal, may_set, unseen_expiries
+from consentgate.gates.cookies.response import expiries, may_set, unseen_expiries
 from consentgate.gates.gated import NOTHING, Found, Gated
 from consentgate.gates.headers.caching import with_private
+from consentgate.gates.headers.names import COOKIE, marks
 from consentgate.gates.outcomes import Outcome, Pass
 from consentgate.gates.request import Request
+
+_PERMITTED, _DENIED = Pass.PERMITTED, Pass.DENIED
 
 
 def passing_lines(headers: Headers, outcome: Outcome, now: int) -> Gated:
@@ -21,26 +24,25 @@ def passing_lines(headers: Headers, outcome: Outcome, now: int) -> Gated:
         outcome: what this visitor permits.
         now: whole seconds since the epoch.
     """
+    passes, passes_for_all = outcome.passes, outcome.strictest.passes
     blocked: set[int] = set()
-    names: dict[bytes, int] = {}
+    names: list[bytes] = []
     undeclared: list[bytes] = []
     is_for_one = False
     for position, (field, line) in enumerate(headers):
-        if len(field) != 10 or field.lower() != b"set-cookie":
+        if marks[field] != COOKIE:
             continue
         name = cookies.set_cookie_name(line)
-        names[name] = names.get(name, 0) + 1
-        if not may_set(line, outcome, now, undeclared, name=name):
+        names.append(name)
+        if passes[name] is _PERMITTED:
+            is_for_one = is_for_one or passes_for_all[name] is _DENIED
+        elif not may_set(line, outcome, now, undeclared, name=name):
             blocked.add(position)
-        elif not is_for_one:
-            is_for_one = is_personal(name, outcome)
-    if not names:
-        return Gated(headers)
     found = NOTHING
-    if undeclared or len(names) < sum(names.values()):
+    if undeclared or len(set(names)) < len(names):
         # CKE-11; RFC 6265bis 4.1.1: SHOULD NOT
-        repeated = tuple(name for name, count in names.items() if count > 1)
-        found = Found(set=tuple(undeclared), repeated=repeated)
+        repeated = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+        found = Found(set=tuple(undeclared), repeated=tuple(repeated))
     if blocked:
         headers = [pair for position, pair in enumerate(headers) if position not in blocked]
     return Gated(with_private(headers) if is_for_one else headers, found)

@@ -62,7 +62,8 @@ def _permitted(
         is_whole = False
     if is_whole:
         return field
-    return cookies.join(passing) if any(piece.strip(b" \t") for piece in passing) else None
+    joined = cookies.join(passing)
+    return joined if joined.strip(b" \t;") else None
 
 
 def _exchanged(headers: Headers, field: tuple[bytes, bytes], value: bytes | None) -> Headers:

@@ -38,12 +38,6 @@ def may_set(
     return is_deletion or verdict is Pass.UNDECLARED_PASSES
 
 
-def is_personal(name: bytes, outcome: Outcome) -> bool:
-    """Whether a line that passes would not pass for everybody: no cache may hand it on."""
-    is_permitted = outcome.passes[name] is Pass.PERMITTED
-    return is_permitted and outcome.strictest.passes[name] is Pass.DENIED
-
-
 def expiries(
     denied: Iterable[bytes],
     outcome: Outcome,

@@ -10,7 +10,7 @@ from consentgate.gates.plan import Plan
 from consentgate.gates.records.callers import Caller
 from consentgate.gates.request import Request
 from consentgate.gates.visitors.tokens import TokenReader
-from consentgate.gates.visitors.visitor import OwnCookies, Visitor
+from consentgate.gates.visitors.visitor import NO_COOKIES, OwnCookies, Visitor
 
 
 class Visitors:
@@ -48,11 +48,9 @@ class Visitors:
         """
         stated = request.stated
         if request.cookies:
-            name = self._plan.token_names[request.is_https]
-            carriers = [pair[1] for pair in request.cookies if name in pair[1]]
-            if carriers:  # the names of our other cookies begin with the token's
+            choice, own = self._read_own(request, now)
+            if own is not NO_COOKIES:
                 signals = NONE if stated is NONE else self._plan.honoured(stated, regime)
-                choice, own = self._read_own(carriers, request, now)
                 return Visitor(regime, signals, choice, is_minor, caller, country, own)
         if stated is not NONE:
             signals = self._plan.honoured(stated, regime)
@@ -67,13 +65,23 @@ class Visitors:
             silent = self._silent = Visitor(regime, NONE, None, is_minor, caller, country)
         return silent
 
-    def _read_own(
-        self, carriers: list[bytes], request: Request, now: int
-    ) -> tuple[Choice | None, OwnCookies]:
-        """Take in cookies of ours; over HTTPS only the ``__Host-`` ones count (SEC-01)."""
+    def _read_own(self, request: Request, now: int) -> tuple[Choice | None, OwnCookies]:
+        """Take in cookies of ours; over HTTPS only the ``__Host-`` ones count (SEC-01).
+
+        The names of our other cookies begin with the token's: where a request mentions it once,
+        as a token, there are none.
+        """
         plan, is_https = self._plan, request.is_https
+        name = plan.token_names[is_https]
+        if len(request.cookies) == 1:
+            only = cookies.only_value(request.cookies[0][1], name)
+            if only is not None:
+                return self._reader.read((only,), now), OwnCookies((only,))
+        carriers = [pair[1] for pair in request.cookies if name in pair[1]]
+        if not carriers:
+            return None, NO_COOKIES
         choice: Choice | None = None
-        tokens = cookies.values_in(carriers, plan.token_names[is_https])
+        tokens = cookies.values_in(carriers, name)
         if tokens:
             choice = self._reader.read(tokens, now)
         once = cookies.values_in(carriers, plan.once_names[is_https])
