@@ -13,11 +13,11 @@ from functools import partial
 
 from consentgate.asgi.own_routes import OWN
 from consentgate.asgi.recording.recognition import Recognition
+from consentgate.asgi.recording.route_names import route_of
 from consentgate.asgi.recording.statistics import CountryOf, Finding, VisitorFacts
-from consentgate.asgi.recording.ways import Ways
 from consentgate.domain.agents import Bot
 from consentgate.domain.choices import Choice
-from consentgate.domain.policy.policy import LogSettings, Policy
+from consentgate.domain.policy.policy import Policy
 from consentgate.domain.record import (
     Amounts,
     Facts,
@@ -39,17 +39,18 @@ from consentgate.gates.records.header_classes import (
     NO_REFERRAL,
     ClassedHeaders,
     Referral,
+    Referrals,
     classed_headers,
     names_of,
 )
 from consentgate.gates.records.ready_lines import NamedLines, OperationalLines
 from consentgate.gates.records.site_information import METHODS, MOST_ROUTE, build_record
+from consentgate.gates.request import Request
 from consentgate.log import RecordSink
 from consentgate.log.counts.visits import VisitCounts
 from consentgate.log.writing.background import TICKER
-from consentgate.log.writing.segment import NoFile, SegmentFile, text_encoder
-from consentgate.log.writing.standard_output import NAME as STANDARD_OUTPUT
-from consentgate.log.writing.standard_output import StandardOutput
+from consentgate.log.writing.opening import open_sink
+from consentgate.log.writing.segment import NoFile, text_encoder
 from consentgate.lookup.agents import Agents
 
 PURPOSE = "statistics"
@@ -92,9 +93,11 @@ class SiteLog:
         self.agents = agents or Agents()
         self._at_once, self._patient = Finding.at_once(self.agents), Finding.patient(self.agents)
         self._busy = Finding.nothing(BUSY)
-        self._ways = Ways(Templates(settings.routes))
+        self._templates = Templates(settings.routes)
+        self._referrals = Referrals()
         encode = text_encoder()
-        self._operational = OperationalLines(self._version, encode, kept)
+        self._line = OperationalLines(self._version, encode, kept).line
+        self._append = sink.append
         self._statistics, self._recognised, self._machines = (
             NamedLines(tier, self._version, encode, kept)
             for tier in (Tier.STATISTICS, Tier.LONGITUDINAL, Tier.BOT)
@@ -116,21 +119,24 @@ class SiteLog:
         recognition: Recognition | None = None,
     ) -> SiteLog:
         """Open the folder that the policy names; without one nothing is written."""
-        sink = _sink_of(policy.log)
+        sink = open_sink(policy.log)
         return cls(policy, sink, country_of=country_of, recognition=recognition)
 
     def warm(self) -> None:
-        """Load what takes long, where there is a log: call it in a thread, at start."""
+        """Have what takes long loaded beside the requests, where there is a log."""
         if self.is_on:
-            self.agents.warm()
+            TICKER.later(self.agents.warm)
 
     def note(self, visit: Ended, duration_ns: int) -> None:
         """Write the record of a visit that has ended, or have it written. Never raises."""
         if self._is_odd and not self._is_noted(visit):
             return
+        duration_us = duration_ns // 1_000
         try:
-            if not self._note(visit, duration_ns // 1_000, self._at_once):
-                self._hand_over(visit, duration_ns // 1_000)
+            if self._note(visit, duration_us, self._at_once):
+                return
+            if not TICKER.later(partial(self._note_at_leisure, visit, duration_us)):
+                self._note(visit, duration_us, self._busy)
         except Exception:
             self._write_failed(visit)
 
@@ -141,7 +147,7 @@ class SiteLog:
         possible is done here, and nothing is called that can be said in a line.
         """
         request, visitor, outcome, now, status, bytes_out, route, _, is_collected = visit
-        _, signals, choice, _, caller, _, _ = visitor
+        _, signals, choice, _, caller, country, _ = visitor
         agent = caller.agent if caller is not None else _agent_of(visit)
         classes = find.classes(agent)
         if classes is None:
@@ -149,61 +155,59 @@ class SiteLog:
         device, bot, is_tool, says_browser = classes
         classed = request.classed or classed_headers(request.headers)
         _, site, _, _, languages, _, _ = classed
-        referral = self._ways.referral(request.host, classed)
-        _, kind, _, begins = referral
+        referral = self._referrals.of(request.host_field, classed)
+        _, kind, outer_host, begins = referral
         is_whole = languages is not None and (site or not request.is_https)
         is_suspect = is_tool or (says_browser and not is_whole)
-        if signals is not NONE and signals.prefetch:
-            begins = False
+        is_silent = signals is NONE
+        begins = begins and (is_silent or not signals.prefetch)
         template = getattr(route, "path_format", None) if route is not None else None
         if not template or type(template) is not str or len(template) > MOST_ROUTE:
-            template = self._ways.route(request.whole_path, route)
+            template = self._route_of(request, route)
+        method = request.method
         facts = (
             now // 3_600,
-            method if (method := request.method) in METHODS else "_OTHER",
+            method if method in METHODS else "_OTHER",
             template,
             status,
             kind,
             device,
             begins,
             is_suspect,
-            () if signals is NONE else names_of(signals),
+            () if is_silent else names_of(signals),
             find.fault,
         )
         amounts = (two_digits(bytes_out), two_digits(duration_us))
+        is_own = route is OWN  # who comes to choose is not told apart (LOG-11)
         if bot is not None:
             self._note_machine(visit, bot, facts, referral, amounts)
-        elif (
-            choice is not None
-            and not (is_collected or route is OWN or find.fault)
-            and _is_counted(outcome, choice)
-        ):
-            # who comes to choose is not told apart (LOG-11)
+            return True
+        is_closed = choice is None or is_own or is_collected or find.fault
+        if not is_closed and _is_counted(outcome, choice):
             return self._note_visitor(visit, agent, facts, referral, amounts, classed, find)
-        else:
-            if begins and not is_suspect and route is not OWN:
-                self._count(visit, agent, referral, classed)
-            self._sink.append(self._operational.line(facts, amounts))
+        is_open = begins and not is_suspect and not is_own
+        if is_open and ((is_silent and choice is None) or not self._is_signalled(outcome)):
+            country = self._visitors.place(visit) if country is None else country
+            self._count(now, agent, classed, country, outer_host)
+        self._append(self._line(facts, amounts))
         return True
 
-    def _count(self, visit: Ended, agent: str, referral: Referral, classed: ClassedHeaders) -> None:
+    def _count(
+        self, now: int, agent: str, classed: ClassedHeaders, country: str, outer_host: str
+    ) -> None:
         """Count a visit that begins without consent, each dimension by itself."""
-        _, visitor, outcome, now, _, _, _, _, _ = visit
-        _, signals, choice, _, _, country, _ = visitor
-        is_plain = signals is NONE and choice is None
-        if not is_plain and self._is_signalled(outcome):
-            return
         _, _, _, _, languages, brands, platform = classed
-        arrival = (
-            now,
-            agent,
-            brands and brands[:MAX_CHARS],
-            platform and platform[:MAX_WORD],
-            self._visitors.place(visit) if country is None else country,
-            languages and languages[:MAX_WORD],
-            referral.outer_host,
+        self.counts.add_visit(
+            (
+                now,
+                agent,
+                brands and brands[:MAX_CHARS],
+                platform and platform[:MAX_WORD],
+                country,
+                languages and languages[:MAX_WORD],
+                outer_host,
+            )
         )
-        self.counts.add_visit(arrival)
 
     def _note_machine(
         self, visit: Ended, bot: Bot, facts: Facts, referral: Referral, amounts: Amounts
@@ -234,16 +238,17 @@ class SiteLog:
         self._sink.put(lines.line(facts, person))
         return True
 
-    def _hand_over(self, visit: Ended, duration_us: int) -> None:
-        """Let the background thread write the record; what is too much says less, now."""
-        if not TICKER.later(partial(self._note_at_leisure, visit, duration_us)):
-            self._note(visit, duration_us, self._busy)
-
     def _note_at_leisure(self, visit: Ended, duration_us: int) -> None:
         try:
             self._note(visit, duration_us, self._patient)
         except Exception:
             self._write_failed(visit)
+
+    def _route_of(self, request: Request, route: object) -> str:
+        """Name the route that answered, where it is no plain template."""
+        if route is None and not self._templates.declared:
+            return UNMATCHED
+        return route_of(route, request.whole_path, self._templates)
 
     def _is_noted(self, visit: Ended) -> bool:
         """Whether a visit gets a record; with the first the sums begin to be flushed."""
@@ -290,8 +295,8 @@ class SiteLog:
             return
         if self._is_fresh:
             self._watch()
-        ways, asked = self._ways, visit.request.whole_path
-        route = ways.page_route(path) if is_page else ways.route(asked, visit.route)
+        found = self._templates.find
+        route = found(path) if is_page else self._route_of(visit.request, visit.route)
         said = "" if route == UNMATCHED else route
         scrubbed = scrubbed_path(path) if path else ""
         note = partial(self._interest, visit, Interest(event, properties), said, scrubbed)
@@ -357,14 +362,6 @@ class SiteLog:
         TICKER.finish()
         self.counts.flush()
         self._sink.close()
-
-
-def _sink_of(settings: LogSettings) -> RecordSink:
-    if settings.directory == STANDARD_OUTPUT:
-        return StandardOutput()
-    if not settings.directory:
-        return NoFile()
-    return SegmentFile(settings.directory, durability=settings.durability)
 
 
 def _agent_of(visit: Ended) -> str:

@@ -7,7 +7,6 @@ visits share are kept. Never keeps an address, a path, a query or a visitor's na
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from operator import itemgetter
 
 from consentgate.domain.record import (
     Amount,
@@ -80,17 +79,14 @@ class OperationalLines(_Lines):
     def __init__(self, version: str, encode: Encode, kept: frozenset[str] = frozenset()) -> None:
         """Prepare what is measured; see ``_Lines``."""
         super().__init__(Tier.OPERATIONAL, version, encode, kept)
-        measured = [one.of_amount for one in self._fields if one.of_amount is not None]
-        self._select = _selecting(measured)
+        self._measured = [one.of_amount for one in self._fields if one.of_amount is not None]
+        self._is_whole = self._measured == [Amount.BYTES, Amount.DURATION]
 
     def line(self, facts: Facts, amounts: Amounts) -> bytes:
         """Make the line of a visit, line break included."""
-        return self.templates[facts] % self._select(amounts)
-
-
-def _selecting(measured: Sequence[Amount]) -> Callable[[Amounts], object]:
-    """Give what selects from amounts those that a line has places for."""
-    return itemgetter(*measured) if measured else lambda amounts: ()
+        if self._is_whole:
+            return self.templates[facts] % amounts
+        return self.templates[facts] % tuple([amounts[place] for place in self._measured])
 
 
 Part = Callable[[Statistics], object]
