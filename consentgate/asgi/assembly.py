@@ -13,6 +13,7 @@ from consentgate.asgi.choices.proof import Proof
 from consentgate.asgi.explaining import Explaining
 from consentgate.asgi.faults import Faults
 from consentgate.asgi.pages.announcement import news_reader
+from consentgate.asgi.pages.assets import assets
 from consentgate.asgi.pages.notices import Published
 from consentgate.asgi.pages.templates import Pages
 from consentgate.asgi.pages.views import Views
@@ -32,6 +33,7 @@ from consentgate.asgi.startup.signing import is_development, signing_keys
 from consentgate.asgi.startup.texts import load_texts
 from consentgate.domain.policy.fingerprints import Meaning
 from consentgate.domain.policy.policy import Policy
+from consentgate.domain.regimes import UNKNOWN
 from consentgate.errors import LedgerUnavailable
 from consentgate.formats.token import TokenCodec
 from consentgate.gates.answer import Gates
@@ -39,8 +41,10 @@ from consentgate.gates.ended import Ended
 from consentgate.gates.headers.validators import KnownValidators
 from consentgate.gates.outcomes import Outcomes
 from consentgate.gates.plan import Plan
+from consentgate.gates.request import Request
 from consentgate.gates.visit import Visit
 from consentgate.gates.visitors.tokens import TokenReader
+from consentgate.gates.visitors.visitor import Visitor
 from consentgate.ledger import Ledger
 from consentgate.ledger.opening import open_ledger
 from consentgate.log.counts.signals import SignalCounts
@@ -163,6 +167,27 @@ class Assembly:
         )
         take_over(loaded.log.access_log)
         return assembly
+
+    def warm(self) -> None:
+        """Do what the first visits of each kind would wait for; call it in a thread, at start.
+
+        Never raises: a template of the site's own that fails is told when a page needs it.
+        """
+        try:
+            assets()
+            self.pages.warm()
+            self.site_log.warm()
+            self._answer_nobody()
+        except Exception:
+            self.faults.failed("warming", "the first pages may take longer")
+
+    def _answer_nobody(self) -> None:
+        """Have one page gated for an unknown visitor, so that what follows from that is at hand."""
+        scope: Scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
+        visit = Visit(scope, Request(scope), Visitor(UNKNOWN), self.gates, 0)
+        headers = [(b"content-type", b"text/html; charset=utf-8")]
+        visit.outgoing({"type": "http.response.start", "status": 200, "headers": headers})
+        visit.outgoing({"type": "http.response.body", "body": b"<!doctype html><body></body>"})
 
     def opening(self, visit: Visit, language: str) -> bytes:
         """The first layer of a visit, or the way back; never raises."""

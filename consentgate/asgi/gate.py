@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from consentgate.asgi.assembly import Assembly, route_in
@@ -155,6 +156,7 @@ class ConsentGate:
         """Serve what is no request, or passed a gate before; after a fault at start, nothing."""
         if scope["type"] == "lifespan" and self._refusal is None:
             self._check_order(scope)
+            await run_in_threadpool(self.assembly.warm)  # before the server says it has started
         app = self.app if self._refusal is None else self._refusal
         return await app(scope, receive, send)
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive
 
 from consentgate.asgi.faults import Faults
-from consentgate.asgi.own_routes import OWN, UNNOTED
+from consentgate.asgi.own_routes import OWN, UNNOTED, Handler
 from consentgate.asgi.pages.assets import assets
 from consentgate.asgi.pages.languages import asked_language
 from consentgate.asgi.pages.notices import IMMUTABLE, Published
@@ -21,13 +22,11 @@ from consentgate.asgi.posts.bodies import BodyProblem
 from consentgate.gates.request import Request
 from consentgate.gates.visit import Visit
 
-Answer = Callable[[Visit, Receive], Awaitable[Response]]
-
 
 class Address(NamedTuple):
     """One of our own addresses."""
 
-    methods: Mapping[str, Answer]
+    methods: Mapping[str, Handler]
     """Method to answer, HEAD like GET; empty: there is nothing here."""
     route: object = OWN
     """What the site log calls a visit to it."""
@@ -37,10 +36,10 @@ class Address(NamedTuple):
 class Posts:
     """What takes what is sent to our own addresses."""
 
-    choose: Answer
-    read_news: Answer
-    hear_interest: Answer
-    hear_reports: Answer
+    choose: Handler
+    read_news: Handler
+    hear_interest: Handler
+    hear_reports: Handler
 
 
 class Routes:
@@ -95,7 +94,7 @@ class Routes:
         return known if known is not None else Address(self._published.methods(rest))
 
     async def answer(self, address: Address, visit: Visit, receive: Receive) -> Response:
-        """Answer a request to one of our own addresses. Never raises."""
+        """Handler a request to one of our own addresses. Never raises."""
         method, methods = visit.request.method, address.methods
         answer = methods.get("GET" if method == "HEAD" else method)
         try:
@@ -105,7 +104,7 @@ class Routes:
                 raise BodyProblem(405, "method_not_allowed", f"expected {_allowed(methods)}")
             response = await answer(visit, receive)
         except BodyProblem as problem:
-            response = self._problem(visit, problem, methods)
+            response = await run_in_threadpool(self._problem, visit, problem, methods)
         except Exception:
             self._faults.failed("answer", "one of our own addresses answers 500")
             fault = BodyProblem(500, "internal_error", "something went wrong on our side")
@@ -115,7 +114,7 @@ class Routes:
         return response
 
     def _problem(
-        self, visit: Visit, problem: BodyProblem, methods: Mapping[str, Answer]
+        self, visit: Visit, problem: BodyProblem, methods: Mapping[str, Handler]
     ) -> Response:
         """A page for a form, problem details (RFC 9457) for everything else."""
         self._faults.count(problem.code)
@@ -163,10 +162,11 @@ class Routes:
         )
 
     async def _page(self, visit: Visit, receive: Receive) -> Response:
-        return self.page(visit)
+        return await run_in_threadpool(self.page, visit)
 
     async def _state(self, visit: Visit, receive: Receive) -> Response:
-        response = JSONResponse(self._views.state(visit, visit.outcome))
+        state = await run_in_threadpool(self._views.state, visit, visit.outcome)
+        response = JSONResponse(state)
         # pages that caches share carry no line for one visitor: theirs come with the state
         response.raw_headers += [(b"set-cookie", line) for line in visit.own_lines()]
         return response
@@ -180,6 +180,6 @@ class Routes:
         return Response(body, 200, {"cache-control": IMMUTABLE}, media_type=media_type)
 
 
-def _allowed(methods: Mapping[str, Answer]) -> str:
+def _allowed(methods: Mapping[str, Handler]) -> str:
     """The value of ``Allow``: HEAD is answered wherever GET is."""
     return ", ".join(methods).replace("GET", "GET, HEAD")

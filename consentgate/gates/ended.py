@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from consentgate.gates.gated import NOTHING, Found
 from consentgate.gates.outcomes import Outcome
+from consentgate.gates.records.callers import Caller
 from consentgate.gates.request import Request
 from consentgate.gates.visitors.visitor import Visitor
 
@@ -29,3 +30,8 @@ class Ended(NamedTuple):
     """What the gates came upon."""
     is_collected: bool = False
     """Whether the gate answered in the place of a denied collector."""
+
+    @property
+    def agent(self) -> str:
+        """The first 512 characters of the User-Agent."""
+        return (self.visitor.caller or Caller.of(self.request.agent)).agent

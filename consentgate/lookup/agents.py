@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable
+from functools import cache
 
 from consentgate.domain.agents import NO_AGENT, AgentClasses, Bot, Browser, Device
 from consentgate.lookup.bots import MAX_CHARS, BotList, is_tool
@@ -79,6 +80,7 @@ class Agents:
         return self._resolve(agent[:MAX_CHARS])
 
 
+@cache
 def _resolver() -> Callable[[str], Browser]:
     """Load ua-parser's fastest resolver that is installed, without its own cache."""
     from ua_parser import BestAvailableResolver, Domain, load_builtins

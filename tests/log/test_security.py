@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 
 from consentgate import ConsentGate
 from consentgate.asgi.recording.security_log import MISSING_A_MINUTE
+from consentgate.domain.days import DAY_SECONDS
 from consentgate.domain.policy.policy import Policy
 from consentgate.errors import LogError, SettingError
 from consentgate.formats.headers.ip_addresses import packed_address
 from consentgate.log.security.audit import Audit
-from consentgate.log.security.file import DAY_SECONDS, Incident, SecurityFile, prune, too_old
+from consentgate.log.security.file import Incident, SecurityFile, prune, too_old
 from consentgate.log.security.pseudonyms import AddressCipher, DayKey
 from consentgate.log.security.revealing import reveal
 from consentgate.log.security.sealing import (
@@ -48,6 +49,12 @@ INCIDENT = Incident(
 )
 
 
+@pytest.fixture(autouse=True)
+def standing_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The gates here live at NOW: the thread beside them must not take it for a day long past."""
+    monkeypatch.setattr(TICKER, "_tick", lambda: None)
+
+
 @pytest.fixture
 def officer(tmp_path: Path) -> Path:
     """The officer's private key; the public one lies beside it."""
@@ -67,6 +74,7 @@ def security_file(officer: Path, folder: Path, *, days: int = 7) -> SecurityFile
 
 def lines(folder: Path) -> list[dict[str, Any]]:
     """Every incident on disk."""
+    TICKER.finish()
     return [row for row in rows_in(folder, "day=*/*.jsonl") if "ip" in row]
 
 

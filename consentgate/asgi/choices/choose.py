@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import Receive
 
@@ -70,7 +71,7 @@ class Choices:
         if choice.grants_anything and request.header(b"sec-fetch-dest") in _FRAMES:
             raise BodyProblem(403, "framed", "nothing is granted from within a frame")
         self._limits.check(visit, is_grant=choice.grants_anything)
-        if choice.grants_anything and not self._pages.language_of_notice(act.notice):
+        if choice.grants_anything and not await self._knows(act.notice):
             raise BodyProblem(409, "notice_outdated", "the notice has changed; please choose again")
         if act.is_once:
             choice = with_session_grants(choice, before)
@@ -78,6 +79,10 @@ class Choices:
         self._follow(visit, act, choice)
         is_json = body.is_json or "application/json" in request.header(b"accept")
         return self._answer(visit, act, choice, is_json=is_json)
+
+    async def _knows(self, notice: str) -> bool:
+        """Whether a notice is one of today's; the first time all of them are written."""
+        return bool(await run_in_threadpool(self._pages.language_of_notice, notice))
 
     def _follow(self, visit: Visit, act: Act, choice: Choice) -> None:
         """Have the site log count the choice, and forget whom it may not recognise any more."""

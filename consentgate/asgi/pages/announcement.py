@@ -6,11 +6,10 @@ announcement's mark, the same for everyone who read it.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-
 from starlette.responses import RedirectResponse, Response
 from starlette.types import Receive
 
+from consentgate.asgi.own_routes import Handler
 from consentgate.asgi.posts.bodies import BodyProblem, read_body
 from consentgate.asgi.posts.same_origin import is_same_origin, safe_next
 from consentgate.domain.days import DAY_SECONDS, day_of
@@ -35,7 +34,7 @@ def news_for(policy: Policy, visit: Answer, *, is_shared: bool = False) -> Annou
     return policy.announced(day_of(visit.now))
 
 
-def news_reader(plan: Plan) -> Callable[[Visit, Receive], Awaitable[Response]]:
+def news_reader(plan: Plan) -> Handler:
     """Make the answer to a visitor who says that they have read it.
 
     It is remembered until the change takes effect, and the visitor led back (303).

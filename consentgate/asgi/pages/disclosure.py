@@ -59,11 +59,12 @@ class Disclosure:
             root=root,
             next="",
         )
-        purposes = list(self._details.purposes(view))
-        for purpose in purposes:
-            for service in purpose.services:
-                service.is_optional = False  # nothing is chosen here
-                service.serves = self._serves(language, service.key)
+        purposes = [
+            SimpleNamespace(
+                **{**vars(purpose), "services": self._disclosed(language, purpose.services)}
+            )
+            for purpose in self._details.purposes(view)
+        ]
         return self._pages.render(
             "disclosure.html",
             view,
@@ -74,6 +75,19 @@ class Disclosure:
             opt_outs=self._opt_outs(),
             announcement=self._pages.announcement(language, self._policy.announced(today)),
         )
+
+    def _disclosed(self, language: str, services: list[SimpleNamespace]) -> list[SimpleNamespace]:
+        """The services of a purpose, each with all that it serves; nothing is chosen here."""
+        return [
+            SimpleNamespace(
+                **{
+                    **vars(service),
+                    "is_optional": False,
+                    "serves": self._serves(language, service.key),
+                }
+            )
+            for service in services
+        ]
 
     def document(self, language: str, root: str, today: dt.date) -> dict[str, Any]:
         """The same as JSON; sentences are in ``language``, keys and codes never change."""

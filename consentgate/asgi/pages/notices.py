@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import groupby
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Receive
 
 from consentgate.asgi.faults import Faults
+from consentgate.asgi.own_routes import Handler
 from consentgate.asgi.pages.disclosure import Disclosure
 from consentgate.asgi.pages.languages import asked_language
 from consentgate.asgi.pages.templates import Pages
@@ -28,8 +30,6 @@ from consentgate.domain.signals import NONE
 from consentgate.errors import LedgerUnavailable
 from consentgate.gates.visit import Visit
 from consentgate.ledger import Ledger
-
-Answer = Callable[[Visit, Receive], Awaitable[Response]]
 
 LIST_SECONDS = 60
 IMMUTABLE = "public, max-age=31536000, immutable"
@@ -90,7 +90,7 @@ class Published:
         self._listed: list[Listed] = []
         self._list_again_at = 0
 
-    def methods(self, rest: str) -> dict[str, Answer]:
+    def methods(self, rest: str) -> dict[str, Handler]:
         """Methods to answers of an address below the prefix; empty where it is none of these."""
         if rest == "/disclosure":
             return {"GET": self._disclose}
@@ -102,8 +102,10 @@ class Published:
         language, root = self._language(visit), visit.request.root_path + self._prefix
         today = day_of(visit.now)
         if _wants_json(visit):
-            return _json(self._disclosure.document(language, root, today), language)
-        return _page(self._disclosure.page(language, root, today), language)
+            document = await run_in_threadpool(self._disclosure.document, language, root, today)
+            return _json(document, language)
+        page = await run_in_threadpool(self._disclosure.page, language, root, today)
+        return _page(page, language)
 
     async def _notice(self, visit: Visit, receive: Receive) -> Response:
         """The exact bytes that a choice was made under (REC-02), to be read, nothing more."""
@@ -144,7 +146,8 @@ class Published:
             next="",
         )
         versions = list(_versions(notices, language))
-        return _page(self._pages.render("notices.html", view, versions=versions), language)
+        render = partial(self._pages.render, "notices.html", view, versions=versions)
+        return _page(await run_in_threadpool(render), language)
 
     async def _all(self, now: int) -> list[Listed]:
         """Every notice there is, read again after a minute at most."""

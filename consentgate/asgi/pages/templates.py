@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import html
 from collections.abc import Callable, Iterator, Mapping
-from functools import cached_property
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,7 +53,7 @@ class Pages:
             templates: folder whose templates replace shipped ones of the same name.
         """
         self._policy = policy
-        self._templates = templates
+        self._environment = _compiled(templates)
         english = texts["en"]
         self.texts = {
             tag: {**english, **texts.get(tag, {}), **policy.texts.get(tag, {})}
@@ -273,18 +273,29 @@ class Pages:
         body = self.render("notice.html", view)
         return hashlib.sha256(body).hexdigest(), body
 
-    @cached_property
-    def _environment(self) -> Environment:
-        from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PackageLoader
+    def warm(self) -> None:
+        """Write every notice, which takes a second where there are many services: in a thread."""
+        for _ in self.notices():
+            pass
 
-        shipped = PackageLoader("consentgate", "data/templates")
-        own = [FileSystemLoader(self._templates)] if self._templates else []
-        return Environment(
-            loader=ChoiceLoader([*own, shipped]),
-            autoescape=True,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
+
+@cache
+def _compiled(own: Path | None) -> Environment:
+    """The templates, compiled: once a process for the shipped ones.
+
+    Args:
+        own: folder whose templates replace shipped ones of the same name.
+    """
+    from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PackageLoader
+
+    shipped = PackageLoader("consentgate", "data/templates")
+    loaders = [FileSystemLoader(own), shipped] if own is not None else [shipped]
+    environment = Environment(
+        loader=ChoiceLoader(loaders), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    for name in shipped.list_templates():
+        environment.get_template(name)
+    return environment
 
 
 def _pieces(fragment: str, blank: str) -> tuple[bytes, ...]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive
 
-from consentgate.asgi.own_routes import OWN, UNNOTED
+from consentgate.asgi.own_routes import OWN, UNNOTED, Handler
 from consentgate.asgi.posts.bodies import BodyProblem
 from consentgate.domain.days import day_of
 from consentgate.domain.policy.policy import Policy
@@ -21,8 +20,6 @@ from consentgate.formats.headers.tracking_status import (
 )
 from consentgate.gates.headers.tracking import tracking_of
 from consentgate.gates.visit import Visit
-
-Answer = Callable[[Visit, Receive], Awaitable[Response]]
 
 PLACE = "/.well-known/"
 _DNT = PLACE + "dnt"
@@ -38,7 +35,7 @@ class WellKnown:
         """What the site log calls a visit to one of these paths."""
         return UNNOTED if path.startswith(_DNT) and not path.startswith(_DNT + "-") else OWN
 
-    def methods(self, path: str) -> dict[str, Answer]:
+    def methods(self, path: str) -> dict[str, Handler]:
         """Method to answer of one path; empty where it is the app's."""
         if path == PLACE + "gpc.json":
             return {"GET": self._gpc}

@@ -32,7 +32,6 @@ from consentgate.formats.urls.scrubbing import scrubbed_path
 from consentgate.formats.urls.templates import UNMATCHED, Templates
 from consentgate.gates.ended import Ended
 from consentgate.gates.outcomes import Outcome, once_per_outcome
-from consentgate.gates.records.callers import Caller
 from consentgate.gates.records.header_classes import (
     MAX_CHARS,
     MAX_WORD,
@@ -148,7 +147,7 @@ class SiteLog:
         """
         request, visitor, outcome, now, status, bytes_out, route, _, is_collected = visit
         _, signals, choice, _, caller, country, _ = visitor
-        agent = caller.agent if caller is not None else _agent_of(visit)
+        agent = caller.agent if caller is not None else visit.agent
         classes = find.classes(agent)
         if classes is None:
             return False
@@ -291,10 +290,8 @@ class SiteLog:
             path: where it was said; empty where that is not known.
             is_page: whether a page reports; its route is found by the declared templates.
         """
-        if not self.is_on or not self.may_tell(visit):
+        if not (self.may_tell(visit) and self._is_noted(visit)):
             return
-        if self._is_fresh:
-            self._watch()
         found = self._templates.find
         route = found(path) if is_page else self._route_of(visit.request, visit.route)
         said = "" if route == UNMATCHED else route
@@ -309,7 +306,7 @@ class SiteLog:
         self, visit: Ended, interest: Interest, route: str, path: str, find: Finding
     ) -> bool:
         """Note it; False: that needs what is not known at once, and nothing is noted."""
-        agent = _agent_of(visit)
+        agent = visit.agent
         classes = find.classes(agent)
         if classes is None:
             return False
@@ -364,12 +361,6 @@ class SiteLog:
         self._sink.close()
 
 
-def _agent_of(visit: Ended) -> str:
-    """Give the first 512 characters of a visit's User-Agent."""
-    caller = visit.visitor.caller or Caller.of(visit.request.agent)
-    return caller.agent
-
-
 @once_per_outcome
 def counted(outcome: Outcome) -> frozenset[str]:
     """Give the purposes of a visit's records that an outcome permits; a signal forbids them all,
@@ -384,6 +375,3 @@ def _is_counted(outcome: Outcome, choice: Choice | None) -> bool:
     """T1 needs a *grant* of statistics, and no signal (LOG-15)."""
     is_granted = choice is not None and choice.purposes.get(PURPOSE, False)
     return is_granted and PURPOSE in counted(outcome)
-
-
-__all__ = ["CountryOf", "SiteLog", "no_country"]

@@ -15,8 +15,9 @@ from itertools import groupby
 from pathlib import Path
 
 from consentgate.domain.agents import Browser
+from consentgate.domain.days import DAY_SECONDS
 from consentgate.gates.records.header_classes import country_code, hinted, language_of
-from consentgate.log.counts.counter_file import DAY_SECONDS, OTHER, DeltaFile
+from consentgate.log.counts.counter_file import OTHER, DeltaFile
 from consentgate.log.writing import after_fork as forks
 from consentgate.log.writing.background import TICKER
 
