@@ -16,6 +16,7 @@ from consentgate.domain.agents import AgentClasses, Browser
 from consentgate.log.naming.day_key import Ratchet
 from consentgate.log.writing import background
 from consentgate.log.writing.background import TICKER, Ticker
+from consentgate.log.writing.segment import NoFile
 from consentgate.lookup.agents import Agents
 from tests.log.test_tiers import FIREFOX, GRANTED, HEADERS, Kept, visit_of
 from tests.policies import SHOP
@@ -75,16 +76,24 @@ def test_a_new_agents_line_is_on_disk_when_the_log_is_closed(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("choice", [None, GRANTED], ids=["T0", "T1"])
 def test_nothing_is_found_out_on_the_thread_of_the_requests(choice: Any) -> None:
-    """Neither the machines' list nor the browsers' tables are asked there; the sums do not either."""
+    """Neither the machines' list nor the browsers' tables are asked there."""
     agents, sink = Watched(), Kept()
     log = SiteLog(SHOP, sink, agents=agents)
     for agent in (FIREFOX, OTHER, FIREFOX, GPTBOT):
         log.note(visit_of(agent_of(agent), choice=choice), 1)
-    log.warm()
     TICKER.finish()
     assert len(sink.records) == 4
     assert agents.threads
     assert threading.get_ident() not in agents.threads
+
+
+def test_tables_are_loaded_at_start_where_there_is_a_log() -> None:
+    """``warm`` loads both, in the thread that calls it; without a log nothing is loaded."""
+    on, off = Watched(), Watched()
+    SiteLog(SHOP, Kept(), agents=on).warm()
+    SiteLog(SHOP, NoFile(), agents=off).warm()
+    assert (on.threads, off.threads) == ({threading.get_ident()}, set())
+    assert len(on.browsers) == 1
 
 
 def test_a_known_agents_line_is_written_at_once(held: threading.Event) -> None:

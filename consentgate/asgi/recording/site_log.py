@@ -122,9 +122,13 @@ class SiteLog:
         return cls(policy, sink, country_of=country_of, recognition=recognition)
 
     def warm(self) -> None:
-        """Have what takes long loaded beside the requests, where there is a log."""
+        """Load what takes long, where there is a log: call it in a thread, before requests come.
+
+        Loaded beside requests, it would hold each of them up by some milliseconds: one thread of
+        Python runs at a time.
+        """
         if self.is_on:
-            TICKER.later(self.agents.warm)
+            self.agents.warm()
 
     def note(self, visit: Ended, duration_ns: int) -> None:
         """Write the record of a visit that has ended, or have it written. Never raises."""
