@@ -101,6 +101,15 @@ class Audience(NamedTuple):
     browser: Browser = NO_BROWSER
 
 
+class Asked(NamedTuple):
+    """What a query says that may be written of it."""
+
+    fields: Mapping[str, str]
+    """Declared fields, scrubbed."""
+    is_paid: bool
+    """Whether an advertisement led here."""
+
+
 class Statistics(NamedTuple):
     """The facts that only visitors who granted statistics leave, and machines some of them."""
 
@@ -114,9 +123,8 @@ class Statistics(NamedTuple):
     path: str
     """Scrubbed."""
     audience: Audience
-    query: Mapping[str, str] | None = None
-    """Declared fields, scrubbed."""
-    is_paid: bool = False
+    asked: Asked | None = None
+    """None: the address has no query."""
     visitor: str = ""
     subject: str = ""
     bot: Bot | None = None
@@ -147,6 +155,7 @@ class Field:
     of_amount: Amount | None = None
     """What is measured; two significant digits of it are written."""
     of_audience: Callable[[Audience], object] | None = None
+    of_query: Callable[[Asked], object] | None = None
     of_visitor: Callable[[Statistics], object] | None = None
     """Used in every tier but T0."""
     of_interest: Callable[[Interest], object] | None = None
@@ -165,7 +174,7 @@ class Field:
         is_for_all = self.of_visit is not None or self.of_amount is not None
         if Tier.OPERATIONAL in self.tiers and not is_for_all:
             raise ValueError(f"field {self.name!r} is in T0: expected of_visit or of_amount")
-        for_some = self.of_audience or self.of_visitor or self.of_interest
+        for_some = self.of_audience or self.of_query or self.of_visitor or self.of_interest
         if not (is_for_all or for_some):
             raise ValueError(f"field {self.name!r}: expected one of the readers of_…")
 
@@ -212,9 +221,9 @@ FIELDS: tuple[Field, ...] = (
     Field("path", _NAMED, "which page exactly", "no query; what identifies is replaced",
           of_visitor=lambda more: more.path, sums=_FOLDED),
     Field("q", _GRANTED, "which campaign", "declared query fields, scrubbed",
-          of_visitor=lambda more: more.query, kind=Kind.TABLE),
+          of_query=lambda asked: asked.fields, kind=Kind.TABLE),
     Field("paid", _GRANTED, "whether an advertisement led here", "a click id was there",
-          of_visitor=lambda more: more.is_paid, kind=Kind.FLAG, sums=_WHOLE, is_common=True),
+          of_query=lambda asked: asked.is_paid, kind=Kind.FLAG, sums=_WHOLE),
     Field("status", _ALL, "whether it worked", "as sent",
           of_visit=lambda facts: facts.status, kind=Kind.NUMBER, sums=_WHOLE),
     Field("bytes", _ALL, "how much was sent", "two significant digits",

@@ -56,7 +56,8 @@ class Recognition:
         self._layout, self._has_folder = layout, bool(settings.folder)
         self._days = settings.event_retention_days
         self._site = policy.controller.name
-        self._naming: tuple[bytes, VisitorNames] | None = None
+        self._names_today: VisitorNames | None = None
+        self._named_day = -1
         self._address_of = address_of
         self._reference_of = reference_of
         self._is_failing = False
@@ -72,24 +73,26 @@ class Recognition:
         Returns:
             None where the disk would have to be waited for, and may not.
         """
-        ratchet, day = self._day_key, visit.now // DAY_SECONDS
-        if ratchet is None:
-            return ""
-        if not waits and not ratchet.is_ready(day):
-            return None
-        key = ratchet.key(day)
-        address = self._address_of(visit) if key is not None else None
-        if key is None or address is None:
+        day = visit.now // DAY_SECONDS
+        names = self._names_today
+        if day != self._named_day:
+            if not waits and self._day_key is not None and not self._day_key.is_ready(day):
+                return None
+            names = self._names_of(day)
+        address = self._address_of(visit) if names is not None else None
+        if names is None or address is None:
             return ""
         agent = visit.request.header(b"user-agent")[:MAX_CHARS] if agent is None else agent
-        return self._names_under(key).name(address, agent)
+        return names.name(address, agent)
 
-    def _names_under(self, key: bytes) -> VisitorNames:
-        """Give the names of a key's visitors; those of the key before are forgotten with it."""
-        naming = self._naming
-        if naming is None or naming[0] is not key:
-            naming = self._naming = (key, VisitorNames(key, self._site))
-        return naming[1]
+    def _names_of(self, day: int) -> VisitorNames | None:
+        """Give the names of a day's visitors; those of the day before are forgotten with it."""
+        key = self._day_key.key(day) if self._day_key is not None else None
+        if key is None:
+            return None
+        names = VisitorNames(key, self._site)
+        self._names_today, self._named_day = names, day
+        return names
 
     def subject(self, visit: Ended) -> str:
         """Name the visitor for this month; empty where the key was shredded."""

@@ -334,7 +334,7 @@ class SiteLog:
             version=self._version,
             tier=tier,
         )
-        person = person._replace(referrer="", path=path, query=None, is_paid=False)
+        person = person._replace(referrer="", path=path, asked=None)
         record = build_record(self._fields[tier], facts, person, interest)
         self._sink.write(record)
         return True

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from consentgate.asgi.recording.recognition import Recognition
 from consentgate.domain.agents import UNSORTED, AgentClasses, Bot, Browser
 from consentgate.domain.policy.policy import LogSettings
-from consentgate.domain.record import Amounts, Audience, Statistics, Tier, fields_of
+from consentgate.domain.record import Amounts, Asked, Audience, Statistics, Tier, fields_of
 from consentgate.formats.urls.scrubbing import has_click_id, kept_query, scrubbed_path
 from consentgate.gates.ended import Ended
 from consentgate.gates.records.header_classes import (
@@ -29,7 +29,7 @@ from consentgate.memo import Memo
 
 CountryOf = Callable[[Ended], str]
 """Gives the country of a visit's place, ISO 3166-1; empty where it is not known."""
-MOST_AUDIENCES = 4_096
+MOST_AUDIENCES = 8_192
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +112,7 @@ class VisitorFacts:
             request.header,
             scrubbed_path(request.whole_path),
             audience,
-            kept_query(query, self._queries) if query else None,
-            has_click_id(query) if query else False,
+            Asked(kept_query(query, self._queries), has_click_id(query)) if query else None,
             name,
             subject,
             None,

@@ -6,11 +6,12 @@ visits share are kept. Never keeps an address, a path, a query or a visitor's na
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from consentgate.domain.record import (
     Amount,
     Amounts,
+    Asked,
     Audience,
     Facts,
     Field,
@@ -79,17 +80,17 @@ class OperationalLines(_Lines):
     def __init__(self, version: str, encode: Encode, kept: frozenset[str] = frozenset()) -> None:
         """Prepare what is measured; see ``_Lines``."""
         super().__init__(Tier.OPERATIONAL, version, encode, kept)
-        self._measured = [one.of_amount for one in self._fields if one.of_amount is not None]
-        self._is_whole = self._measured == [Amount.BYTES, Amount.DURATION]
+        self._amounts = [one.of_amount for one in self._fields if one.of_amount is not None]
+        self._is_whole = self._amounts == list(Amount)
 
     def line(self, facts: Facts, amounts: Amounts) -> bytes:
         """Make the line of a visit, line break included."""
         if self._is_whole:
             return self.templates[facts] % amounts
-        return self.templates[facts] % tuple([amounts[place] for place in self._measured])
+        return self.templates[facts] % tuple([amounts[place] for place in self._amounts])
 
 
-Part = Callable[[Statistics], object]
+Part = Callable[[Statistics], bytes]
 """Gives what fills a place in a template."""
 
 
@@ -99,33 +100,47 @@ class NamedLines(_Lines):
     def __init__(
         self, tier: Tier, version: str, encode: Encode, kept: frozenset[str] = frozenset()
     ) -> None:
-        """Prepare a part for each field that a visit has of its own; see ``_Lines``."""
+        """Prepare a part for each field that a visit has of its own; see ``_Lines``.
+
+        Fields that are made of one fact have one part, which stands where the first of them does.
+        """
         super().__init__(tier, version, encode, kept)
         self._of_audience = [one for one in self._fields if one.of_audience is not None]
+        self._of_query = [one for one in self._fields if one.of_query is not None]
+        self._measured = [one for one in self._fields if one.of_amount is not None]
         self._audiences: Memo[Audience, bytes] = Memo(self._audience, MOST_AUDIENCES)
-        self._parts = [part for one in self._fields for part in self._parts_of(one)]
+        found = [(one, self._part_of(one)) for one in self._fields]
+        self._places = {one.name: b"%b" for one, part in found if part is not None}
+        self._parts = [part for _, part in found if part is not None]
 
     def line(self, facts: Facts, more: Statistics) -> bytes:
         """Make the line of a visit, line break included."""
         return self.templates[facts] % tuple([part(more) for part in self._parts])
 
     def _place_of(self, field: Field, facts: Operational) -> bytes:
-        if field.of_audience is not None:
-            return b"%b" if field is self._of_audience[0] else b""
-        return b"%b" if field.of_visitor is not None else super()._place_of(field, facts)
+        if field.of_visit is None or field.of_visitor is not None:
+            return self._places.get(field.name, b"")
+        return super()._place_of(field, facts)
 
-    def _parts_of(self, field: Field) -> Sequence[Part]:
-        """Give the part of a field; those of an audience stand together where the first does."""
-        if field.of_audience is not None:
+    def _part_of(self, field: Field) -> Part | None:
+        """Give what fills a field's place; None: it has none, or shares another one's."""
+        if field in self._of_audience[:1]:
             audiences = self._audiences
-            is_first = field is self._of_audience[0]
-            return [lambda more: audiences[more.audience]] if is_first else []
-        if field.of_visitor is not None:
-            return [self._part_of_visitor(field, field.of_visitor)]
-        place = field.of_amount
-        return [] if place is None else [lambda more: more.amounts[place]]
+            return lambda more: audiences[more.audience]
+        if field in self._of_query[:1]:
+            return lambda more: self._asked(more.asked) if more.asked is not None else b""
+        if field in self._measured[:1]:
+            return self._part_of_amounts()
+        return self._part_of_visitor(field, field.of_visitor) if field.of_visitor else None
 
-    def _part_of_visitor(self, field: Field, read: Part) -> Part:
+    def _part_of_amounts(self) -> Part:
+        text = b"".join(self._lead(field) + b"%d" for field in self._measured)
+        places = [field.of_amount for field in self._measured if field.of_amount is not None]
+        if places == list(Amount):
+            return lambda more: text % more.amounts
+        return lambda more: text % tuple([more.amounts[place] for place in places])
+
+    def _part_of_visitor(self, field: Field, read: Callable[[Statistics], object]) -> Part:
         if field.is_common:
             texts: Memo[object, bytes] = Memo(
                 lambda value: self._text(field, value),
@@ -142,9 +157,9 @@ class NamedLines(_Lines):
         return part
 
     def _audience(self, audience: Audience) -> bytes:
-        texts = [
-            self._text(field, field.of_audience(audience))
-            for field in self._of_audience
-            if field.of_audience is not None
-        ]
-        return b"".join(texts)
+        values = [(one, one.of_audience(audience)) for one in self._of_audience if one.of_audience]
+        return b"".join([self._text(field, value) for field, value in values])
+
+    def _asked(self, asked: Asked) -> bytes:
+        values = [(one, one.of_query(asked)) for one in self._of_query if one.of_query]
+        return b"".join([self._text(field, value) for field, value in values])

@@ -48,6 +48,8 @@ def value_of(
         return field.of_visitor(more)
     if more is not None and field.of_audience is not None:
         return field.of_audience(more.audience)
+    if more is not None and field.of_query is not None:
+        return field.of_query(more.asked) if more.asked is not None else None
     if interest is not None and field.of_interest is not None:
         return field.of_interest(interest)
     return field.of_visit(facts) if field.of_visit is not None else None

@@ -19,7 +19,7 @@ _MAPPED = bytes(10) + b"\xff\xff"
 
 _BLOCK_BYTES = 64
 _INNER, _OUTER = (bytes(byte ^ pad for byte in range(256)) for pad in (0x36, 0x5C))
-_MOST_AGENTS = 2_048
+_MOST_AGENTS = 8_192
 _four_groups = struct.Struct(">4H").unpack_from
 
 
