@@ -109,7 +109,7 @@ class Assembly:
             pages,
             views,
             self.proof,
-            Limits(client_of, faults),
+            Limits(placing.limited_client_of, faults),
             self.site_log,
             faults,
         )

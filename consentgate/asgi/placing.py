@@ -6,7 +6,9 @@ Whatever fails on the way leads to the strictest rules; the address is let go of
 from __future__ import annotations
 
 import datetime as dt
+import logging
 from collections.abc import Callable
+from ipaddress import ip_address
 
 from starlette.types import Scope
 
@@ -19,6 +21,8 @@ from consentgate.formats.headers.forwarded import Networks, client_address, sole
 from consentgate.gates.request import Request
 from consentgate.lookup import PlaceLookup
 from consentgate.lookup.places import PlaceDatabase
+
+logger = logging.getLogger("consentgate")
 
 Report = Callable[[str, str], None]
 Age = int | tuple[int, int]
@@ -43,6 +47,14 @@ def table_of(policy: Policy) -> RegimeTable:
 
 def _forget(part: str, consequence: str) -> None:
     """Report to nobody."""
+
+
+def _is_private(peer: str) -> bool:
+    """Whether an address belongs to no public network."""
+    try:
+        return ip_address(peer).is_private
+    except ValueError:
+        return False
 
 
 class Placing:
@@ -83,6 +95,7 @@ class Placing:
         has_source = self.lookup is not None or bool(self._country_header)
         self._needs_place = has_source and not settings.fixed
         self._is_alike = not self._needs_place and residence_of is None
+        self._is_proxy_told = False
         self._day = (-1, dt.date.min)
         self._today = (-1, UNKNOWN)
 
@@ -148,6 +161,30 @@ class Placing:
         client = request.client
         peer = client[0] if client else ""
         return client_address(peer, request.headers, self._client_header, self._trusted)
+
+    def limited_client_of(self, request: Request) -> bytes | None:
+        """The client that a limit counts against; None where it is not known.
+
+        A peer in a private network that forwards for others is a proxy, also where the policy
+        names none: what it says of the client is good enough to tell clients apart, and nothing
+        else follows from it. The operator is told once.
+        """
+        client = request.client
+        peer = client[0] if client else ""
+        if self._trusted or not peer or not _is_private(peer):
+            return self.client_of(request)
+        told = client_address(peer, request.headers, self._client_header, Networks([peer]))
+        if told is None:
+            return self.client_of(request)
+        if not self._is_proxy_told:
+            self._is_proxy_told = True
+            logger.warning(
+                "consentgate: requests come through a proxy in a private network, which sends %s, "
+                "but [regimes] trusted_proxies names none: places and HTTPS are not known, and the "
+                "choice's cookie may lack Secure. Name the proxy's network there",
+                self._client_header.decode("latin-1"),
+            )
+        return told
 
     def _residence(self, scope: Scope) -> Place:
         said = self._residence_of(scope) if self._residence_of is not None else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 
 from starlette.concurrency import run_in_threadpool
@@ -16,18 +17,30 @@ from consentgate.asgi.pages.templates import Pages
 from consentgate.asgi.pages.views import Views
 from consentgate.asgi.posts.bodies import BodyProblem, read_body
 from consentgate.asgi.posts.limits import Limits
-from consentgate.asgi.posts.same_origin import is_same_origin, safe_next
+from consentgate.asgi.posts.same_origin import (
+    is_in_frame,
+    is_same_origin,
+    may_be_same_origin,
+    safe_next,
+)
 from consentgate.asgi.recording.site_log import SiteLog
+from consentgate.asgi.recording.warnings import shown
 from consentgate.domain.choices import Choice
 from consentgate.formats import cookies
 from consentgate.gates.cookies.lines import expire_denied
 from consentgate.gates.cookies.remembered import token_line
 from consentgate.gates.outcomes import Outcomes
+from consentgate.gates.request import Request
 from consentgate.gates.visit import Visit
 from consentgate.gates.visitors.tokens import TokenReader
 
-_FRAMES = frozenset(("iframe", "frame", "embed", "object", "fencedframe"))
-"""Where a page of another site could have a visitor click unseen (ASVS 3.4.6)."""
+logger = logging.getLogger("consentgate")
+
+
+def _ends_grant(before: Choice | None, choice: Choice) -> bool:
+    """Whether an act takes a grant back: that is always recorded (REC-05)."""
+    had_grant = before is not None and before.grants_anything
+    return had_grant and not choice.grants_anything
 
 
 class Choices:
@@ -61,24 +74,42 @@ class Choices:
         the ledger is down it is queued and takes effect; a grant is then not accepted (503).
         """
         request, before = visit.request, visit.visitor.choice
-        if not is_same_origin(request.headers, scheme=request.scheme):
+        is_proven = is_same_origin(request.headers, scheme=request.scheme)
+        if not is_proven and not may_be_same_origin(request.headers):
             raise BodyProblem(403, "cross_origin", "a choice must come from a page of this site")
         if visit.visitor.is_bot:
             raise BodyProblem(403, "not_a_visitor", "programs have no choice to make")
         body = await read_body(request.headers, receive)
         act = read_act(body, self._plan.policy)
         choice = make_choice(act, before, visit.outcome, visit.now)
-        if choice.grants_anything and request.header(b"sec-fetch-dest") in _FRAMES:
+        if not is_proven:
+            self._warn_of_host(request)
+        if choice.grants_anything and not is_proven:
+            raise BodyProblem(403, "cross_origin", "a choice must come from a page of this site")
+        if choice.grants_anything and is_in_frame(request):
             raise BodyProblem(403, "framed", "nothing is granted from within a frame")
-        self._limits.check(visit, is_grant=choice.grants_anything)
+        is_recorded = self._limits.allows(visit, is_grant=choice.grants_anything)
         if choice.grants_anything and not await self._knows(act.notice):
             raise BodyProblem(409, "notice_outdated", "the notice has changed; please choose again")
         if act.is_once:
             choice = with_session_grants(choice, before)
-        await self._proof.record(visit, act, choice)
+        if is_recorded or _ends_grant(before, choice):
+            await self._proof.record(visit, act, choice)
         self._follow(visit, act, choice)
         is_json = body.is_json or "application/json" in request.header(b"accept")
         return self._answer(visit, act, choice, is_json=is_json)
+
+    def _warn_of_host(self, request: Request) -> None:
+        """Say once that a page's Origin and ``Host`` differ: most likely a proxy rewrites it."""
+        self._faults.count("host_rewritten")
+        if self._faults.counts["host_rewritten"] == 1 and request.header(b"origin"):
+            logger.warning(
+                'consentgate: a choice came from a page of "%s", but Host says "%s": grants are '
+                "refused with 403. If both are this site, have the proxy pass the Host on (nginx: "
+                "proxy_set_header Host $host)",
+                shown(request.header(b"origin").encode("latin-1")),
+                shown(request.host.encode("latin-1", "replace")),
+            )
 
     async def _knows(self, notice: str) -> bool:
         """Whether a notice is one of today's; the first time all of them are written."""

@@ -36,6 +36,8 @@ class View:
     """The page's policy keeps what a grant permits from it: the script loads the page anew."""
     is_sent: bool = False
     """Whether the page answers a form: loaded anew, it would send the form again."""
+    is_framed: bool = False
+    """The page stands in a frame of another site, where no choice can be kept."""
     is_bot: bool = False
     """Nobody reads: no first layer (COL-27)."""
     reports_interest: bool = False
@@ -49,7 +51,7 @@ class View:
 
         Nothing opens in answer to a signal (SIG-10), and nothing after a choice.
         """
-        if self.is_bot:
+        if self.is_bot or self.is_framed:
             return "link"
         if self.decision.asks:
             return "ask"

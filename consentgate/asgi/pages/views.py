@@ -12,7 +12,7 @@ from consentgate.asgi.pages.placeholders import Placeholders
 from consentgate.asgi.pages.state import compact, short_state_of, state_of, would_signal_count
 from consentgate.asgi.pages.templates import Pages
 from consentgate.asgi.pages.view import View
-from consentgate.asgi.posts.same_origin import safe_next
+from consentgate.asgi.posts.same_origin import is_framed, safe_next
 from consentgate.domain.policy.policy import Policy
 from consentgate.formats.html.element import Held
 from consentgate.formats.html.head import Opening
@@ -80,6 +80,7 @@ class Views:
             state="" if is_shared else _short_state(outcome),
             nonce=visit.nonce,
             is_bot=visitor.is_bot and not is_shared,
+            is_framed=source == "banner" and not is_shared and is_framed(request),
             is_bound=source == "banner" and is_binding(outcome),
             is_sent=not is_read,
             reports_interest=self._reports_interest(visit),

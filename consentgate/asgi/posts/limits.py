@@ -58,16 +58,21 @@ class Limits:
         self._client_of = client_of
         self._faults = faults
 
-    def check(self, visit: Visit, *, is_grant: bool) -> None:
-        """Count an act against its client.
+    def allows(self, visit: Visit, *, is_grant: bool) -> bool:
+        """Count an act against its client, and say whether it is still within the limit.
+
+        A refusal takes effect however many came before; beyond the limit it leaves no record.
 
         Raises:
-            BodyProblem: 429 for too many in a minute.
+            BodyProblem: 429 for too many grants in a minute.
         """
         limit = self._grants if is_grant else self._refusals
-        if not limit.allows(self._client(visit.request), visit.now):
-            self._faults.count("rate_limited")
+        if limit.allows(self._client(visit.request), visit.now):
+            return True
+        self._faults.count("rate_limited")
+        if is_grant:
             raise BodyProblem(429, "rate_limited", "too many choices; please wait a minute")
+        return False
 
     def _client(self, request: Request) -> bytes | None:
         """The client, for a limit alone; a refusal does not fail where it cannot be told."""

@@ -49,7 +49,7 @@ class Visitors:
         stated = request.stated
         if request.cookies:
             choice, own = self._read_own(request, now)
-            if own is not NO_COOKIES:
+            if own is not NO_COOKIES or choice is not None:
                 signals = NONE if stated is NONE else self._plan.honoured(stated, regime)
                 return Visitor(regime, signals, choice, is_minor, caller, country, own)
         if stated is not NONE:
@@ -65,6 +65,18 @@ class Visitors:
             silent = self._silent = Visitor(regime, NONE, None, is_minor, caller, country)
         return silent
 
+    def _read_plain(self, request: Request, now: int) -> tuple[Choice | None, OwnCookies]:
+        """Take in what was refused over HTTP before the site moved to HTTPS.
+
+        Anybody on the way can write a cookie without ``__Host-``: what it takes away counts, what
+        it grants does not.
+        """
+        fields = [pair[1] for pair in request.cookies]
+        tokens = cookies.values_in(fields, self._plan.token_names[False])
+        choice = self._reader.read(tokens, now) if tokens else None
+        denials = choice.denials if choice is not None else None
+        return denials, OwnCookies() if denials is not None else NO_COOKIES
+
     def _read_own(self, request: Request, now: int) -> tuple[Choice | None, OwnCookies]:
         """Take in cookies of ours; over HTTPS only the ``__Host-`` ones count (SEC-01).
 
@@ -79,7 +91,7 @@ class Visitors:
                 return self._reader.read((only,), now), OwnCookies((only,))
         carriers = [pair[1] for pair in request.cookies if name in pair[1]]
         if not carriers:
-            return None, NO_COOKIES
+            return self._read_plain(request, now) if is_https else (None, NO_COOKIES)
         choice: Choice | None = None
         tokens = cookies.values_in(carriers, name)
         if tokens:
