@@ -101,10 +101,11 @@ class Request:
         self.classed = classed
         """Headers that the site log puts into classes; empty: nobody asks."""
         roles = _LOGGED_ROLES if is_logged else _ROLES
-        for pair in headers:
-            if pair[0] not in roles:
+        role_of = roles.get
+        for name, value in headers:
+            role = role_of(name)
+            if role is None:
                 continue
-            role, value = roles[pair[0]], pair[1]
             if role < 0:
                 classed[role] = value
             elif role == _AGENT:
@@ -112,9 +113,9 @@ class Request:
             elif role == _HOST:
                 self.host_field = value
             elif role == _COOKIE:
-                self.cookies += (pair,)
+                self.cookies += ((name, value),)
             elif role == _SIGNAL:
-                self.stated = self.stated.joined(read_signals((pair,)))
+                self.stated = self.stated.joined(read_signals(((name, value),)))
             else:
                 self.is_marked = True
 

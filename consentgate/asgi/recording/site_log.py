@@ -35,7 +35,7 @@ from consentgate.gates.outcomes import Outcome, once_per_outcome
 from consentgate.gates.records.header_classes import (
     MAX_CHARS,
     MAX_WORD,
-    NO_REFERRAL,
+    NOWHERE,
     ClassedHeaders,
     Referral,
     Referrals,
@@ -95,7 +95,7 @@ class SiteLog:
         self._templates = Templates(settings.routes)
         self._referrals = Referrals()
         encode = text_encoder()
-        self._line = OperationalLines(self._version, encode, kept).line
+        self._templates_of_all = OperationalLines(self._version, encode, kept).templates
         self._append = sink.append
         self._statistics, self._recognised, self._machines = (
             NamedLines(tier, self._version, encode, kept)
@@ -130,70 +130,76 @@ class SiteLog:
         if self.is_on:
             self.agents.warm()
 
-    def note(self, visit: Ended, duration_ns: int) -> None:
-        """Write the record of a visit that has ended, or have it written. Never raises."""
-        if self._is_odd and not self._is_noted(visit):
-            return
-        duration_us = duration_ns // 1_000
-        try:
-            if self._note(visit, duration_us, self._at_once):
-                return
-            if not TICKER.later(partial(self._note_at_leisure, visit, duration_us)):
-                self._note(visit, duration_us, self._busy)
-        except Exception:
-            self._write_failed(visit)
-
-    def _note(self, visit: Ended, duration_us: int, find: Finding) -> bool:
-        """Write the record; False: it needs what is not known at once, and nothing is written.
+    def note(self, visit: Ended, duration_ns: int, find: Finding | None = None) -> None:
+        """Write the record of a visit that has ended, or have it written. Never raises.
 
         Most visits have no consent and come from a page of the same site: for them as little as
         possible is done here, and nothing is called that can be said in a line.
+
+        Args:
+            visit: that has ended.
+            duration_ns: how long it took.
+            find: how the agent is found out; None: at once, or the background thread does it.
         """
-        request, visitor, outcome, now, status, bytes_out, route, _, is_collected = visit
-        _, signals, choice, _, caller, country, _ = visitor
-        agent = caller.agent if caller is not None else visit.agent
-        classes = find.classes(agent)
-        if classes is None:
-            return False
-        device, bot, is_tool, says_browser = classes
-        classed = request.classed or classed_headers(request.headers)
-        _, site, _, _, languages, _, _ = classed
-        referral = self._referrals.of(request.host_field, classed)
-        _, kind, outer_host, begins = referral
-        is_whole = languages is not None and (site or not request.is_https)
-        is_suspect = is_tool or (says_browser and not is_whole)
-        is_silent = signals is NONE
-        begins = begins and (is_silent or not signals.prefetch)
-        template = getattr(route, "path_format", None) if route is not None else None
-        if not template or type(template) is not str or len(template) > MOST_ROUTE:
-            template = self._route_of(request, route)
-        method = request.method
-        facts = (
-            now // 3_600,
-            method if method in METHODS else "_OTHER",
-            template,
-            status,
-            kind,
-            device,
-            begins,
-            is_suspect,
-            () if is_silent else names_of(signals),
-            find.fault,
-        )
-        amounts = (two_digits(bytes_out), two_digits(duration_us))
-        is_own = route is OWN  # who comes to choose is not told apart (LOG-11)
-        if bot is not None:
-            self._note_machine(visit, bot, facts, referral, amounts)
-            return True
-        is_closed = choice is None or is_own or is_collected or find.fault
-        if not is_closed and _is_counted(outcome, choice):
-            return self._note_visitor(visit, agent, facts, referral, amounts, classed, find)
-        is_open = begins and not is_suspect and not is_own
-        if is_open and ((is_silent and choice is None) or not self._is_signalled(outcome)):
-            country = self._visitors.place(visit) if country is None else country
-            self._count(now, agent, classed, country, outer_host)
-        self._append(self._line(facts, amounts))
-        return True
+        if self._is_odd and not self._is_noted(visit):
+            return
+        if find is None:
+            find = self._at_once
+        try:
+            request, visitor, outcome, now, status, bytes_out, route, _, is_collected = visit
+            _, signals, choice, _, caller, country, _ = visitor
+            agent = caller.agent if caller is not None else visit.agent
+            classes = find.classes(agent)
+            if classes is None:
+                self._hand_over(visit, duration_ns)
+                return
+            device, bot, is_tool, says_browser = classes
+            classed = request.classed or classed_headers(request.headers)
+            _, site, _, _, languages, _, _ = classed
+            referral = self._referrals.of(request.host_field, classed)
+            _, kind, outer_host, begins = referral
+            is_whole = languages is not None and (site or not request.is_https)
+            is_suspect = is_tool or (says_browser and not is_whole)
+            is_silent = signals is NONE
+            begins = begins and (is_silent or not signals.prefetch)
+            template = getattr(route, "path_format", None) if route is not None else None
+            if not template or type(template) is not str or len(template) > MOST_ROUTE:
+                template = self._route_of(request, route)
+            method = request.method
+            facts = (
+                now // 3_600,
+                method if method in METHODS else "_OTHER",
+                template,
+                status,
+                kind,
+                device,
+                begins,
+                is_suspect,
+                () if is_silent else names_of(signals),
+                find.fault,
+            )
+            amounts = (two_digits(bytes_out), two_digits(duration_ns // 1_000))
+            is_own = route is OWN  # who comes to choose is not told apart (LOG-11)
+            if bot is not None:
+                self._note_machine(visit, bot, facts, referral, amounts)
+                return
+            is_closed = choice is None or is_own or is_collected or find.fault
+            if not is_closed and _is_counted(outcome, choice):
+                if not self._note_visitor(visit, agent, facts, referral, amounts, classed, find):
+                    self._hand_over(visit, duration_ns)
+                return
+            is_open = begins and not is_suspect and not is_own
+            if is_open and ((is_silent and choice is None) or not self._is_signalled(outcome)):
+                country = self._visitors.place(visit) if country is None else country
+                self._count(now, agent, classed, country, outer_host)
+            self._append(self._templates_of_all[facts] % amounts)
+        except Exception:
+            self._write_failed(visit)
+
+    def _hand_over(self, visit: Ended, duration_ns: int) -> None:
+        """Let the background thread write the record; what is too much says less, now."""
+        if not TICKER.later(partial(self.note, visit, duration_ns, self._patient)):
+            self.note(visit, duration_ns, self._busy)
 
     def _count(
         self, now: int, agent: str, classed: ClassedHeaders, country: str, outer_host: str
@@ -240,12 +246,6 @@ class SiteLog:
         lines = self._recognised if subject else self._statistics
         self._sink.put(lines.line(facts, person))
         return True
-
-    def _note_at_leisure(self, visit: Ended, duration_us: int) -> None:
-        try:
-            self._note(visit, duration_us, self._patient)
-        except Exception:
-            self._write_failed(visit)
 
     def _route_of(self, request: Request, route: object) -> str:
         """Name the route that answered, where it is no plain template."""
@@ -324,7 +324,7 @@ class SiteLog:
             return False
         subject = self._subject(visit) if is_recognised else ""
         classed = visit.request.classed or classed_headers(visit.request.headers)
-        nowhere = NO_REFERRAL.referral
+        nowhere = NOWHERE
         person = self._visitors.of_person(visit, agent, classed, nowhere, (0, 0), find, subject)
         if person is None:
             return False

@@ -85,29 +85,20 @@ def refer(facts: OriginFacts) -> Referral:
 INTERNAL, SAME_ORIGIN = "internal", b"same-origin"
 
 
-class LastReferral(NamedTuple):
-    """The last visit that went from page to page of one site, as most do: the next asks nothing.
-
-    As the browser itself says so, neither ``Sec-Fetch-Dest`` nor ``Accept`` makes a visit begin.
-    """
-
-    host: bytes
-    """The ``Host`` field."""
-    site: bytes
-    start: bytes
-    """What its Referer began with: origin and a slash."""
-    referral: Referral
-
-    @classmethod
-    def of(cls, origin: Origin, referral: Referral) -> LastReferral:
-        """Remember a visit; one whose headers are too long is not like the next."""
-        if origin.site != SAME_ORIGIN or referral.kind != INTERNAL or not is_small(origin):
-            return NO_REFERRAL
-        return cls(origin.own_host, origin.site, origin.referrer + b"/", referral)
-
-
-NO_REFERRAL = LastReferral(b"", b"?", b"", Referral("", "none", "", is_entry=False))
+LastReferral = tuple[bytes, bytes, bytes, Referral]
+"""The last visit that went from page to page of one site, as most do: the next asks nothing. It has
+its ``Host``, its ``Sec-Fetch-Site``, what its Referer began with (origin and a slash), and where it
+came from. As the browser says so itself, no other header makes it begin."""
+NOWHERE = Referral("", "none", "", is_entry=False)
+NO_REFERRAL: LastReferral = (b"", b"?", b"", NOWHERE)
 """No visit is like it."""
+
+
+def remember_referral(origin: Origin, referral: Referral) -> LastReferral:
+    """Remember a visit; one whose headers are too long is not like the next."""
+    if origin.site != SAME_ORIGIN or referral.kind != INTERNAL or not is_small(origin):
+        return NO_REFERRAL
+    return origin.own_host, origin.site, origin.referrer + b"/", referral
 
 
 def is_small(facts: OriginFacts) -> bool:
@@ -132,15 +123,15 @@ class Referrals:
             classed: the headers that are put into classes.
         """
         referrer, site, destination, accept, _, _, _ = classed
-        last = self._last
-        if referrer and site == last.site and host == last.host and referrer.startswith(last.start):
-            return last.referral
+        last_host, last_site, last_start, last = self._last
+        if referrer and site == last_site and host == last_host and referrer.startswith(last_start):
+            return last
         start = without_path(referrer) if referrer else b""
         wants_page = accept is not None and b"text/html" in accept
         origin = (start, host, site, destination, wants_page)
         referral = self._known[origin]
         if site == SAME_ORIGIN and referral.kind == INTERNAL:
-            self._last = LastReferral.of(Origin(*origin), referral)
+            self._last = remember_referral(Origin(*origin), referral)
         return referral
 
 

@@ -10,7 +10,6 @@ from collections.abc import Callable
 
 from consentgate.domain.record import (
     Amount,
-    Amounts,
     Asked,
     Audience,
     Facts,
@@ -75,19 +74,20 @@ class _Lines:
 
 
 class OperationalLines(_Lines):
-    """Lines of T0: no more than what visits share, and what was measured, gets into one."""
+    """Lines of T0: no more than what visits share, and what was measured, gets into one.
+
+    ``templates[facts] % amounts`` is the line of a visit, line break included.
+    """
 
     def __init__(self, version: str, encode: Encode, kept: frozenset[str] = frozenset()) -> None:
         """Prepare what is measured; see ``_Lines``."""
         super().__init__(Tier.OPERATIONAL, version, encode, kept)
-        self._amounts = [one.of_amount for one in self._fields if one.of_amount is not None]
-        self._is_whole = self._amounts == list(Amount)
 
-    def line(self, facts: Facts, amounts: Amounts) -> bytes:
-        """Make the line of a visit, line break included."""
-        if self._is_whole:
-            return self.templates[facts] % amounts
-        return self.templates[facts] % tuple([amounts[place] for place in self._amounts])
+    def _template(self, facts: Facts) -> bytes:
+        """Make a template that takes every amount, in their order."""
+        said = {field.of_amount for field in self._fields}
+        unsaid = [b"%.0a" for amount in Amount if amount not in said]  # takes one, writes nothing
+        return super()._template(facts)[:-1] + b"".join(unsaid) + b"\n"
 
 
 Part = Callable[[Statistics], bytes]
