@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message
 from benchmarks.instructions.callgrind import counting
 from benchmarks.instructions.requests import Scope, requests, stack
 from benchmarks.instructions.rows import Row, chosen
+from consentgate.log.writing.background import TICKER
 
 WARM_UP = 60
 LOG_SECONDS = 2.0
@@ -49,6 +50,8 @@ async def _count_row(row: Row) -> None:
     scopes = await requests(row, WARM_UP + row.requests)
     pause = LOG_SECONDS if row.stack == "gate+log" else 0
     await _drive(app, scopes[:WARM_UP], pause)
+    if pause:
+        await asyncio.to_thread(TICKER.finish)  # by then the agents' tables are loaded
     await _count(row.key, app, scopes[WARM_UP:], pause)
 
 

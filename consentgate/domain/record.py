@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from consentgate.domain.agents import NO_BROWSER, Bot, Browser
+from consentgate.domain.days import hour_text, minute_text
 
 SCHEMA = "cg1"
 """Name of this shape; the first line of every segment says it."""
@@ -51,14 +52,27 @@ class Sums(enum.Enum):
     """The same, but values of few rows are summed up as one: they are what visitors bring."""
 
 
+class Amount(enum.IntEnum):
+    """What of any visit is measured, and its place in ``Amounts``."""
+
+    BYTES = 0
+    """Sent to the visitor."""
+    DURATION = 1
+    """Microseconds that the answer took."""
+
+
+Amounts = tuple[int, int]
+"""Both, by two significant digits."""
+
+
 class Operational(NamedTuple):
     """The facts of which a field of any tier may be made: they say nothing of the visitor.
 
     Many visits share them, so a line is kept ready for each combination.
     """
 
-    hour: str
-    """``2026-11-23T21Z``."""
+    hour: int
+    """Hours since the epoch."""
     method: str
     route: str
     status: int | None
@@ -74,7 +88,7 @@ class Operational(NamedTuple):
     tier: Tier = Tier.OPERATIONAL
 
 
-Facts = tuple[str, str, str, int | None, str, str, bool, bool, tuple[str, ...], str]
+Facts = tuple[int, str, str, int | None, str, str, bool, bool, tuple[str, ...], str]
 """What of ``Operational`` differs from visit to visit, ``hour`` to ``fault``, in that order: it is
 made for each visit, and named only where a line is not ready yet."""
 
@@ -87,13 +101,21 @@ class Audience(NamedTuple):
     browser: Browser = NO_BROWSER
 
 
+class Asked(NamedTuple):
+    """What a query says that may be written of it."""
+
+    fields: Mapping[str, str]
+    """Declared fields, scrubbed."""
+    is_paid: bool
+    """Whether an advertisement led here."""
+
+
 class Statistics(NamedTuple):
     """The facts that only visitors who granted statistics leave, and machines some of them."""
 
-    bytes_out: int
-    duration_us: int
-    minute: str
-    """``2026-11-23T21:05Z``."""
+    amounts: Amounts
+    minute: int
+    """Minutes since the epoch."""
     referrer: str
     """Host that the visit came from, else its class."""
     header: Callable[[bytes], str]
@@ -101,9 +123,8 @@ class Statistics(NamedTuple):
     path: str
     """Scrubbed."""
     audience: Audience
-    query: Mapping[str, str] | None = None
-    """Declared fields, scrubbed."""
-    is_paid: bool = False
+    asked: Asked | None = None
+    """None: the address has no query."""
     visitor: str = ""
     subject: str = ""
     bot: Bot | None = None
@@ -131,9 +152,10 @@ class Field:
     minimiser: str
     """What is done to the fact before it is written."""
     of_visit: Callable[[Operational], object] | None = None
-    of_amounts: Callable[[int, int], int] | None = None
-    """Takes the bytes that were sent, and the microseconds that it took."""
+    of_amount: Amount | None = None
+    """What is measured; two significant digits of it are written."""
     of_audience: Callable[[Audience], object] | None = None
+    of_query: Callable[[Asked], object] | None = None
     of_visitor: Callable[[Statistics], object] | None = None
     """Used in every tier but T0."""
     of_interest: Callable[[Interest], object] | None = None
@@ -149,11 +171,11 @@ class Field:
         Raises:
             ValueError: it is, or it is made of nothing.
         """
-        for_all = self.of_visit or self.of_amounts
-        if Tier.OPERATIONAL in self.tiers and for_all is None:
-            raise ValueError(f"field {self.name!r} is in T0: expected of_visit or of_amounts")
-        for_some = self.of_audience or self.of_visitor or self.of_interest
-        if not (for_all or for_some):
+        is_for_all = self.of_visit is not None or self.of_amount is not None
+        if Tier.OPERATIONAL in self.tiers and not is_for_all:
+            raise ValueError(f"field {self.name!r} is in T0: expected of_visit or of_amount")
+        for_some = self.of_audience or self.of_query or self.of_visitor or self.of_interest
+        if not (is_for_all or for_some):
             raise ValueError(f"field {self.name!r}: expected one of the readers of_…")
 
 
@@ -163,7 +185,8 @@ _UNITS = tuple(int("1" + "0" * power) for power in range(64))
 def two_digits(number: int) -> int:
     """Keep two significant digits: enough for every percentile, too few for a fingerprint."""
     if number < 1_000:
-        return number - number % 10 if number >= 100 else max(number, 0)
+        kept = number - number % 10 if number >= 100 else number
+        return kept if kept > 0 else 0  # max() costs as much as all the rest
     if number < 10_000:
         return number - number % 100
     if number < 100_000:
@@ -185,8 +208,8 @@ _WHOLE, _FOLDED = Sums.WHOLE, Sums.FOLDED
 # fmt: off
 FIELDS: tuple[Field, ...] = (
     Field("ts", _ALL, "when", "UTC; the hour in T0, else the minute",
-          of_visit=lambda facts: facts.hour,
-          of_visitor=lambda more: more.minute, is_common=True),
+          of_visit=lambda facts: hour_text(facts.hour),
+          of_visitor=lambda more: minute_text(more.minute), is_common=True),
     Field("tier", _ALL, "why there are these fields and no others", "T0, T1, T2 or TB",
           of_visit=lambda facts: facts.tier.value),
     Field("v", _ALL, "which policy decided", "the policy's label",
@@ -198,15 +221,15 @@ FIELDS: tuple[Field, ...] = (
     Field("path", _NAMED, "which page exactly", "no query; what identifies is replaced",
           of_visitor=lambda more: more.path, sums=_FOLDED),
     Field("q", _GRANTED, "which campaign", "declared query fields, scrubbed",
-          of_visitor=lambda more: more.query, kind=Kind.TABLE),
+          of_query=lambda asked: asked.fields, kind=Kind.TABLE),
     Field("paid", _GRANTED, "whether an advertisement led here", "a click id was there",
-          of_visitor=lambda more: more.is_paid, kind=Kind.FLAG, sums=_WHOLE, is_common=True),
+          of_query=lambda asked: asked.is_paid, kind=Kind.FLAG, sums=_WHOLE),
     Field("status", _ALL, "whether it worked", "as sent",
           of_visit=lambda facts: facts.status, kind=Kind.NUMBER, sums=_WHOLE),
     Field("bytes", _ALL, "how much was sent", "two significant digits",
-          of_amounts=lambda bytes_out, _: two_digits(bytes_out), kind=Kind.NUMBER),
+          of_amount=Amount.BYTES, kind=Kind.NUMBER),
     Field("dur_us", _ALL, "how long it took", "microseconds, two significant digits",
-          of_amounts=lambda _, duration_us: two_digits(duration_us), kind=Kind.NUMBER),
+          of_amount=Amount.DURATION, kind=Kind.NUMBER),
     Field("ref", _ALL, "where visits come from", "a class in T0, else the host; never a path",
           of_visit=lambda facts: facts.referrer_class,
           of_visitor=lambda more: more.referrer, sums=_FOLDED, is_common=True),

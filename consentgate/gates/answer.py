@@ -399,7 +399,7 @@ class Answer:
         """
         progress = self._progress
         is_collected = progress is not None and progress.is_collected
-        return Ended(
+        facts = (
             self.request,
             self.visitor,
             self.outcome,
@@ -410,3 +410,4 @@ class Answer:
             self.found,
             is_collected,
         )
+        return tuple.__new__(Ended, facts)  # half of what calling the class costs

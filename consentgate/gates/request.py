@@ -19,8 +19,6 @@ _HOST: Final = 1
 _AGENT: Final = 2
 _SIGNAL: Final = 3
 _FOLLOWING: Final = 4
-_CLASSED: Final = 5
-"""This and higher: the header is put into classes, at the place that is left over."""
 
 
 def _in_any_case(names: Iterable[bytes], role: int) -> dict[bytes, int]:
@@ -36,8 +34,9 @@ _ROLES = {
     **_in_any_case(FOLLOWING, _FOLLOWING),
 }
 """Name of a request header to what it is to the gate; most are nobody's business."""
-_LOGGED_ROLES = _ROLES | {name: _CLASSED + place for name, place in CLASSED.items()}
-"""The same where there is a site log."""
+_LOGGED_ROLES = _ROLES | {name: place - len(CLASSED) for name, place in CLASSED.items()}
+"""The same where there is a site log. A header that is put into classes has the place of its value,
+counted from the end of ``classed``: it is below 0, so one look tells it from the others."""
 _NOTHING_CLASSED: ClassedHeaders = []
 _facts_of = itemgetter(
     "type", "method", "scheme", "path", "raw_path", "query_string", "root_path", "client"
@@ -64,11 +63,11 @@ class Request:
 
     __slots__ = (
         "_facts",
-        "_host",
         "agent",
         "classed",
         "cookies",
         "headers",
+        "host_field",
         "is_marked",
         "stated",
     )
@@ -88,32 +87,35 @@ class Request:
         given = scope["headers"]
         headers: Headers = given if type(given) is list else [(pair[0], pair[1]) for pair in given]
         self.headers = headers
-        self.agent = self._host = b""
-        """``agent`` is the first User-Agent; empty: there is none."""
+        self.agent = b""
+        """The first User-Agent; empty: there is none."""
+        self.host_field = b""
+        """The ``Host`` field as it came; empty: there is none."""
         self.cookies: tuple[tuple[bytes, bytes], ...] = ()
         """The pairs of the ``Cookie`` fields, in order."""
         self.stated: Signals = NONE
         """What the browser states, before the policy says what of it counts."""
         self.is_marked = False
         """Whether any header may tell the visitor apart: see ``gates/headers/following``."""
-        self.classed: ClassedHeaders = _NOTHING_CLASSED if not is_logged else [None] * len(CLASSED)
+        classed: ClassedHeaders = [None] * len(CLASSED) if is_logged else _NOTHING_CLASSED
+        self.classed = classed
         """Headers that the site log puts into classes; empty: nobody asks."""
         roles = _LOGGED_ROLES if is_logged else _ROLES
-        for pair in headers:
-            if pair[0] not in roles:
+        role_of = roles.get
+        for name, value in headers:
+            role = role_of(name)
+            if role is None:
                 continue
-            role, value = roles[pair[0]], pair[1]
-            if role >= _CLASSED:
-                if self.classed[role - _CLASSED] is None:
-                    self.classed[role - _CLASSED] = value
+            if role < 0:
+                classed[role] = value
             elif role == _AGENT:
                 self.agent = self.agent or value
             elif role == _HOST:
-                self._host = value
+                self.host_field = value
             elif role == _COOKIE:
-                self.cookies += (pair,)
+                self.cookies += ((name, value),)
             elif role == _SIGNAL:
-                self.stated = self.stated.joined(read_signals((pair,)))
+                self.stated = self.stated.joined(read_signals(((name, value),)))
             else:
                 self.is_marked = True
 
@@ -149,8 +151,8 @@ class Request:
 
     @property
     def host(self) -> str:
-        """The ``Host`` field; empty: there is none."""
-        return self._host.decode("latin-1")
+        """The ``Host`` field as text."""
+        return self.host_field.decode("latin-1")
 
     @property
     def client(self) -> Any:

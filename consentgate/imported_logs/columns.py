@@ -13,12 +13,13 @@ from functools import partial
 from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
 from consentgate.domain.agents import AgentClasses, Browser
+from consentgate.domain.days import hour_text, minute_text
 from consentgate.domain.record import Tier
 from consentgate.formats.access_logs.request_line import RequestLines
 from consentgate.formats.urls.scrubbing import has_click_id, kept_query, scrub_path, scrubbed_path
 from consentgate.formats.urls.templates import Templates
 from consentgate.gates.records.referrers import is_entry, referrer_class, referrer_host
-from consentgate.gates.records.site_information import hour_of, method_name, minute_of
+from consentgate.gates.records.site_information import method_name
 from consentgate.memo import Memo, up_to
 
 MOST_REMEMBERED = 32_768
@@ -258,7 +259,7 @@ def _tables(
 
     def moment(minute: int) -> Fragment:
         is_hour = tier is Tier.OPERATIONAL
-        ts = hour_of(minute // 60 * 3_600) if is_hour else minute_of(minute * 60)
+        ts = hour_text(minute // 60) if is_hour else minute_text(minute)
         return fragment({"ts": ts, "tier": tier.value, **version})
 
     def referrer(text: str, hosts: frozenset[str]) -> Fragment:

@@ -40,7 +40,7 @@ def test_a_persons_line_is_operational() -> None:
     """Nobody's choice is known: hour, route, status and classes, as the site's own log builds it."""
     (record,) = minimised(PLAIN)
     facts = Operational(
-        *("2026-10-02T13Z", "GET", "/a", 200, "external", "desktop"),
+        *(497485, "GET", "/a", 200, "external", "desktop"),
         is_entry=True,
         is_suspect=False,
         signals=(),

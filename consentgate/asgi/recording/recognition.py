@@ -12,11 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from consentgate.domain.choices import Choice
-from consentgate.domain.days import DAY_SECONDS
+from consentgate.domain.days import DAY_SECONDS, month_text
 from consentgate.domain.policy.policy import Policy
 from consentgate.gates.ended import Ended
 from consentgate.gates.records.header_classes import MAX_CHARS
-from consentgate.gates.records.site_information import month_of
 from consentgate.log.keeping.erasure import Names, erase, months_back, rows_with
 from consentgate.log.keeping.segment_lines import Row
 from consentgate.log.naming.day_key import Ratchet
@@ -57,37 +56,43 @@ class Recognition:
         self._layout, self._has_folder = layout, bool(settings.folder)
         self._days = settings.event_retention_days
         self._site = policy.controller.name
-        self._naming: tuple[bytes, VisitorNames] | None = None
+        self._names_today: VisitorNames | None = None
+        self._named_day = -1
         self._address_of = address_of
         self._reference_of = reference_of
         self._is_failing = False
 
-    def is_ready(self, now: int) -> bool:
-        """Whether a visitor of that time is named from memory: else the disk is waited for."""
-        return self._day_key is None or self._day_key.is_ready(now // DAY_SECONDS)
-
-    def visitor(self, visit: Ended, agent: str | None = None) -> str:
+    def visitor(self, visit: Ended, agent: str | None = None, *, waits: bool = True) -> str | None:
         """Name the visitor for today; empty where the address or the key is not to be had.
 
         Args:
             visit: whose address is read.
             agent: the first 512 characters of its User-Agent, where they were read before.
+            waits: whether the disk may be waited for, as once a day it is.
+
+        Returns:
+            None where the disk would have to be waited for, and may not.
         """
-        if self._day_key is None:
-            return ""
-        key = self._day_key.key(visit.now // DAY_SECONDS)
-        address = self._address_of(visit) if key is not None else None
-        if key is None or address is None:
+        day = visit.now // DAY_SECONDS
+        names = self._names_today
+        if day != self._named_day:
+            if not waits and self._day_key is not None and not self._day_key.is_ready(day):
+                return None
+            names = self._names_of(day)
+        address = self._address_of(visit) if names is not None else None
+        if names is None or address is None:
             return ""
         agent = visit.request.header(b"user-agent")[:MAX_CHARS] if agent is None else agent
-        return self._names_under(key).name(address, agent)
+        return names.name(address, agent)
 
-    def _names_under(self, key: bytes) -> VisitorNames:
-        """Give the names of a key's visitors; those of the key before are forgotten with it."""
-        naming = self._naming
-        if naming is None or naming[0] is not key:
-            naming = self._naming = (key, VisitorNames(key, self._site))
-        return naming[1]
+    def _names_of(self, day: int) -> VisitorNames | None:
+        """Give the names of a day's visitors; those of the day before are forgotten with it."""
+        key = self._day_key.key(day) if self._day_key is not None else None
+        if key is None:
+            return None
+        names = VisitorNames(key, self._site)
+        self._names_today, self._named_day = names, day
+        return names
 
     def subject(self, visit: Ended) -> str:
         """Name the visitor for this month; empty where the key was shredded."""
@@ -95,7 +100,7 @@ class Recognition:
         if choice is None or not choice.id:
             return ""
         try:
-            return self.subjects.token(self._reference_of(choice.id), month_of(visit.now))
+            return self.subjects.token(self._reference_of(choice.id), month_text(visit.now))
         except OSError as error:
             if not self._is_failing:
                 self._is_failing = True

@@ -9,6 +9,7 @@ from consentgate.asgi.recording.signal_counts import count_signals
 from consentgate.asgi.recording.site_log import SiteLog
 from consentgate.asgi.recording.warnings import Warnings
 from consentgate.domain.signals import NONE
+from consentgate.gates.gated import NOTHING
 from consentgate.gates.visit import Visit
 from consentgate.log.counts.signals import SignalCounts
 
@@ -41,6 +42,7 @@ class Recorder:
         self._signal_counts = signal_counts
         self._warnings = warnings
         self._faults = faults
+        self._watches_pages = watches_pages
         self.is_idle = not site_log.is_on and security_log is None and not watches_pages
         """Whether only what was found is told: nothing is written down of an ordinary visit."""
 
@@ -62,7 +64,8 @@ class Recorder:
             if route is UNNOTED:
                 return
             self._site_log.note(ended, duration_ns)
-            self._warnings.note(ended)
+            if self._watches_pages or ended.found is not NOTHING:
+                self._warnings.note(ended)
         except Exception:
             self._faults.failed("note", "the visit is not written down")
 

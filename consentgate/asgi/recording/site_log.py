@@ -14,48 +14,45 @@ from functools import partial
 from consentgate.asgi.own_routes import OWN
 from consentgate.asgi.recording.recognition import Recognition
 from consentgate.asgi.recording.route_names import route_of
-from consentgate.asgi.recording.statistics import CountryOf, Finding, Seen, VisitorFacts
-from consentgate.domain.agents import UNSORTED, AgentClasses, Bot
+from consentgate.asgi.recording.statistics import CountryOf, Finding, VisitorFacts
+from consentgate.domain.agents import Bot
+from consentgate.domain.choices import Choice
 from consentgate.domain.policy.policy import Policy
-from consentgate.domain.record import Facts, Interest, Operational, Tier, fields_of
+from consentgate.domain.record import (
+    Amounts,
+    Facts,
+    Interest,
+    Operational,
+    Tier,
+    fields_of,
+    two_digits,
+)
 from consentgate.domain.signals import NONE
 from consentgate.formats.urls.scrubbing import scrubbed_path
 from consentgate.formats.urls.templates import UNMATCHED, Templates
 from consentgate.gates.ended import Ended
+from consentgate.gates.outcomes import Outcome, once_per_outcome
 from consentgate.gates.records.header_classes import (
-    INTERNAL,
     MAX_CHARS,
     MAX_WORD,
-    NO_REFERRAL,
-    SAME_ORIGIN,
+    NOWHERE,
     ClassedHeaders,
-    LastReferral,
-    Origin,
-    OriginFacts,
     Referral,
+    Referrals,
     classed_headers,
-    is_small,
     names_of,
-    refer,
 )
 from consentgate.gates.records.ready_lines import NamedLines, OperationalLines
-from consentgate.gates.records.referrers import without_path
-from consentgate.gates.records.site_information import (
-    METHODS,
-    MOST_ROUTE,
-    build_record,
-    hour_of,
-)
+from consentgate.gates.records.site_information import METHODS, MOST_ROUTE, build_record
+from consentgate.gates.request import Request
 from consentgate.log import RecordSink
 from consentgate.log.counts.visits import VisitCounts
 from consentgate.log.writing.background import TICKER
 from consentgate.log.writing.opening import open_sink
-from consentgate.log.writing.segment import NoFile, encoder
+from consentgate.log.writing.segment import NoFile, text_encoder
 from consentgate.lookup.agents import Agents
-from consentgate.memo import Memo
 
 PURPOSE = "statistics"
-MOST_ORIGINS = 4_096
 BUSY, NOT_MINIMISED = "busy", "min"
 """Values of ``err``."""
 
@@ -92,13 +89,14 @@ class SiteLog:
         self._is_fresh = self._is_odd = True
         self._ignores_signals = settings.signals_mode == "as-none"
         self._drops_signals = settings.signals_mode == "drop"
-        self._templates = Templates(settings.routes)
         self.agents = agents or Agents()
         self._at_once, self._patient = Finding.at_once(self.agents), Finding.patient(self.agents)
-        self._referrals: Memo[OriginFacts, Referral] = Memo(refer, MOST_ORIGINS, is_small=is_small)
-        self._last = NO_REFERRAL
-        encode = encoder()
-        self._operational = OperationalLines(self._version, encode, kept)
+        self._busy = Finding.nothing(BUSY)
+        self._templates = Templates(settings.routes)
+        self._referrals = Referrals()
+        encode = text_encoder()
+        self._templates_of_all = OperationalLines(self._version, encode, kept).templates
+        self._append = sink.append
         self._statistics, self._recognised, self._machines = (
             NamedLines(tier, self._version, encode, kept)
             for tier in (Tier.STATISTICS, Tier.LONGITUDINAL, Tier.BOT)
@@ -107,6 +105,7 @@ class SiteLog:
         self.counts = VisitCounts(settings.folder, self.agents.browsers.__getitem__)
         """Sums of what no record may say: ``counts.add("event", name, now)``."""
         self.recognition = recognition
+        self._purpose = recognition.purpose if recognition is not None else ""
         self._visitors = VisitorFacts(settings, country_of, recognition)
         self.is_on = not isinstance(sink, NoFile)
 
@@ -123,142 +122,136 @@ class SiteLog:
         return cls(policy, sink, country_of=country_of, recognition=recognition)
 
     def warm(self) -> None:
-        """Have what takes long loaded beside the requests, where there is a log."""
-        if self.is_on:
-            TICKER.later(self.agents.warm)
+        """Load what takes long, where there is a log: call it in a thread, before requests come.
 
-    def note(self, visit: Ended, duration_ns: int) -> None:
-        """Write the record of a visit that has ended, or have it written. Never raises."""
+        Loaded beside requests, it would hold each of them up by some milliseconds: one thread of
+        Python runs at a time.
+        """
+        if self.is_on:
+            self.agents.warm()
+
+    def note(self, visit: Ended, duration_ns: int, find: Finding | None = None) -> None:
+        """Write the record of a visit that has ended, or have it written. Never raises.
+
+        Most visits have no consent and come from a page of the same site: for them as little as
+        possible is done here, and nothing is called that can be said in a line.
+
+        Args:
+            visit: that has ended.
+            duration_ns: how long it took.
+            find: how the agent is found out; None: at once, or the background thread does it.
+        """
         if self._is_odd and not self._is_noted(visit):
             return
+        if find is None:
+            find = self._at_once
         try:
-            if not self._note(visit, duration_ns // 1_000, self._at_once):
-                self._hand_over(visit, duration_ns // 1_000)
+            request, visitor, outcome, now, status, bytes_out, route, _, is_collected = visit
+            _, signals, choice, _, caller, country, _ = visitor
+            agent = caller.agent if caller is not None else visit.agent
+            classes = find.classes(agent)
+            if classes is None:
+                self._hand_over(visit, duration_ns)
+                return
+            device, bot, is_tool, says_browser = classes
+            classed = request.classed or classed_headers(request.headers)
+            _, site, _, _, languages, _, _ = classed
+            referral = self._referrals.of(request.host_field, classed)
+            _, kind, outer_host, begins = referral
+            is_whole = languages is not None and (site or not request.is_https)
+            is_suspect = is_tool or (says_browser and not is_whole)
+            is_silent = signals is NONE
+            begins = begins and (is_silent or not signals.prefetch)
+            template = getattr(route, "path_format", None) if route is not None else None
+            if not template or type(template) is not str or len(template) > MOST_ROUTE:
+                template = self._route_of(request, route)
+            method = request.method
+            facts = (
+                now // 3_600,
+                method if method in METHODS else "_OTHER",
+                template,
+                status,
+                kind,
+                device,
+                begins,
+                is_suspect,
+                () if is_silent else names_of(signals),
+                find.fault,
+            )
+            amounts = (two_digits(bytes_out), two_digits(duration_ns // 1_000))
+            is_own = route is OWN  # who comes to choose is not told apart (LOG-11)
+            if bot is not None:
+                self._note_machine(visit, bot, facts, referral, amounts)
+                return
+            is_closed = choice is None or is_own or is_collected or find.fault
+            if not is_closed and _is_counted(outcome, choice):
+                if not self._note_visitor(visit, agent, facts, referral, amounts, classed, find):
+                    self._hand_over(visit, duration_ns)
+                return
+            is_open = begins and not is_suspect and not is_own
+            if is_open and ((is_silent and choice is None) or not self._is_signalled(outcome)):
+                country = self._visitors.place(visit) if country is None else country
+                self._count(now, agent, classed, country, outer_host)
+            self._append(self._templates_of_all[facts] % amounts)
         except Exception:
             self._write_failed(visit)
 
-    def _note(self, visit: Ended, duration_us: int, find: Finding) -> bool:
-        """Write the record; False: it needs what is not known at once, and nothing is written.
+    def _hand_over(self, visit: Ended, duration_ns: int) -> None:
+        """Let the background thread write the record; what is too much says less, now."""
+        if not TICKER.later(partial(self.note, visit, duration_ns, self._patient)):
+            self.note(visit, duration_ns, self._busy)
 
-        Most visits have no consent and come from a page of the same site: for them as little as
-        possible is done here.
-        """
-        agent, choice = visit.agent, visit.visitor.choice
-        classes = find.classes(agent)
-        if classes is None:
-            return False
-        classed = visit.request.classed or classed_headers(visit.request.headers)
-        referral = self._referral(visit.request.host, classed)
-        facts = self._facts(visit, classes, classed, referral)
-        if classes.bot is not None:
-            machine = Seen(agent, classed, referral.place, duration_us)
-            self._note_machine(visit, classes.bot, facts, machine)
-            return True
-        is_own = visit.route is OWN  # who comes to choose is not told apart (LOG-11)
-        is_statistics = choice is not None and choice.purposes.get(PURPOSE, False)
-        if is_statistics and not is_own and self._may_count(visit):
-            seen = Seen(agent, classed, referral.place, duration_us)
-            return self._note_visitor(visit, facts, seen, find)
-        _, _, _, _, _, _, begins, is_suspect, _, _ = facts
-        if begins and not is_suspect and not is_own:
-            self._count(visit, agent, referral, classed)
-        self._sink.append(self._operational.line(facts, visit.bytes_out, duration_us))
-        return True
-
-    def _facts(
-        self,
-        visit: Ended,
-        classes: AgentClasses,
-        classed: ClassedHeaders,
-        referral: Referral,
-        fault: str = "",
-    ) -> Facts:
-        """Give what a record of any tier may say of a visit."""
-        request, signals = visit.request, visit.visitor.signals
-        _, site, _, _, languages, _, _ = classed
-        device, _, is_tool, says_browser = classes
-        _, kind, _, begins = referral
-        is_whole = languages is not None and (site or not visit.request.is_https)
-        method = request.method
-        template = getattr(visit.route, "path_format", None)
-        if not template or type(template) is not str or len(template) > MOST_ROUTE:
-            template = route_of(visit.route, request.whole_path, self._templates)
-        return (
-            hour_of(visit.now // 3_600 * 3_600),
-            method if method in METHODS else "_OTHER",
-            template,
-            visit.status,
-            kind,
-            device,
-            begins and not signals.prefetch,
-            is_tool or (says_browser and not is_whole),
-            () if signals is NONE else names_of(signals),
-            fault,
-        )
-
-    def _referral(self, host: str, classed: ClassedHeaders) -> Referral:
-        """Tell where a visit comes from; the next one from the same site need not ask."""
-        referrer, site, destination, accept, _, _, _ = classed
-        last_host, last_site, last_start, last = self._last
-        if referrer and site == last_site and host == last_host and referrer.startswith(last_start):
-            return last
-        wants_page = accept is not None and b"text/html" in accept
-        origin = (without_path(referrer), host, site, destination, wants_page)
-        referral = self._referrals[origin]
-        if site == SAME_ORIGIN and referral.kind == INTERNAL:
-            self._last = LastReferral.of(Origin(*origin), referral)
-        return referral
-
-    def _count(self, visit: Ended, agent: str, referral: Referral, classed: ClassedHeaders) -> None:
+    def _count(
+        self, now: int, agent: str, classed: ClassedHeaders, country: str, outer_host: str
+    ) -> None:
         """Count a visit that begins without consent, each dimension by itself."""
-        is_plain = visit.visitor.signals is NONE and visit.visitor.choice is None
-        if not is_plain and self._is_signalled(visit):
-            return
         _, _, _, _, languages, brands, platform = classed
-        country = visit.visitor.country
         self.counts.add_visit(
             (
-                visit.now,
+                now,
                 agent,
                 brands and brands[:MAX_CHARS],
                 platform and platform[:MAX_WORD],
-                self._visitors.place(visit) if country is None else country,
+                country,
                 languages and languages[:MAX_WORD],
-                referral.outer_host,
+                outer_host,
             )
         )
 
-    def _note_machine(self, visit: Ended, bot: Bot, facts: Facts, seen: Seen) -> None:
+    def _note_machine(
+        self, visit: Ended, bot: Bot, facts: Facts, referral: Referral, amounts: Amounts
+    ) -> None:
         """Write the record of a declared machine (TB)."""
-        self._sink.put(self._machines.line(facts, self._visitors.of_machine(visit, seen, bot)))
+        machine = self._visitors.of_machine(visit, referral, amounts, bot)
+        self._sink.put(self._machines.line(facts, machine))
 
-    def _note_visitor(self, visit: Ended, facts: Facts, seen: Seen, find: Finding) -> bool:
+    def _note_visitor(
+        self,
+        visit: Ended,
+        agent: str,
+        facts: Facts,
+        referral: Referral,
+        amounts: Amounts,
+        classed: ClassedHeaders,
+        find: Finding,
+    ) -> bool:
         """Write the record of who granted statistics (T1, T2); False: not all is known at once."""
-        is_recognised = self._is_recognised(visit)
+        is_recognised = self._purpose and self._is_recognised(visit)
         if is_recognised and not find.is_patient:
             return False  # the subject's key is in a file
         subject = self._subject(visit) if is_recognised else ""
-        person = self._visitors.of_person(visit, seen, find, subject)
+        person = self._visitors.of_person(visit, agent, classed, referral, amounts, find, subject)
         if person is None:
             return False
         lines = self._recognised if subject else self._statistics
         self._sink.put(lines.line(facts, person))
         return True
 
-    def _hand_over(self, visit: Ended, duration_us: int) -> None:
-        """Let the background thread write the record; what is too much says less, now."""
-        if TICKER.later(partial(self._note_at_leisure, visit, duration_us)):
-            return
-        classed = visit.request.classed or classed_headers(visit.request.headers)
-        referral = self._referral(visit.request.host, classed)
-        facts = self._facts(visit, UNSORTED, classed, referral, BUSY)
-        self._sink.append(self._operational.line(facts, visit.bytes_out, duration_us))
-
-    def _note_at_leisure(self, visit: Ended, duration_us: int) -> None:
-        try:
-            self._note(visit, duration_us, self._patient)
-        except Exception:
-            self._write_failed(visit)
+    def _route_of(self, request: Request, route: object) -> str:
+        """Name the route that answered, where it is no plain template."""
+        if route is None and not self._templates.declared:
+            return UNMATCHED
+        return route_of(route, request.whole_path, self._templates)
 
     def _is_noted(self, visit: Ended) -> bool:
         """Whether a visit gets a record; with the first the sums begin to be flushed."""
@@ -269,7 +262,7 @@ class SiteLog:
     def _write_failed(self, visit: Ended) -> None:
         """Write the least: when, which status, and that the rest could not be minimised."""
         facts = Operational(
-            hour_of(visit.now // 3_600 * 3_600),
+            visit.now // 3_600,
             *("", "", visit.status, "", "", False, False, ()),
             fault=NOT_MINIMISED,
             version=self._version,
@@ -287,7 +280,7 @@ class SiteLog:
 
         Where ``signals_mode`` is ``as-none`` a signal says nothing here.
         """
-        return not visit.visitor.is_bot and not self._is_signalled(visit)
+        return not visit.visitor.is_bot and not self._is_signalled(visit.outcome)
 
     def interest(
         self, visit: Ended, event: str, properties: Mapping[str, str], *, path: str, is_page: bool
@@ -303,15 +296,11 @@ class SiteLog:
         """
         if not (self.may_tell(visit) and self._is_noted(visit)):
             return
-        found = (
-            self._templates.find(path)
-            if is_page
-            else route_of(visit.route, visit.request.whole_path, self._templates)
-        )
-        interest = Interest(event, properties)
+        found = self._templates.find
+        route = found(path) if is_page else self._route_of(visit.request, visit.route)
+        said = "" if route == UNMATCHED else route
         scrubbed = scrubbed_path(path) if path else ""
-        route = "" if found == UNMATCHED else found
-        note = partial(self._interest, visit, interest, route, scrubbed)
+        note = partial(self._interest, visit, Interest(event, properties), said, scrubbed)
         if not note(self._at_once):
             is_waiting = TICKER.later(partial(note, self._patient))
             if not is_waiting:
@@ -327,58 +316,46 @@ class SiteLog:
             return False
         if classes.bot is not None or classes.is_tool:
             return True
-        if not self._may_count(visit):
+        if visit.is_collected or not _is_counted(visit.outcome, visit.visitor.choice):
             self.counts.add("event", interest.event, visit.now)
             return True
-        is_recognised = self._is_recognised(visit)
+        is_recognised = self._purpose and self._is_recognised(visit)
         if is_recognised and not find.is_patient:
             return False
         subject = self._subject(visit) if is_recognised else ""
         classed = visit.request.classed or classed_headers(visit.request.headers)
-        nowhere = Seen(agent, classed, "", 0)
-        person = self._visitors.of_person(visit, nowhere, find, subject)
+        nowhere = NOWHERE
+        person = self._visitors.of_person(visit, agent, classed, nowhere, (0, 0), find, subject)
         if person is None:
             return False
         tier = Tier.LONGITUDINAL if subject else Tier.STATISTICS
         facts = Operational(
-            *("", "", route, None, "", classes.device, False, False, ()),
+            *(0, "", route, None, "", classes.device, False, False, ()),
             version=self._version,
             tier=tier,
         )
-        person = person._replace(path=path, query=None, is_paid=False)
-        self._sink.write(build_record(self._fields[tier], facts, person, interest))
+        person = person._replace(referrer="", path=path, asked=None)
+        record = build_record(self._fields[tier], facts, person, interest)
+        self._sink.write(record)
         return True
 
     def _is_recognised(self, visit: Ended) -> bool:
-        """Whether the visitor granted the purpose of being recognised across days."""
-        known = self.recognition
-        return known is not None and bool(known.purpose) and self._is_granted(visit, known.purpose)
+        """Whether a visitor who is counted also granted to be recognised across days."""
+        choice = visit.visitor.choice
+        is_granted = choice is not None and choice.purposes.get(self._purpose, False)
+        return is_granted and self._purpose in counted(visit.outcome)
 
     def _subject(self, visit: Ended) -> str:
         return self.recognition.subject(visit) if self.recognition is not None else ""
 
-    def _may_count(self, visit: Ended) -> bool:
-        """T1 needs a *grant* of statistics and no signal (LOG-15); denied collectors get none."""
-        return not visit.is_collected and self._is_granted(visit, PURPOSE)
-
-    def _is_granted(self, visit: Ended, purpose: str) -> bool:
-        decision = visit.outcome.decision
-        choice = visit.visitor.choice
-        return (
-            choice is not None
-            and choice.purposes.get(purpose, False)
-            and decision.allows(purpose)
-            and not self._is_signalled(visit)
-        )
-
-    def _is_signalled(self, visit: Ended) -> bool:
+    def _is_signalled(self, outcome: Outcome) -> bool:
         """Whether a signal forbids all but the operational line and the signal's own count."""
-        signals = visit.outcome.decision.signals
+        signals = outcome.decision.signals
         return signals is not NONE and signals.is_set and not self._ignores_signals
 
     def count_choice(self, visit: Ended, kind: str) -> None:
         """Count what visitors choose: one more of a kind such as ``reject``."""
-        if self.is_on and not self._is_signalled(visit):
+        if self.is_on and not self._is_signalled(visit.outcome):
             self.counts.add("choice", kind, visit.now)
 
     def close(self) -> None:
@@ -386,3 +363,19 @@ class SiteLog:
         TICKER.finish()
         self.counts.flush()
         self._sink.close()
+
+
+@once_per_outcome
+def counted(outcome: Outcome) -> frozenset[str]:
+    """Give the purposes of a visit's records that an outcome permits; a signal forbids them all,
+    unless the policy says that it means nothing here (LOG-15)."""
+    decision = outcome.decision
+    if decision.signals.is_set and outcome.plan.policy.log.signals_mode != "as-none":
+        return frozenset()
+    return frozenset(key for key, verdict in decision.purposes.items() if verdict.is_granted)
+
+
+def _is_counted(outcome: Outcome, choice: Choice | None) -> bool:
+    """T1 needs a *grant* of statistics, and no signal (LOG-15)."""
+    is_granted = choice is not None and choice.purposes.get(PURPOSE, False)
+    return is_granted and PURPOSE in counted(outcome)

@@ -8,29 +8,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from consentgate.asgi.recording.recognition import Recognition
-from consentgate.domain.agents import AgentClasses, Bot, Browser
+from consentgate.domain.agents import UNSORTED, AgentClasses, Bot, Browser
 from consentgate.domain.policy.policy import LogSettings
-from consentgate.domain.record import Audience, Statistics, Tier, fields_of
+from consentgate.domain.record import Amounts, Asked, Audience, Statistics, Tier, fields_of
 from consentgate.formats.urls.scrubbing import has_click_id, kept_query, scrubbed_path
 from consentgate.gates.ended import Ended
 from consentgate.gates.records.header_classes import (
     MAX_CHARS,
     MAX_WORD,
     ClassedHeaders,
+    Referral,
     country_code,
     hinted,
     language_of,
 )
-from consentgate.gates.records.site_information import minute_of
 from consentgate.lookup.agents import Agents
 from consentgate.memo import Memo
 
 CountryOf = Callable[[Ended], str]
 """Gives the country of a visit's place, ISO 3166-1; empty where it is not known."""
-MOST_AUDIENCES = 4_096
+MOST_AUDIENCES = 8_192
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,28 +38,25 @@ class Finding:
 
     classes: Callable[[str], AgentClasses | None]
     browser: Callable[[str], Browser | None]
-    is_patient: bool
+    is_patient: bool = False
     """Whether files may be read, and what is slow may be done."""
+    fault: str = ""
+    """Why a record says no more than T0, without an agent; empty: it may."""
 
     @classmethod
     def at_once(cls, agents: Agents) -> Finding:
         """Give what is known, None where it would have to be found out."""
-        return cls(agents.classes.get, agents.browsers.get, is_patient=False)
+        return cls(agents.classes.get, agents.browsers.get)
 
     @classmethod
     def patient(cls, agents: Agents) -> Finding:
         """Find out whatever is asked."""
         return cls(agents.classes.__getitem__, agents.browsers.__getitem__, is_patient=True)
 
-
-class Seen(NamedTuple):
-    """What was read of a visit before its tier was chosen."""
-
-    agent: str
-    classed: ClassedHeaders
-    referrer: str
-    """Host that the visit came from, else its class."""
-    duration_us: int
+    @classmethod
+    def nothing(cls, fault: str) -> Finding:
+        """Find out nothing: too much waits."""
+        return cls(lambda agent: UNSORTED, lambda agent: None, fault=fault)
 
 
 Source = tuple[str, bytes | None, bytes | None, bytes | None, str]
@@ -91,33 +87,37 @@ class VisitorFacts:
         return self._country_of(visit) if visit.visitor.country is None else visit.visitor.country
 
     def of_person(
-        self, visit: Ended, seen: Seen, find: Finding, subject: str = ""
+        self,
+        visit: Ended,
+        agent: str,
+        classed: ClassedHeaders,
+        referral: Referral,
+        amounts: Amounts,
+        find: Finding,
+        subject: str = "",
     ) -> Statistics | None:
         """Give the facts of a visitor who granted statistics; None: some are not known at once."""
-        agent, classed, referrer, duration_us = seen
-        audience, named, now = (
-            self._audience(visit, agent, classed, find),
-            self._recognition,
-            visit.now,
-        )
+        request, now, named = visit.request, visit.now, self._recognition
+        audience = self._audience(visit, agent, classed, find)
         if audience is None:
             return None
-        if named is not None and not find.is_patient and not named.is_ready(now):
+        name = named.visitor(visit, agent, waits=find.is_patient) if named is not None else ""
+        if name is None:
             return None
-        query = visit.request.query
-        return Statistics(
-            visit.bytes_out,
-            duration_us,
-            minute_of(now // 60 * 60),
-            referrer,
-            visit.request.header,
-            scrubbed_path(visit.request.whole_path),
+        query, (host, kind, _, _) = request.query, referral
+        facts = (
+            amounts,
+            now // 60,
+            host or kind,
+            request.header,
+            scrubbed_path(request.whole_path),
             audience,
-            kept_query(query, self._queries) if query else None,
-            bool(query) and has_click_id(query),
-            named.visitor(visit, agent) if named is not None else "",
+            Asked(kept_query(query, self._queries), has_click_id(query)) if query else None,
+            name,
             subject,
+            None,
         )
+        return tuple.__new__(Statistics, facts)  # half of what calling the class costs
 
     def _audience(
         self, visit: Ended, agent: str, classed: ClassedHeaders, find: Finding
@@ -143,13 +143,15 @@ class VisitorFacts:
         self._audiences.put(source, audience)
         return audience
 
-    def of_machine(self, visit: Ended, seen: Seen, bot: Bot) -> Statistics:
+    def of_machine(
+        self, visit: Ended, referral: Referral, amounts: Amounts, bot: Bot
+    ) -> Statistics:
         """Give the facts of a declared machine, which is nobody: its address is not read."""
+        host, kind, _, _ = referral
         return Statistics(
-            visit.bytes_out,
-            seen.duration_us,
-            minute_of(visit.now // 60 * 60),
-            seen.referrer,
+            amounts,
+            visit.now // 60,
+            host or kind,
             visit.request.header,
             scrubbed_path(visit.request.whole_path),
             Audience(country_code(self.place(visit))),

@@ -17,6 +17,10 @@ def packed_address(text: str) -> bytes | None:
     """
     if len(text) > 128:
         return None
+    try:
+        return socket.inet_pton(socket.AF_INET, text)  # as most are written
+    except (OSError, ValueError):
+        pass
     name = text.strip()
     if name.startswith("["):
         name = name[1:].partition("]")[0]

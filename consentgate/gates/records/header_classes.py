@@ -8,11 +8,17 @@ from typing import NamedTuple
 from consentgate.domain.agents import Browser
 from consentgate.domain.signals import Signals
 from consentgate.formats.headers.client_hints import hinted_browser
-from consentgate.gates.records.referrers import is_entry, origin_of, primary_language
-from consentgate.memo import remember
+from consentgate.gates.records.referrers import (
+    is_entry,
+    origin_of,
+    primary_language,
+    without_path,
+)
+from consentgate.memo import Memo, remember
 
 MAX_CHARS = 512
 """Characters that are read of any header: what follows costs time and says nothing."""
+MOST_ORIGINS = 4_096
 MAX_WORD = 32
 """Characters that are read of a header whose value is one of few, all shorter words."""
 
@@ -28,11 +34,6 @@ class Referral(NamedTuple):
     """The same host; empty: one of our own."""
     is_entry: bool
     """Whether a visit begins, as far as the headers tell."""
-
-    @property
-    def place(self) -> str:
-        """The host, else its class."""
-        return self.host or self.kind
 
 
 CLASSED = {
@@ -51,7 +52,7 @@ CLASSED = {
 }
 """Headers that the site log puts into classes, and the place of each in ``ClassedHeaders``."""
 ClassedHeaders = list[bytes | None]
-"""The first of each of those headers, in that order; None where there is none. It is made for each
+"""The last of each of those headers, in that order; None where there is none. It is made for each
 visit and unpacked where it is read: ``referrer, site, destination, accept, languages, brands,
 platform``."""
 
@@ -61,20 +62,21 @@ class Origin(NamedTuple):
 
     referrer: bytes
     """Without its path."""
-    own_host: str
+    own_host: bytes
+    """The ``Host`` field."""
     site: bytes | None
     destination: bytes | None
     wants_page: bool
 
 
-OriginFacts = tuple[bytes, str, bytes | None, bytes | None, bool]
+OriginFacts = tuple[bytes, bytes, bytes | None, bytes | None, bool]
 """The same without names: it is made for each visit, and named only for the first of its like."""
 
 
 def refer(facts: OriginFacts) -> Referral:
     """Tell where a visit comes from; few origins make most of them."""
     origin = Origin(*facts)
-    host, kind = origin_of(origin.referrer, origin.own_host[:MAX_CHARS])
+    host, kind = origin_of(origin.referrer, origin.own_host[:MAX_CHARS].decode("latin-1"))
     accept = "text/html" if origin.wants_page else ""
     begins = is_entry(_word(origin.site), _word(origin.destination), kind, accept)
     return Referral(host, kind, "" if kind == INTERNAL else host, begins)
@@ -83,28 +85,20 @@ def refer(facts: OriginFacts) -> Referral:
 INTERNAL, SAME_ORIGIN = "internal", b"same-origin"
 
 
-class LastReferral(NamedTuple):
-    """The last visit that went from page to page of one site, as most do: the next asks nothing.
-
-    As the browser itself says so, neither ``Sec-Fetch-Dest`` nor ``Accept`` makes a visit begin.
-    """
-
-    host: str
-    site: bytes
-    start: bytes
-    """What its Referer began with: origin and a slash."""
-    referral: Referral
-
-    @classmethod
-    def of(cls, origin: Origin, referral: Referral) -> LastReferral:
-        """Remember a visit; one whose headers are too long is not like the next."""
-        if origin.site != SAME_ORIGIN or referral.kind != INTERNAL or not is_small(origin):
-            return NO_REFERRAL
-        return cls(origin.own_host, origin.site, origin.referrer + b"/", referral)
-
-
-NO_REFERRAL = LastReferral("", b"?", b"", Referral("", "none", "", is_entry=False))
+LastReferral = tuple[bytes, bytes, bytes, Referral]
+"""The last visit that went from page to page of one site, as most do: the next asks nothing. It has
+its ``Host``, its ``Sec-Fetch-Site``, what its Referer began with (origin and a slash), and where it
+came from. As the browser says so itself, no other header makes it begin."""
+NOWHERE = Referral("", "none", "", is_entry=False)
+NO_REFERRAL: LastReferral = (b"", b"?", b"", NOWHERE)
 """No visit is like it."""
+
+
+def remember_referral(origin: Origin, referral: Referral) -> LastReferral:
+    """Remember a visit; one whose headers are too long is not like the next."""
+    if origin.site != SAME_ORIGIN or referral.kind != INTERNAL or not is_small(origin):
+        return NO_REFERRAL
+    return origin.own_host, origin.site, origin.referrer + b"/", referral
 
 
 def is_small(facts: OriginFacts) -> bool:
@@ -112,6 +106,33 @@ def is_small(facts: OriginFacts) -> bool:
     origin = Origin(*facts)
     words = max(len(origin.site or b""), len(origin.destination or b""))
     return max(len(origin.referrer), len(origin.own_host)) <= MAX_CHARS and words <= MAX_WORD
+
+
+class Referrals:
+    """Tells where visits come from; remembers origins, never a page."""
+
+    def __init__(self) -> None:
+        self._known: Memo[OriginFacts, Referral] = Memo(refer, MOST_ORIGINS, is_small=is_small)
+        self._last = NO_REFERRAL
+
+    def of(self, host: bytes, classed: ClassedHeaders) -> Referral:
+        """Tell where a visit comes from; the next one from the same site need not ask.
+
+        Args:
+            host: the ``Host`` field.
+            classed: the headers that are put into classes.
+        """
+        referrer, site, destination, accept, _, _, _ = classed
+        last_host, last_site, last_start, last = self._last
+        if referrer and site == last_site and host == last_host and referrer.startswith(last_start):
+            return last
+        start = without_path(referrer) if referrer else b""
+        wants_page = accept is not None and b"text/html" in accept
+        origin = (start, host, site, destination, wants_page)
+        referral = self._known[origin]
+        if site == SAME_ORIGIN and referral.kind == INTERNAL:
+            self._last = remember_referral(Origin(*origin), referral)
+        return referral
 
 
 def _word(header: bytes | None) -> str:
@@ -122,8 +143,8 @@ def classed_headers(headers: Iterable[tuple[bytes, bytes]]) -> ClassedHeaders:
     """Pick the headers that are put into classes, as they came: little of them is ever read."""
     found: ClassedHeaders = [None] * len(CLASSED)
     for name, value in headers:
-        if name in CLASSED and found[place := CLASSED[name]] is None:
-            found[place] = value
+        if name in CLASSED:
+            found[CLASSED[name]] = value
     return found
 
 

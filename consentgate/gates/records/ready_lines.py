@@ -6,9 +6,11 @@ visits share are kept. Never keeps an address, a path, a query or a visitor's na
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from consentgate.domain.record import (
+    Amount,
+    Asked,
     Audience,
     Facts,
     Field,
@@ -27,7 +29,7 @@ MOST_TEXTS = 1_024
 MOST_CHARS = 64
 """A longer value is not kept: it is nobody else's."""
 Encode = Callable[[object], bytes]
-"""Makes a line of anything, compact JSON, line break included."""
+"""Writes a value as compact JSON, without a line break."""
 
 
 class _Lines:
@@ -41,7 +43,7 @@ class _Lines:
         Args:
             tier: of the lines.
             version: the policy's label.
-            encode: makes a line of a record.
+            encode: writes a value.
             kept: names of the fields that the policy keeps; empty: all.
         """
         self._tier, self._version, self._encode = tier, version, encode
@@ -56,7 +58,7 @@ class _Lines:
 
     def _place_of(self, field: Field, facts: Operational) -> bytes:
         """Write a field as it stands in a template."""
-        if field.of_amounts is not None:
+        if field.of_amount is not None:
             return self._lead(field) + b"%d"
         if field.of_visit is None:
             raise ValueError(f"field {field.name!r} is of no visit in {self._tier}")
@@ -64,45 +66,31 @@ class _Lines:
 
     def _text(self, field: Field, value: object) -> bytes:
         """Write a field as it stands in a line; empty: it is left out."""
-        return b"" if is_empty(value) else self._lead(field) + self._encode(value)[:-1]
+        return b"" if is_empty(value) else self._lead(field) + self._encode(value)
 
     def _lead(self, field: Field) -> bytes:
         comma = b"" if field is self._fields[0] else b","
-        return comma + self._encode(field.name)[:-1] + b":"
+        return comma + self._encode(field.name) + b":"
 
 
 class OperationalLines(_Lines):
-    """Lines of T0: no more than what visits share, and what was measured, gets into one."""
+    """Lines of T0: no more than what visits share, and what was measured, gets into one.
+
+    ``templates[facts] % amounts`` is the line of a visit, line break included.
+    """
 
     def __init__(self, version: str, encode: Encode, kept: frozenset[str] = frozenset()) -> None:
         """Prepare what is measured; see ``_Lines``."""
         super().__init__(Tier.OPERATIONAL, version, encode, kept)
-        measures = [one.of_amounts for one in self._fields if one.of_amounts is not None]
-        self._amounts = _together(measures)
 
-    def line(self, facts: Facts, bytes_out: int, duration_us: int) -> bytes:
-        """Make the line of a visit, line break included."""
-        return self.templates[facts] % self._amounts(bytes_out, duration_us)
-
-
-Measure = Callable[[int, int], int]
-"""Takes the bytes that were sent, and the microseconds that it took."""
+    def _template(self, facts: Facts) -> bytes:
+        """Make a template that takes every amount, in their order."""
+        said = {field.of_amount for field in self._fields}
+        unsaid = [b"%.0a" for amount in Amount if amount not in said]  # takes one, writes nothing
+        return super()._template(facts)[:-1] + b"".join(unsaid) + b"\n"
 
 
-def _together(measures: Sequence[Measure]) -> Callable[[int, int], tuple[int, ...]]:
-    """Make one measure of several; of two, as there are, in the fewest steps."""
-    if len(measures) == 2:
-        first, second = measures
-        return lambda bytes_out, duration_us: (
-            first(bytes_out, duration_us),
-            second(bytes_out, duration_us),
-        )
-    return lambda bytes_out, duration_us: tuple(
-        [measure(bytes_out, duration_us) for measure in measures]
-    )
-
-
-Part = Callable[[Statistics], object]
+Part = Callable[[Statistics], bytes]
 """Gives what fills a place in a template."""
 
 
@@ -112,33 +100,47 @@ class NamedLines(_Lines):
     def __init__(
         self, tier: Tier, version: str, encode: Encode, kept: frozenset[str] = frozenset()
     ) -> None:
-        """Prepare a part for each field that a visit has of its own; see ``_Lines``."""
+        """Prepare a part for each field that a visit has of its own; see ``_Lines``.
+
+        Fields that are made of one fact have one part, which stands where the first of them does.
+        """
         super().__init__(tier, version, encode, kept)
         self._of_audience = [one for one in self._fields if one.of_audience is not None]
+        self._of_query = [one for one in self._fields if one.of_query is not None]
+        self._measured = [one for one in self._fields if one.of_amount is not None]
         self._audiences: Memo[Audience, bytes] = Memo(self._audience, MOST_AUDIENCES)
-        self._parts = [part for one in self._fields for part in self._parts_of(one)]
+        found = [(one, self._part_of(one)) for one in self._fields]
+        self._places = {one.name: b"%b" for one, part in found if part is not None}
+        self._parts = [part for _, part in found if part is not None]
 
     def line(self, facts: Facts, more: Statistics) -> bytes:
         """Make the line of a visit, line break included."""
         return self.templates[facts] % tuple([part(more) for part in self._parts])
 
     def _place_of(self, field: Field, facts: Operational) -> bytes:
-        if field.of_audience is not None:
-            return b"%b" if field is self._of_audience[0] else b""
-        return b"%b" if field.of_visitor is not None else super()._place_of(field, facts)
+        if field.of_visit is None or field.of_visitor is not None:
+            return self._places.get(field.name, b"")
+        return super()._place_of(field, facts)
 
-    def _parts_of(self, field: Field) -> Sequence[Part]:
-        """Give the part of a field; those of an audience stand together where the first does."""
-        if field.of_audience is not None:
+    def _part_of(self, field: Field) -> Part | None:
+        """Give what fills a field's place; None: it has none, or shares another one's."""
+        if field in self._of_audience[:1]:
             audiences = self._audiences
-            is_first = field is self._of_audience[0]
-            return [lambda more: audiences[more.audience]] if is_first else []
-        if field.of_visitor is not None:
-            return [self._part_of_visitor(field, field.of_visitor)]
-        measure = field.of_amounts
-        return [] if measure is None else [lambda more: measure(more.bytes_out, more.duration_us)]
+            return lambda more: audiences[more.audience]
+        if field in self._of_query[:1]:
+            return lambda more: self._asked(more.asked) if more.asked is not None else b""
+        if field in self._measured[:1]:
+            return self._part_of_amounts()
+        return self._part_of_visitor(field, field.of_visitor) if field.of_visitor else None
 
-    def _part_of_visitor(self, field: Field, read: Part) -> Part:
+    def _part_of_amounts(self) -> Part:
+        text = b"".join(self._lead(field) + b"%d" for field in self._measured)
+        places = [field.of_amount for field in self._measured if field.of_amount is not None]
+        if places == list(Amount):
+            return lambda more: text % more.amounts
+        return lambda more: text % tuple([more.amounts[place] for place in places])
+
+    def _part_of_visitor(self, field: Field, read: Callable[[Statistics], object]) -> Part:
         if field.is_common:
             texts: Memo[object, bytes] = Memo(
                 lambda value: self._text(field, value),
@@ -150,14 +152,14 @@ class NamedLines(_Lines):
 
         def part(more: Statistics) -> bytes:
             value = read(more)
-            return lead + encode(value)[:-1] if value else b""
+            return lead + encode(value) if value else b""
 
         return part
 
     def _audience(self, audience: Audience) -> bytes:
-        texts = [
-            self._text(field, field.of_audience(audience))
-            for field in self._of_audience
-            if field.of_audience is not None
-        ]
-        return b"".join(texts)
+        values = [(one, one.of_audience(audience)) for one in self._of_audience if one.of_audience]
+        return b"".join([self._text(field, value) for field, value in values])
+
+    def _asked(self, asked: Asked) -> bytes:
+        values = [(one, one.of_query(asked)) for one in self._of_query if one.of_query]
+        return b"".join([self._text(field, value) for field, value in values])

@@ -6,11 +6,9 @@ agent, path or query: a leak there is a type error, not an oversight (LOG-01, LO
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 
 from consentgate.domain.record import Field, Interest, Operational, Statistics
-from consentgate.memo import remember
 
 Record = dict[str, object]
 
@@ -50,6 +48,8 @@ def value_of(
         return field.of_visitor(more)
     if more is not None and field.of_audience is not None:
         return field.of_audience(more.audience)
+    if more is not None and field.of_query is not None:
+        return field.of_query(more.asked) if more.asked is not None else None
     if interest is not None and field.of_interest is not None:
         return field.of_interest(interest)
     return field.of_visit(facts) if field.of_visit is not None else None
@@ -63,20 +63,3 @@ def is_empty(value: object) -> bool:
 def method_name(method: str) -> str:
     """Name a known method; any other is ``_OTHER`` (OpenTelemetry's word for the rest)."""
     return method if method in METHODS else "_OTHER"
-
-
-@remember(512)
-def hour_of(at: int) -> str:
-    """Write the hour of a time, UTC, such as ``2026-11-23T21Z`` (LOG-08)."""
-    return time.strftime("%Y-%m-%dT%HZ", time.gmtime(at))
-
-
-@remember(512)
-def minute_of(at: int) -> str:
-    """Write the minute of a time, UTC, such as ``2026-11-23T21:05Z``."""
-    return time.strftime("%Y-%m-%dT%H:%MZ", time.gmtime(at))
-
-
-def month_of(at: int) -> str:
-    """Write the month of a time, UTC, such as ``2026-11``."""
-    return time.strftime("%Y-%m", time.gmtime(at))

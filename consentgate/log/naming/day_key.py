@@ -35,7 +35,7 @@ class Ratchet:
         self._said: set[str] = set()
 
     def is_ready(self, day: int) -> bool:
-        """Whether ``key`` answers from memory: else it waits for the disk, once a day."""
+        """Whether ``key`` answers from memory: once a day it waits for the disk."""
         return day <= self._day or time.monotonic() < self._retry_at
 
     def key(self, day: int) -> bytes | None:

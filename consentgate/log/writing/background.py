@@ -24,8 +24,9 @@ logger = logging.getLogger("consentgate")
 EVERY_SECONDS = 1.0
 MOST_JOBS = 1_024
 """Jobs that wait; one more is refused."""
-PAUSE_SECONDS = 0.0005
-"""Sleep after each piece of work: one thread runs at a time, and requests come first."""
+WORK_SECONDS = PAUSE_SECONDS = 0.0005
+"""So long the thread works, with the job that it is at, before it sleeps for as long: one thread of
+Python runs at a time, and requests come first."""
 Job = Callable[[], object]
 """Work without an answer: what it gives is forgotten."""
 
@@ -132,14 +133,18 @@ class Ticker:
 
     def _do_jobs(self, until: float = float("inf")) -> None:
         """Do what waits, up to a time; what still waits then comes next."""
+        began = time.monotonic()
         while self._jobs:
             try:
                 job = self._jobs.popleft()
             except IndexError:
                 return  # somebody else has taken the last one
             self._try(job)
-            self.pause()
-            if time.monotonic() >= until:
+            now = time.monotonic()
+            if now - began >= WORK_SECONDS:
+                self.pause()
+                began = time.monotonic()
+            if now >= until:
                 self._wake.set()
                 return
 

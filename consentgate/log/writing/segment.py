@@ -30,15 +30,24 @@ _RETRY_SECONDS = 1.0
 _HOUR_SECONDS = 3_600
 
 
-def encoder() -> Callable[[object], bytes]:
-    """The fastest way that is installed to make a line of a record, line break included."""
+def text_encoder() -> Callable[[object], bytes]:
+    """Give the fastest way that is installed to write a value as compact JSON.
+
+    What it gives is joined with other bytes before it is kept: orjson's bytes hold 8 KB of memory,
+    however short they are.
+    """
     try:
         import orjson
     except ImportError:
         encode = json.JSONEncoder(separators=(",", ":")).encode
-        return lambda record: encode(record).encode("utf-8") + b"\n"
-    # Joining copies: what orjson gives holds 8 KB of memory, however short it is.
-    return lambda record: orjson.dumps(record) + b"\n"
+        return lambda value: encode(value).encode("utf-8")
+    return orjson.dumps
+
+
+def encoder() -> Callable[[object], bytes]:
+    """Give the fastest way that is installed to make a line of a record, line break included."""
+    encode = text_encoder()
+    return lambda record: encode(record) + b"\n"
 
 
 class SegmentFile:
@@ -135,6 +144,9 @@ class SegmentFile:
 
     def put(self, line: bytes) -> None:
         """The same for a ready line of any other record."""
+        if not self._is_batched:
+            self.append(line)
+            return
         with self._lock:
             if self._handle < 0 and not self._open():
                 self.lost += 1
