@@ -330,9 +330,7 @@ class _Reader:
                 description=cookie.description,
             )
 
-    def _hosts(
-        self, path: Path, items: Sequence[str], key: str = "hosts"
-    ) -> Iterator[HostPattern]:
+    def _hosts(self, path: Path, items: Sequence[str], key: str = "hosts") -> Iterator[HostPattern]:
         for item in items:
             has_star = item.startswith("*.")
             host, slash, rest = item.removeprefix("*.").partition("/")
