@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from consentgate.domain.events import Event, event_of
-from consentgate.ledger import NOTICE_START_BYTES
+from consentgate.ledger import NOTICE_START_BYTES, Row
 
 
 class MemoryLedger:
@@ -50,5 +50,19 @@ class MemoryLedger:
         """Every event in the order it came."""
         return iter([event_of(body) for body in self._events.values()])
 
+    def rows(self, after: int, limit: int) -> list[Row]:
+        """The next rows; their numbers count from one."""
+        bodies = list(self._events.values())[after : after + limit]
+        return [_row(number, body) for number, body in enumerate(bodies, after + 1)]
+
+    def rows_of(self, subject: str) -> list[Row]:
+        """The rows of one subject."""
+        return [row for row in self.rows(0, len(self._events)) if subject and row[2] == subject]
+
     def close(self) -> None:
         """Nothing to let go of."""
+
+
+def _row(number: int, body: bytes) -> Row:
+    event = event_of(body)
+    return number, event.id, event.subject, body

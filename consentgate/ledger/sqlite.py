@@ -20,6 +20,7 @@ from typing import Any
 from consentgate.domain.events import Event, event_of
 from consentgate.errors import LedgerUnavailable
 from consentgate.ledger import NOTICE_START_BYTES
+from consentgate.ledger import Row as StoredRow
 from consentgate.ledger.forks import in_use, watch
 from consentgate.ledger.locks import held
 from consentgate.ledger.spool import Spool, read_spool
@@ -107,6 +108,21 @@ class SqliteLedger:
         """Every event, in the order of commit."""
         for (body,) in self._read("SELECT body FROM event ORDER BY seq", ()):
             yield event_of(bytes(body))
+
+    def rows(self, after: int, limit: int) -> list[StoredRow]:
+        """The next rows: one writer at a time commits, so numbers become visible in order."""
+        return self._read(
+            "SELECT seq, id, subject, body FROM event WHERE seq > ? ORDER BY seq LIMIT ?",
+            (after, limit),
+        )
+
+    def rows_of(self, subject: str) -> list[StoredRow]:
+        """The rows of one subject, in the order of commit."""
+        return self._read(
+            "SELECT seq, id, subject, body FROM event WHERE subject = ? AND subject <> '' "
+            "ORDER BY seq",
+            (subject,),
+        )
 
     def close(self) -> None:
         """Commit what is queued and end the thread."""

@@ -65,16 +65,22 @@ class Frontier:
         """The roots of the whole subtrees that the tree falls into, largest first."""
         return tuple(self._hashes)
 
-    def extend(self, leaves: Sequence[bytes]) -> None:
-        """Append leaf hashes; whole blocks of them cost little more than their hashing."""
-        at = 0
+    def extend(self, leaves: Sequence[bytes]) -> list[bytes]:
+        """Append leaf hashes; whole blocks of them cost little more than their hashing.
+
+        Returns:
+            The roots of the blocks of 256 leaves that were whole from the start.
+        """
+        at, blocks = 0, []
         while at < len(leaves):
             if self.size % _BLOCK == 0 and len(leaves) - at >= _BLOCK:
-                self._push(block_root(leaves[at : at + _BLOCK]), _BLOCK_LEVEL)
+                blocks.append(block_root(leaves[at : at + _BLOCK]))
+                self._push(blocks[-1], _BLOCK_LEVEL)
                 at += _BLOCK
             else:
                 self._push(leaves[at], 0)
                 at += 1
+        return blocks
 
     def root(self) -> bytes:
         """The root of the tree as it is now (RFC 9162, section 2.1.2)."""
