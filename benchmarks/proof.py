@@ -1,6 +1,6 @@
 """Measures the proof: adding events to the tree, verifying a ledger, checking a receipt.
 
-Run ``python -m benchmarks.proof``; ``--events`` sets how many (default 200,000), half of them grants.
+Run ``python -m benchmarks.proof``; ``--events`` sets how many (200,000), half of them grants.
 Each figure is the best of the rounds: other work on the machine only ever makes it slower.
 """
 

@@ -73,6 +73,10 @@ class ProofStore(Protocol):
         """A tile's hashes; empty where there is none."""
         ...
 
+    def tiles(self, level: int, first: int, limit: int) -> Mapping[int, bytes]:
+        """The tiles there are of a level, from a number on, by number."""
+        ...
+
     def checkpoints(self) -> Sequence[Signed]:
         """Every checkpoint, smallest first."""
         ...

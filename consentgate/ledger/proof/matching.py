@@ -21,8 +21,6 @@ class Matcher:
         """The last leaves of the tree, where none of them has its event any more."""
         self.strangers: list[tuple[int, str]] = []
         """Number and id of rows among those of the tree that it does not know."""
-        self.misfiled: list[Leaf] = []
-        """Leaves whose event is filed under another subject than its bytes name."""
         self.unreadable: list[int] = []
         """Numbers behind which a row cannot be read."""
         self.pending = 0
@@ -32,20 +30,17 @@ class Matcher:
         self._missing: dict[str, Leaf] = {}
         self._unknown: dict[str, int] = {}
 
-    def bodies(self, leaves: Sequence[Leaf]) -> list[bytes | None]:
-        """The bytes of each leaf's event; None where it is not where it was."""
+    def rows(self, leaves: Sequence[Leaf]) -> Sequence[Row | None]:
+        """The row of each leaf's event; None where it is not where it was."""
         rows = self._rows(len(leaves))
-        if [row[:2] for row in rows] == [leaf[1:3] for leaf in leaves]:
-            self._after = rows[-1][0]
-            self.misfiled += [
-                leaf
-                for leaf, (_, _, subject, body) in zip(leaves, rows, strict=True)
-                if not _is_filed_well(subject, body, leaf[3])
-            ]
-            return [row[3] for row in rows]
+        numbers, names, *_ = zip(*rows, strict=True) if rows else ((), ())
+        _, wanted_numbers, wanted_names, _ = zip(*leaves, strict=True)
+        if numbers == wanted_numbers and names == wanted_names:
+            self._after = numbers[-1]
+            return rows
         return self._searched(leaves, rows)
 
-    def _searched(self, leaves: Sequence[Leaf], rows: Sequence[Row]) -> list[bytes | None]:
+    def _searched(self, leaves: Sequence[Leaf], rows: Sequence[Row]) -> list[Row | None]:
         end = max(max(leaf.number for leaf in leaves), self._after)
         by_number: dict[int, Row] = {}
         while rows and self._after < end:
@@ -53,14 +48,12 @@ class Matcher:
             self._after = min(end, max(rows[-1][0], self._after + 1))
             rows = self._rows(len(leaves))
         self._after = end
-        found: list[bytes | None] = []
+        found: list[Row | None] = []
         for leaf in leaves:
             row = by_number.get(leaf.number)
             if row is not None and row[1] == leaf.id:
                 del by_number[leaf.number]
-                found.append(row[3])
-                if not _is_filed_well(row[2], row[3], leaf.salt):
-                    self.misfiled.append(leaf)
+                found.append(row)
             else:
                 if leaf.id:
                     self._missing[leaf.id] = leaf
@@ -112,10 +105,3 @@ class Matcher:
             ((number, name) for name, number in self._unknown.items() if name),
             key=lambda stranger: stranger[0],
         )
-
-
-def _is_filed_well(subject: str, body: bytes, salt: bytes | None) -> bool:
-    """Whether the column by which a subject's events are found says what the event says."""
-    if salt is None or not subject:
-        return not subject and salt is None
-    return isinstance(body, bytes) and subject.encode() in body

@@ -59,6 +59,11 @@ class MemoryProof:
         """A tile's hashes."""
         return self._tiles.get((level, number), b"")
 
+    def tiles(self, level: int, first: int, limit: int) -> dict[int, bytes]:
+        """The tiles there are of a level."""
+        span = range(first, first + limit)
+        return {n: self._tiles[level, n] for n in span if (level, n) in self._tiles}
+
     def checkpoints(self) -> list[Signed]:
         """Every checkpoint."""
         return [self._checkpoints[size] for size in sorted(self._checkpoints)]

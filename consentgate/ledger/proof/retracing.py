@@ -5,24 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from consentgate.formats.proof.merkle import HASH_BYTES, Frontier
-from consentgate.formats.proof.tiles import (
-    WIDTH,
-    Place,
-    TileReader,
-    hashes_of,
-    tiles_after,
-)
+from consentgate.formats.proof.tiles import WIDTH, Place, hashes_of, tiles_after
+from consentgate.ledger.proof import ProofStore
 
 
 class Retraced:
     """Two trees that grow side by side, and which checkpoints they meet."""
 
-    def __init__(self, read: TileReader, size: int) -> None:
-        """Take the kept tiles and how many leaves they are to hold."""
+    def __init__(self, store: ProofStore) -> None:
+        """Take where the tiles are kept."""
         self.last_met = 0
         """Size of the largest checkpoint that one of the trees met."""
-        self._read = read
-        self._size = size
+        self._store = store
         self._of_events = self._of_tiles = _Tree()
         self._right: list[range] = []
         """Leaves that a checkpoint met by the events vouches for."""
@@ -31,8 +25,10 @@ class Retraced:
     def kept(self, first: int, limit: int) -> list[bytes]:
         """The leaf hashes as they were kept; zeros stand for those of a torn tile."""
         found: list[bytes] = []
-        for number in range(first // WIDTH, -(-(first + limit) // WIDTH)):
-            tile = self._read(0, number)
+        start, end = first // WIDTH, -(-(first + limit) // WIDTH)
+        tiles = self._store.tiles(0, start, end - start)
+        for number in range(start, end):
+            tile = tiles.get(number, b"")
             wanted = min(WIDTH, first + limit - number * WIDTH)
             if len(tile) < wanted * HASH_BYTES:
                 self._torn.append((0, number))
@@ -70,7 +66,7 @@ class Retraced:
             return
         made = _upper_tiles(self._of_tiles.blocks)
         for (level, number), hashes in made.items():
-            if self._read(level, number) != hashes:
+            if self._store.tile(level, number) != hashes:
                 yield level, number
 
 

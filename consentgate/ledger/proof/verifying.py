@@ -15,20 +15,21 @@ from typing import NamedTuple
 
 from consentgate.errors import LedgerUnavailable
 from consentgate.formats.proof.checkpoints import Checkpoint, checkpoint_of
-from consentgate.formats.proof.leaves import leaf_of
+from consentgate.formats.proof.leaves import COMMITMENT, leaf_of, subject_of
 from consentgate.formats.proof.notes import Verifier, open_note
-from consentgate.ledger import Ledger
+from consentgate.ledger import Ledger, Row
 from consentgate.ledger.proof import Leaf, ProofStore
 from consentgate.ledger.proof.matching import Matcher
 from consentgate.ledger.proof.retracing import Retraced
 
-CHUNK = 1 << 14
+CHUNK = 1 << 12
 """Leaves that are compared at once; a multiple of a tile's width."""
 MOST_TOLD = 1_000
 """Findings that are told one by one; beyond that they are counted."""
 
 _sha256 = hashlib.sha256
 _NOTICE = b'"notice_hash":"'
+_COMMITTED = b'"subject":"' + COMMITMENT.encode() + b'%s"'
 
 
 class Done(enum.StrEnum):
@@ -119,29 +120,22 @@ def verify(
 def _compare(ledger: Ledger, store: ProofStore, report: Report, claims: list[Claim]) -> None:
     position = store.position()
     report.size, report.pruned = position.size, position.pruned
-    retraced = Retraced(store.tile, report.size)
-    matcher = Matcher(ledger)
-    notices: set[bytes] = set()
-    mismatched: list[Leaf] = []
+    comparison = _Comparison(ledger, store, report)
     first = 0
     while first < report.size:
         limit = min(CHUNK, report.size - first)
-        _chunk(store, matcher, retraced, report, first, limit, mismatched, notices)
-        claims = _judged(claims, retraced, report, first + limit)
+        comparison.chunk(first, limit)
+        claims = _judged(claims, comparison.retraced, report, first + limit)
         first += limit
-    _tell_mismatched(mismatched, retraced, report)
-    told = {leaf.at for leaf in mismatched}
-    for leaf in matcher.misfiled:
-        if leaf.at not in told:
-            report.tell(Done.EDITED, _name(leaf), "it is filed under another subject")
-    _tell_unmatched(matcher, report)
+    _tell_events(comparison, report)
+    _tell_unmatched(comparison.matcher, report)
     for claim in claims:
         report.tell(
             Done.TRUNCATED, "the ledger", f"{claim.where} says more; {report.size} are left"
         )
-    for level, number in retraced.damaged():
+    for level, number in comparison.retraced.damaged():
         report.tell(Done.DAMAGED, f"tile {number} of level {level}", "it is not made of its leaves")
-    _notices(ledger, notices, report)
+    _notices(ledger, comparison.notices, report)
 
 
 def _claims(
@@ -166,33 +160,87 @@ def _claims(
     return sorted(found, key=lambda claim: claim.checkpoint.size)
 
 
-def _chunk(
-    store: ProofStore,
-    matcher: Matcher,
-    retraced: Retraced,
-    report: Report,
-    first: int,
-    limit: int,
-    mismatched: list[Leaf],
-    notices: set[bytes],
-) -> None:
-    """Hash the events of the next leaves and hold them against the tree."""
-    leaves = _leaves(store, report, first, limit)
-    kept = retraced.kept(first, limit)
-    bodies = matcher.bodies(leaves) if leaves else []
-    hashes = list(kept)
-    start = leaves[0].at if leaves else first + limit
-    hashes[start - first :] = _hashes(leaves, bodies, kept[start - first :])
-    notices.update(_notice_of(body) for body in bodies if isinstance(body, bytes))
-    if hashes != kept:
-        mismatched.extend(
-            leaf
-            for leaf, found, wanted in zip(
-                leaves, hashes[start - first :], kept[start - first :], strict=True
-            )
-            if found != wanted
-        )
-    retraced.extend(hashes, kept)
+class _Comparison:
+    """Holds events against the leaves of the tree, a chunk at a time."""
+
+    def __init__(self, ledger: Ledger, store: ProofStore, report: Report) -> None:
+        self.matcher = Matcher(ledger)
+        self.retraced = Retraced(store)
+        self.mismatched: list[Leaf] = []
+        """Leaves whose event has another hash."""
+        self.misfiled: list[Leaf] = []
+        """Leaves whose event stands under another subject than its bytes name."""
+        self.notices: set[bytes] = set()
+        self._store = store
+        self._report = report
+        self._notice = b"\n"
+
+    def chunk(self, first: int, limit: int) -> None:
+        """Compare the next leaves."""
+        kept = self.retraced.kept(first, limit)
+        leaves = _leaves(self._store, self._report, first, limit)
+        hashes = kept
+        if leaves:
+            rows = self.matcher.rows(leaves)
+            pruned = limit - len(leaves)
+            hashes = kept[:pruned] + self._hashes(leaves, rows, kept[pruned:])
+            self._note_notices(rows)
+        self.retraced.extend(hashes, kept)
+
+    def _hashes(
+        self, leaves: Sequence[Leaf], rows: Sequence[Row | None], kept: list[bytes]
+    ) -> list[bytes]:
+        """The hashes of the events; the kept one where there is no event."""
+        there = [row for row in rows if row is not None]
+        if len(there) == len(rows) and _hashes_at_once(leaves, there) == kept:
+            return kept
+        return [
+            wanted if row is None else self._hash(leaf, row, wanted)
+            for leaf, row, wanted in zip(leaves, rows, kept, strict=True)
+        ]
+
+    def _hash(self, leaf: Leaf, row: Row, wanted: bytes) -> bytes:
+        _, _, subject, body = row
+        try:
+            found = _sha256(b"\x00" + leaf_of(body, leaf.salt)).digest()
+        except (ValueError, TypeError):
+            found = b""
+        if found != wanted:
+            self.mismatched.append(leaf)
+        elif subject != (subject_of(body).decode() if leaf.salt else ""):
+            self.misfiled.append(leaf)
+        return found
+
+    def _note_notices(self, rows: Sequence[Row | None]) -> None:
+        last = self._notice
+        for row in rows:
+            if row is not None and isinstance(row[3], bytes) and last not in row[3]:
+                at = row[3].find(_NOTICE)
+                last = row[3][at : at + len(_NOTICE) + 65] if at >= 0 else b"\n"
+                self.notices.add(last[len(_NOTICE) : -1])
+        self._notice = last
+
+
+def _hashes_at_once(leaves: Sequence[Leaf], rows: Sequence[Row]) -> list[bytes]:
+    """The hashes of events as they should be; of one that is not, any other bytes."""
+    try:
+        return [
+            (b"" if subject else _sha256(b"\x00" + body).digest())
+            if salt is None
+            else _salted_hash(body, subject.encode(), salt)
+            for (_, _, _, salt), (_, _, subject, body) in zip(leaves, rows, strict=True)
+        ]
+    except (TypeError, AttributeError):  # a cell has another type
+        return []
+
+
+def _salted_hash(body: bytes, subject: bytes, salt: bytes) -> bytes:
+    """The hash of a leaf, where the event has the subject under which it is filed."""
+    head, key, tail = body.partition(b'"subject":"' + subject + b'"')
+    if not key or not subject:
+        return b""
+    committed = _COMMITTED % _sha256(b"\x02" + salt + subject).hexdigest().encode()
+    return _sha256(b"\x00" + head + committed + tail).digest()
 
 
 def _leaves(store: ProofStore, report: Report, first: int, limit: int) -> list[Leaf]:
@@ -202,7 +250,7 @@ def _leaves(store: ProofStore, report: Report, first: int, limit: int) -> list[L
     if start >= end:
         return []
     found = list(store.leaves(start, end - start))
-    if [leaf.at for leaf in found] == list(range(start, end)):
+    if [leaf[0] for leaf in found] == list(range(start, end)):
         return found
     by_index = {leaf.at: leaf for leaf in found}
     filled = []
@@ -211,34 +259,6 @@ def _leaves(store: ProofStore, report: Report, first: int, limit: int) -> list[L
             report.tell(Done.DAMAGED, f"leaf {at}", "the proof no longer says which event it was")
         filled.append(by_index.get(at, Leaf(at, 0, "", None)))
     return filled
-
-
-def _hashes(
-    leaves: Sequence[Leaf], bodies: Sequence[bytes | None], kept: Sequence[bytes]
-) -> list[bytes]:
-    """The hash of each leaf's event; the kept one where there is no event to hash."""
-    try:
-        return [
-            wanted if body is None else _sha256(b"\x00" + leaf_of(body, leaf[3])).digest()
-            for leaf, body, wanted in zip(leaves, bodies, kept, strict=True)
-        ]
-    except (ValueError, TypeError):  # a salt is missing or a cell has another type: whose?
-        return [
-            wanted if body is None else _hash_or_none(body, leaf[3])
-            for leaf, body, wanted in zip(leaves, bodies, kept, strict=True)
-        ]
-
-
-def _hash_or_none(body: bytes, salt: bytes | None) -> bytes:
-    try:
-        return _sha256(b"\x00" + leaf_of(body, salt)).digest()
-    except (ValueError, TypeError):
-        return b""
-
-
-def _notice_of(body: bytes) -> bytes:
-    at = body.find(_NOTICE)
-    return body[at + len(_NOTICE) : at + len(_NOTICE) + 64] if at >= 0 else b""
 
 
 def _judged(claims: list[Claim], retraced: Retraced, report: Report, size: int) -> list[Claim]:
@@ -262,14 +282,14 @@ def _name(leaf: Leaf) -> str:
     return f"event {leaf.at} (number {leaf.number}, id {leaf.id})"
 
 
-def _tell_mismatched(mismatched: Sequence[Leaf], retraced: Retraced, report: Report) -> None:
-    for leaf in mismatched:
-        if retraced.is_event_right(leaf.at):
+def _tell_events(comparison: _Comparison, report: Report) -> None:
+    for leaf in comparison.mismatched:
+        if comparison.retraced.is_event_right(leaf.at):
             report.tell(Done.DAMAGED, f"the hash of {_name(leaf)}", "the event is as it was signed")
         else:
-            report.tell(
-                Done.EDITED, _name(leaf), "its bytes, its subject or its salt are not the same"
-            )
+            report.tell(Done.EDITED, _name(leaf), "its bytes, its subject or its salt changed")
+    for leaf in comparison.misfiled:
+        report.tell(Done.EDITED, _name(leaf), "it is filed under another subject")
 
 
 def _tell_unmatched(matcher: Matcher, report: Report) -> None:
