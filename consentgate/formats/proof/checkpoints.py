@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from dataclasses import dataclass
 
+from consentgate.formats.proof.encoding import base64_of, bytes_of
 from consentgate.formats.proof.merkle import HASH_BYTES
 
 MAX_SIZE = (1 << 53) - 1
@@ -34,7 +33,7 @@ class Checkpoint:
             raise ValueError("the origin of a log is one line of text")
         if not 0 <= self.size <= MAX_SIZE or len(self.root) != HASH_BYTES:
             raise ValueError("a checkpoint has a size and a root of 32 bytes")
-        return f"{self.origin}\n{self.size}\n{_b64(self.root)}\n"
+        return f"{self.origin}\n{self.size}\n{base64_of(self.root)}\n"
 
 
 def checkpoint_of(text: str) -> Checkpoint:
@@ -61,7 +60,13 @@ class LeafProof:
 
     def text(self) -> str:
         """The proof as a file ``.tlog-proof`` holds it."""
-        lines = [_PROOF_HEAD, f"index {self.index}", *map(_b64, self.hashes), "", self.checkpoint]
+        lines = [
+            _PROOF_HEAD,
+            f"index {self.index}",
+            *map(base64_of, self.hashes),
+            "",
+            self.checkpoint,
+        ]
         return "\n".join(lines)
 
 
@@ -93,14 +98,7 @@ def _number(text: str) -> int:
 
 
 def _hash(text: str) -> bytes:
-    try:
-        raw = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise ValueError("expected a hash in base64") from error
-    if len(raw) != HASH_BYTES or _b64(raw) != text:
+    raw = bytes_of(text)
+    if len(raw) != HASH_BYTES:
         raise ValueError("expected a hash of 32 bytes in base64")
     return raw
-
-
-def _b64(raw: bytes) -> str:
-    return base64.b64encode(raw).decode("ascii")

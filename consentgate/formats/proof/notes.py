@@ -7,14 +7,14 @@ readers of notes pass it by. Never knows what a note is about.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import hmac
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
+
+from consentgate.formats.proof.encoding import base64_of, bytes_of
 
 MAX_SIGNATURES = 100
 MAX_CHARS = 1_000_000
@@ -73,7 +73,7 @@ def sign(text: str, signers: Iterable[Signer]) -> str:
     if not text.endswith("\n") or _CONTROL.search(text):
         raise ValueError("the text of a note ends in a line break and has no control characters")
     lines = [
-        f"— {signer.name} {_b64(signer.key_id + signer.sign(text.encode('utf-8')))}\n"
+        f"— {signer.name} {base64_of(signer.key_id + signer.sign(text.encode('utf-8')))}\n"
         for signer in signers
     ]
     return f"{text}\n{''.join(lines)}"
@@ -133,7 +133,7 @@ class Ed25519Verifier:
         self.key_id = _key_id(name, _ED25519 + key)
 
     def __str__(self) -> str:
-        return f"{self.name}+{self.key_id.hex()}+{_b64(_ED25519 + self.key)}"
+        return f"{self.name}+{self.key_id.hex()}+{base64_of(_ED25519 + self.key)}"
 
     def is_signed(self, text: bytes, signature: bytes) -> bool:
         """Whether this key made the signature.
@@ -176,7 +176,7 @@ class Ed25519Signer:
 
     def secret(self) -> str:
         """The private key as text, as golang.org/x/mod/sumdb/note writes it."""
-        key = _b64(_ED25519 + self._seed)
+        key = base64_of(_ED25519 + self._seed)
         return f"{_SECRET_HEAD}{self.name}+{self.key_id.hex()}+{key}"
 
 
@@ -255,14 +255,9 @@ def _checked_name(name: str) -> str:
     return name
 
 
-def _b64(raw: bytes) -> str:
-    return base64.b64encode(raw).decode("ascii")
-
-
 def _bytes(text: str) -> bytes:
-    """The bytes of base64; empty where it is another spelling of them."""
+    """The bytes of base64; empty where it is none."""
     try:
-        raw = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
+        return bytes_of(text)
+    except ValueError:
         return b""
-    return raw if _b64(raw) == text else b""

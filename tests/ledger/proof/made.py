@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from consentgate.domain.events import Event
@@ -38,7 +39,9 @@ def append(ledger: Ledger, *given: Event) -> None:
     async def all_of_them() -> None:
         await asyncio.gather(*(ledger.append(event) for event in given))
 
-    asyncio.run(all_of_them())
+    # In a thread of its own: tests of pages have a loop running in theirs.
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(lambda: asyncio.run(all_of_them())).result()
 
 
 def integrator(ledger: Ledger, store: ProofStore, batch: int = 1_000) -> Integrator:
