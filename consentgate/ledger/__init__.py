@@ -73,6 +73,14 @@ class Ledger(Protocol):
         """The rows of one subject, oldest first."""
         ...
 
+    def forget(self, before: int) -> None:
+        """Remove the rows below a number for good, when their retention is over; no others ever.
+
+        Raises:
+            LedgerUnavailable: they could not be removed now.
+        """
+        ...
+
     def close(self) -> None:
         """Write what is queued and let go of files."""
         ...

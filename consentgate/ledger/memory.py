@@ -15,6 +15,7 @@ class MemoryLedger:
         self._events: dict[str, bytes] = {}
         self._notices: dict[str, bytes] = {}
         self._meanings: dict[bytes, str] = {}
+        self._forgotten = 0
 
     async def append(self, event: Event) -> None:
         """Store an event under its id."""
@@ -52,12 +53,22 @@ class MemoryLedger:
 
     def rows(self, after: int, limit: int) -> list[Row]:
         """The next rows; their numbers count from one."""
-        bodies = list(self._events.values())[after : after + limit]
-        return [_row(number, body) for number, body in enumerate(bodies, after + 1)]
+        start = max(after - self._forgotten, 0)
+        bodies = list(self._events.values())[start : start + limit]
+        return [
+            _row(number, body) for number, body in enumerate(bodies, start + self._forgotten + 1)
+        ]
 
     def rows_of(self, subject: str) -> list[Row]:
         """The rows of one subject."""
         return [row for row in self.rows(0, len(self._events)) if subject and row[2] == subject]
+
+    def forget(self, before: int) -> None:
+        """Remove the first rows."""
+        for number, name, _, _ in self.rows(0, len(self._events)):
+            if number < before:
+                del self._events[name]
+                self._forgotten += 1
 
     def close(self) -> None:
         """Nothing to let go of."""

@@ -54,6 +54,15 @@ CREATE TRIGGER IF NOT EXISTS {table}_is_never_replaced BEFORE INSERT ON {table}
     for table, keys in _KEYS.items()
 )
 """REPLACE deletes without asking a delete trigger (SQLite, ON CONFLICT), hence the third guard."""
+_FORGET = """
+BEGIN IMMEDIATE;
+DROP TRIGGER event_is_never_deleted;
+DELETE FROM event WHERE seq < {before};
+CREATE TRIGGER event_is_never_deleted BEFORE DELETE ON event
+  BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
+COMMIT;
+PRAGMA wal_checkpoint(TRUNCATE);
+"""
 
 Row = tuple[str, int, str, str, bytes]
 _INSERT = "INSERT OR IGNORE INTO event (id, at_ms, kind, subject, body) VALUES (?, ?, ?, ?, ?)"
@@ -123,6 +132,15 @@ class SqliteLedger:
             "ORDER BY seq",
             (subject,),
         )
+
+    def forget(self, before: int) -> None:
+        """Remove the first rows, from the write-ahead log too; the guard is down meanwhile."""
+        with _opened(self.path) as connection:
+            try:
+                with held(_lock_of(self.path)):
+                    connection.executescript(_FORGET.format(before=int(before)))
+            except (sqlite3.Error, OSError) as error:
+                raise LedgerUnavailable(f"{self.path}: cannot remove events: {error}") from error
 
     def close(self) -> None:
         """Commit what is queued and end the thread."""

@@ -65,10 +65,12 @@ class Checked:
     """Name of the key that signed; empty: none that is known did."""
     is_own_key: bool = False
     """The key came with the receipt: it is worth as much as the site's word for it."""
+    is_public: bool = False
+    """Anyone who has the key can check the signature, not the operator alone."""
 
     @property
     def is_proven(self) -> bool:
-        """Whether a public key signed a tree that holds the leaf."""
+        """Whether a known key signed a tree that holds the leaf."""
         return self.broken is None and bool(self.signed_by)
 
 
@@ -146,9 +148,14 @@ def _checked(text: str, keys: Sequence[Verifier]) -> Checked:
     leaf = leaf_hash(evidence["cg:leaf"].encode("utf-8"))
     if not is_included(leaf, proof.index, checkpoint.size, proof.hashes, checkpoint.root):
         raise _Refused(Broken.INCLUSION, "the tree of the checkpoint does not hold the leaf")
-    signers = [key.name for key in note.signed_by]
+    signer = note.signed_by[0].name if note.signed_by else ""
     return Checked(
-        None, "", event, checkpoint, signers[0] if signers else "", bool(own and signers)
+        broken=None,
+        event=event,
+        checkpoint=checkpoint,
+        signed_by=signer,
+        is_own_key=bool(own and signer),
+        is_public=note.is_public,
     )
 
 
