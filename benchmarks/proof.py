@@ -18,8 +18,10 @@ from tempfile import TemporaryDirectory
 
 from consentgate.domain.events import Event, Kind, State
 from consentgate.formats.proof.notes import Ed25519Signer
+from consentgate.formats.proof.receipts import check
 from consentgate.ledger.proof.file import ProofFile
 from consentgate.ledger.proof.integrator import Integrator
+from consentgate.ledger.proof.receipts import receipt_of
 from consentgate.ledger.proof.verifying import verify
 from consentgate.ledger.sqlite import SqliteLedger, connect
 
@@ -101,6 +103,19 @@ def main() -> None:
 
         took = best(options.rounds, verified)
         print(f"verified: {options.events / took:,.0f} events/s (SQLite {sqlite3.sqlite_version})")
+        _measure_receipts(ledger, store, signer, options.events // 3)
+
+
+def _measure_receipts(
+    ledger: SqliteLedger, store: ProofFile, signer: Ed25519Signer, at: int
+) -> None:
+    (leaf,) = store.leaves(at, 1)
+    vkey = str(signer.verifier)
+    took = best(20, lambda: receipt_of(ledger, store, leaf.id, vkey=vkey))
+    text = receipt_of(ledger, store, leaf.id, vkey=vkey) or ""
+    print(f"made a receipt: {took * 1e3:.2f} ms, {len(text.encode()):,} bytes")
+    assert check(text).is_proven
+    print(f"checked a receipt: {best(200, lambda: check(text)) * 1e3:.2f} ms")
 
 
 if __name__ == "__main__":

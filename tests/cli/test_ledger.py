@@ -8,6 +8,7 @@ import json
 import shutil
 import sqlite3
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -18,6 +19,7 @@ from consentgate.cli import main
 from consentgate.cli.ledger import prune as prune_verb
 from consentgate.domain.events import State
 from consentgate.formats.proof.receipts import check
+from consentgate.ledger.proof import verifying
 from consentgate.ledger.proof.file import ProofFile
 from consentgate.ledger.proof.pruning import DAY_MS
 from consentgate.ledger.proof.receipts import receipt_of
@@ -89,7 +91,9 @@ def test_a_ledger_is_signed_published_and_verified(run: Run) -> None:
     assert "as signed up to 40 events; anyone can check it" in told
 
 
-def test_what_was_done_is_named(site: SqliteLedger, run: Run) -> None:
+def test_what_was_done_is_named(
+    site: SqliteLedger, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One byte of one event, in both forms of the report."""
     run("ledger", "checkpoint")
     with forced(site.path) as connection:
@@ -102,6 +106,8 @@ def test_what_was_done_is_named(site: SqliteLedger, run: Run) -> None:
     assert " was edited: " in told.splitlines()[0]
     code, told, _ = run("ledger", "verify", "--json")
     assert (code, json.loads(told)["findings"][0]["done"]) == (1, "edited")
+    monkeypatch.setattr(verifying, "MOST_TOLD", 0)
+    assert run("ledger", "verify")[1].startswith("and 1 more\n40 events")
 
 
 def test_a_published_checkpoint_is_not_denied(site: SqliteLedger, run: Run) -> None:
@@ -202,6 +208,9 @@ def test_a_changed_pack_does_not_verify(run: Run) -> None:
 def test_a_pack_of_a_damaged_ledger_is_written(site: SqliteLedger, run: Run) -> None:
     """Evidence is not tidied: bytes that are no event and no text come along as they are."""
     run("ledger", "checkpoint")
+    Path("consentgate.toml").rename("elsewhere.toml")
+    assert run("ledger", "export", "whole", "--ledger", "sqlite:ledger.sqlite3")[0] == 0
+    Path("elsewhere.toml").rename("consentgate.toml")
     with forced(site.path) as connection:
         connection.execute("UPDATE event SET body = x'ff00' WHERE seq = 7")
     assert run("ledger", "export", "pack")[0] == 0
@@ -354,6 +363,37 @@ def test_wrong_input_is_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     code, _, error = run("ledger", "verify")
     assert code == 2
     assert "secret words" not in error
+
+
+def test_a_ledger_without_events_has_nothing_to_sign(site: SqliteLedger, run: Run) -> None:
+    """The message says so; other signatures in a report without keys are not claimed."""
+    empty = SqliteLedger("empty.sqlite3")
+    empty.save_notice(NOTICE_HASH, NOTICE)
+    code, _, error = run("ledger", "checkpoint", "--ledger", "sqlite:empty.sqlite3")
+    assert code == 1
+    assert "nothing to sign" in error
+    assert "no checkpoint is signed" in run("ledger", "verify")[1]
+    Path("first.txt").write_text(f"{NAME}\n0\n{'A' * 43}=\n\n— x AAAAAAAA\n")
+    assert run("ledger", "checkpoint", "--publish", "first.txt")[0] == 0
+    site.close()
+
+
+def test_without_the_extra_it_is_named(
+    site: SqliteLedger, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each verb that needs a signature says what to install."""
+    run("ledger", "checkpoint")
+    store = ProofFile("ledger.sqlite3.proof")
+    vkey = f"{run('ledger', 'export', 'pack') and Path('pack/keys.txt').read_text('utf-8').strip()}"
+    text = receipt_of(site, store, store.leaves(0, 1)[0].id, vkey=vkey) or ""
+    Path("receipt.json").write_text(text, "utf-8")
+    monkeypatch.setitem(sys.modules, "cryptography.hazmat.primitives.asymmetric.ed25519", None)
+    for verb in (("ledger", "checkpoint"), ("ledger", "keygen", NAME, "--output", "new")):
+        code, _, error = run(*verb)
+        assert (code, "consentgate[proof]" in error) == (2, True)
+    monkeypatch.delenv("CONSENTGATE_PROOF_KEY_FILE")
+    code, _, error = run("receipt", "verify", "receipt.json")
+    assert (code, "consentgate[proof]" in error) == (2, True)
 
 
 def test_the_private_key_is_private(site: SqliteLedger, run: Run) -> None:

@@ -134,6 +134,22 @@ def test_rows_of_one_subject_are_found(ledger: Ledger) -> None:
     assert list(ledger.rows_of("")) == []
 
 
+def test_the_first_rows_are_forgotten(ledger: Ledger) -> None:
+    """Those below the number and no others; what comes later is read on as before."""
+    given = [grant(), refusal(), grant()]
+    asyncio.run(appended(ledger, *given))
+    numbers = [row[0] for row in ledger.rows(0, 9)]
+    ledger.forget(numbers[0])
+    assert list(ledger.events()) == given
+    ledger.forget(numbers[2])
+    ledger.forget(numbers[1])
+    late = refusal()
+    asyncio.run(appended(ledger, late))
+    assert list(ledger.events()) == [given[2], late]
+    assert [row[1] for row in ledger.rows(numbers[0], 9)] == [given[2].id, late.id]
+    assert [row[1] for row in ledger.rows(numbers[2], 9)] == [late.id]
+
+
 def test_an_empty_ledger_answers(ledger: Ledger) -> None:
     """Before the first choice there is nothing, and nothing fails."""
     assert list(ledger.events()) == []

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from consentgate.errors import LedgerUnavailable
+from consentgate.errors import LedgerUnavailable, SettingError
 from consentgate.ledger.proof import Leaf, Position, ProofStore, Signed
 from consentgate.ledger.proof.file import ProofFile
 from consentgate.ledger.proof.memory import MemoryProof
+from consentgate.ledger.proof.opening import proof_beside
 
 STORES: dict[str, Callable[[Path], ProofStore]] = {
     "memory": lambda folder: MemoryProof(),
@@ -47,6 +48,34 @@ def test_the_first_checkpoint_of_a_size_stands(store: ProofStore) -> None:
         store.sign(signed)
     assert list(store.checkpoints()) == [Signed(4, 1, "a"), Signed(9, 2, "b")]
     assert store.last_checkpoint() == Signed(9, 2, "b")
+
+
+def test_a_step_is_kept_whole_or_not_at_all(tmp_path: Path) -> None:
+    """Leaves that clash with what is there take their tiles back with them."""
+    store = ProofFile(tmp_path / "proof")
+    store.extend(LEAVES[:2], {(0, 0): b"a" * 64})
+    with pytest.raises(LedgerUnavailable, match="UNIQUE"):
+        store.extend([LEAVES[2], LEAVES[1]], {(0, 0): b"b" * 96})
+    assert (store.position().size, store.tile(0, 0)) == (2, b"a" * 64)
+
+
+def test_tiles_of_a_level_are_read_at_once(store: ProofStore) -> None:
+    """Those there are, by number."""
+    store.extend([], {(0, 0): b"a", (0, 2): b"c", (1, 1): b"d"})
+    assert dict(store.tiles(0, 0, 2)) == {0: b"a"}
+    assert dict(store.tiles(0, 1, 9)) == {2: b"c"}
+    assert dict(store.tiles(2, 0, 9)) == {}
+
+
+def test_a_proof_is_kept_beside_its_ledger() -> None:
+    """The URL of the ledger says where; other kinds are refused."""
+    for url in ("sqlite:var/x.sqlite3", "sqlite:///var/x.sqlite3"):
+        store = proof_beside(url)
+        assert isinstance(store, ProofFile)
+        assert store.path.name == "x.sqlite3.proof"
+    assert isinstance(proof_beside("memory:"), MemoryProof)
+    with pytest.raises(SettingError, match="beside"):
+        proof_beside("postgresql://user:secret@host/db")
 
 
 def test_one_at_a_time_is_elected(store: ProofStore) -> None:

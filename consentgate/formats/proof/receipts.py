@@ -26,7 +26,14 @@ from consentgate.formats.proof.encoding import base64_of, bytes_of
 from consentgate.formats.proof.leaves import COMMITMENT, commitment
 from consentgate.formats.proof.merkle import is_included, leaf_hash
 from consentgate.formats.proof.notes import Note, Verifier, open_note, verifier_of
-from consentgate.formats.proof.records import CONTEXT, lasting, moment, record_of, uuid_of
+from consentgate.formats.proof.records import (
+    CONTEXT,
+    data_subject,
+    lasting,
+    moment,
+    record_of,
+    uuid_of,
+)
 
 MAX_CHARS = 1_000_000
 MAX_DEPTH = 64
@@ -110,7 +117,7 @@ def receipt(
         "cg:tlogProof": proof.text(),
     }
     if subject and salt:
-        record["dpv:hasDataSubject"] = {"@type": "dpv:DataSubject", "dct:identifier": subject}
+        record["dpv:hasDataSubject"] = data_subject(subject)
         evidence["cg:subject"] = subject
         evidence["cg:salt"] = base64_of(salt)
     if vkey:

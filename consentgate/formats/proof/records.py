@@ -14,6 +14,7 @@ from typing import Any
 
 from consentgate.domain.policy.policy import Policy
 from consentgate.domain.policy.purposes import Purpose
+from consentgate.formats.proof.leaves import COMMITMENT
 
 CONTEXT: Mapping[str, Any] = {
     "dpv": "https://w3id.org/dpv#",
@@ -53,7 +54,7 @@ def record_of(
     """The record of one event.
 
     Args:
-        event: the leaf, as JSON reads it.
+        event: the event or its leaf, as JSON reads it; a leaf does not say who it was.
         policy: in force then; None, or one of another version, where that is not at hand.
         is_receipt: for the visitor; else for the controller.
     """
@@ -76,9 +77,16 @@ def record_of(
         "cg:regime": event["regime"],
         "cg:policyVersion": event["policy_version"],
     }
+    if event["subject"] and not event["subject"].startswith(COMMITMENT):
+        record["dpv:hasDataSubject"] = data_subject(event["subject"])
     if known:
         record.update(_shared(known, is_eu))
     return record
+
+
+def data_subject(subject: str) -> dict[str, Any]:
+    """Whom a record is about."""
+    return {"@type": "dpv:DataSubject", "dct:identifier": subject}
 
 
 def uuid_of(event_id: str) -> str:
@@ -129,25 +137,29 @@ def _process(
     }
     if purpose is None or policy is None:
         return found
+    services = [service for service in policy.services if key in service.purposes]
+    countries = {service.country for service in services} | {policy.controller.country}
     found["dpv:hasPersonalData"] = [
         {"@type": "dpv:PersonalData", "dct:title": kind} for kind in purpose.data
     ]
     found["dpv:hasRecipient"] = [
         {"@type": "dpv:Recipient", "dpv:hasName": service.owner or policy.controller.name}
-        for service in policy.services
-        if key in service.purposes
+        for service in services
     ]
-    days = purpose.retention_days
     found["dpv:hasStorageCondition"] = [
-        {
-            "@type": "dpv:StorageDuration",
-            "dpv:hasDuration": {
-                "@type": "dpv:TemporalDuration",
-                "rdf:value": f"PT{(days or 0) * 86_400}S",
-            },
-        }
+        _lasting_days(purpose.retention_days or 0),
+        *(
+            {"@type": "dpv:StorageLocation", "dpv:hasLocation": f"loc:{country}"}
+            for country in sorted(countries - {""})
+        ),
     ]
     return found
+
+
+def _lasting_days(days: int) -> dict[str, Any]:
+    """How long what is learned is kept; nothing is kept for no time."""
+    duration = {"@type": "dpv:TemporalDuration", "rdf:value": f"PT{days * 86_400}S"}
+    return {"@type": "dpv:StorageDuration", "dpv:hasDuration": duration}
 
 
 def _shared(policy: Policy, is_eu: bool) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from consentgate.errors import LedgerUnavailable
 from consentgate.ledger import Ledger, Row
@@ -23,6 +24,8 @@ class Matcher:
         """Number and id of rows among those of the tree that it does not know."""
         self.unreadable: list[int] = []
         """Numbers behind which a row cannot be read."""
+        self.columns: list[tuple[Any, ...]] = []
+        """Subjects and bytes of the last rows; empty where a leaf was without its event."""
         self.pending = 0
         """Rows behind the last leaf."""
         self._ledger = ledger
@@ -33,11 +36,12 @@ class Matcher:
     def rows(self, leaves: Sequence[Leaf]) -> Sequence[Row | None]:
         """The row of each leaf's event; None where it is not where it was."""
         rows = self._rows(len(leaves))
-        numbers, names, *_ = zip(*rows, strict=True) if rows else ((), ())
+        numbers, names, *self.columns = zip(*rows, strict=True) if rows else ((), ())
         _, wanted_numbers, wanted_names, _ = zip(*leaves, strict=True)
         if numbers == wanted_numbers and names == wanted_names:
             self._after = numbers[-1]
             return rows
+        self.columns = []
         return self._searched(leaves, rows)
 
     def _searched(self, leaves: Sequence[Leaf], rows: Sequence[Row]) -> list[Row | None]:

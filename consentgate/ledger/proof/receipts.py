@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from consentgate.domain.policy.policy import Policy
 from consentgate.errors import ProofError
 from consentgate.formats.proof.checkpoints import LeafProof, checkpoint_of
@@ -43,7 +45,7 @@ def receipt_of(
         raise ProofError(f"event {event_id} is proven and not in the ledger any more")
     body = rows[0][3]
     hashed = leaf_of(body, leaf.salt)
-    hashes = inclusion_proof(subtree_in_tiles(store.tile), leaf.at, signed.size)
+    hashes = inclusion_proof(subtree_in_tiles(cache(store.tile)), leaf.at, signed.size)
     root = checkpoint_of(open_note(signed.note, ()).text).root
     if not is_included(leaf_hash(hashed), leaf.at, signed.size, hashes, root):
         raise ProofError(f"event {event_id} is not the one that was proven")

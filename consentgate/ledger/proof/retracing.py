@@ -99,8 +99,6 @@ class _Tree:
     def root_at(self, size: int) -> bytes:
         if size == self._frontier.size:
             return self._frontier.root()
-        if size < self._start.size:
-            return b""
         # Checkpoints come in order: the next one is reached from this one.
         self._start.extend(self._chunk[: size - self._start.size])
         self._chunk = (

@@ -8,6 +8,7 @@ Whoever can sign again is found by a checkpoint that was published outside.
 from __future__ import annotations
 
 import enum
+import gc
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ from consentgate.ledger.proof import Leaf, ProofStore
 from consentgate.ledger.proof.matching import Matcher
 from consentgate.ledger.proof.retracing import Retraced
 
-CHUNK = 1 << 12
+CHUNK = 1 << 13
 """Leaves that are compared at once; a multiple of a tile's width."""
 MOST_TOLD = 1_000
 """Findings that are told one by one; beyond that they are counted."""
@@ -110,10 +111,16 @@ def verify(
         anchors: signed notes that were published outside.
     """
     report = Report()
+    # Millions of rows come and go and none is part of a circle: looking for some costs a tenth.
+    was_collecting = gc.isenabled()
+    gc.disable()
     try:
         _compare(ledger, store, report, _claims(store, keys, anchors, report))
     except LedgerUnavailable as error:
         report.tell(Done.DAMAGED, "what is stored", f"reading ended there: {error}")
+    finally:
+        if was_collecting:
+            gc.enable()
     return report
 
 
@@ -174,6 +181,7 @@ class _Comparison:
         self._store = store
         self._report = report
         self._notice = b"\n"
+        self._places: dict[int, int] = {}
 
     def chunk(self, first: int, limit: int) -> None:
         """Compare the next leaves."""
@@ -191,8 +199,8 @@ class _Comparison:
         self, leaves: Sequence[Leaf], rows: Sequence[Row | None], kept: list[bytes]
     ) -> list[bytes]:
         """The hashes of the events; the kept one where there is no event."""
-        there = [row for row in rows if row is not None]
-        if len(there) == len(rows) and _hashes_at_once(leaves, there) == kept:
+        columns = self.matcher.columns
+        if columns and _hashes_at_once([leaf[3] for leaf in leaves], *columns) == kept:
             return kept
         return [
             wanted if row is None else self._hash(leaf, row, wanted)
@@ -212,23 +220,32 @@ class _Comparison:
         return found
 
     def _note_notices(self, rows: Sequence[Row | None]) -> None:
-        last = self._notice
+        """Note which notices are named; most rows of one length name the same at one place."""
+        places = self._places
         for row in rows:
-            if row is not None and isinstance(row[3], bytes) and last not in row[3]:
-                at = row[3].find(_NOTICE)
-                last = row[3][at : at + len(_NOTICE) + 65] if at >= 0 else b"\n"
-                self.notices.add(last[len(_NOTICE) : -1])
-        self._notice = last
+            body = row[3] if row is not None else b""
+            try:
+                if body.startswith(self._notice, places.get(len(body), 0)):
+                    continue
+                at = body.find(_NOTICE)
+            except (TypeError, AttributeError):  # no bytes: told elsewhere
+                continue
+            if at >= 0:
+                places[len(body)] = at
+                self._notice = body[at : at + len(_NOTICE) + 65]
+                self.notices.add(self._notice[len(_NOTICE) : -1])
 
 
-def _hashes_at_once(leaves: Sequence[Leaf], rows: Sequence[Row]) -> list[bytes]:
+def _hashes_at_once(
+    salts: Sequence[bytes | None], subjects: Sequence[str], bodies: Sequence[bytes]
+) -> list[bytes]:
     """The hashes of events as they should be; of one that is not, any other bytes."""
     try:
         return [
             (b"" if subject else _sha256(b"\x00" + body).digest())
             if salt is None
             else _salted_hash(body, subject.encode(), salt)
-            for (_, _, _, salt), (_, _, subject, body) in zip(leaves, rows, strict=True)
+            for salt, subject, body in zip(salts, subjects, bodies, strict=True)
         ]
     except (TypeError, AttributeError):  # a cell has another type
         return []

@@ -341,6 +341,16 @@ def test_no_flipped_byte_goes_unseen(kept: Kept) -> None:
     assert judged(kept).findings == []
 
 
+def test_notices_that_cannot_be_read_are_told(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The events are still judged."""
+
+    def fails() -> Iterator[tuple[str, bytes]]:
+        raise module.LedgerUnavailable("malformed")
+
+    monkeypatch.setattr(kept[0], "notices", fails)
+    assert [finding.where for finding in judged(kept).findings] == ["the table of notices"]
+
+
 def test_an_unreadable_row_is_named() -> None:
     """Where one row cannot be read, the rows around it are still compared."""
 
