@@ -66,14 +66,10 @@ class ProofFile:
         except OSError as error:
             raise LedgerUnavailable(f"{self.path}.lock: cannot be made: {error}") from error
         try:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                yield False
-                return
-            yield True
-            fcntl.flock(handle, fcntl.LOCK_UN)
+            yield _is_locked(handle)
         finally:
+            # A child forked meanwhile shares the lock; closing alone would keep it (flock(2)).
+            fcntl.flock(handle, fcntl.LOCK_UN)
             os.close(handle)
 
     def position(self) -> Position:
@@ -194,3 +190,11 @@ class ProofFile:
             connection.close()
             raise
         return connection
+
+
+def _is_locked(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
