@@ -14,7 +14,8 @@ from consentgate.asgi.startup.signing import SECRET, signing_keys
 from consentgate.cli.opening import add_policy, policy_of
 from consentgate.errors import SecretError, SettingError
 from consentgate.formats.proof.notes import HmacKey, Signer, Verifier, signer_of, verifier_of
-from consentgate.ledger import Ledger, open_ledger
+from consentgate.ledger import Ledger
+from consentgate.ledger.opening import open_ledger
 from consentgate.ledger.proof import ProofStore
 from consentgate.ledger.proof.opening import proof_beside
 
