@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from consentgate.formats.proof.merkle import HASH_BYTES, Frontier
-from consentgate.formats.proof.tiles import WIDTH, Place, hashes_of, tiles_after
+from consentgate.formats.proof.tiles import WIDTH, Place, tiles_after
 from consentgate.ledger.proof import ProofStore
 
 
@@ -22,19 +22,24 @@ class Retraced:
         """Leaves that a checkpoint met by the events vouches for."""
         self._torn: list[Place] = []
 
-    def kept(self, first: int, limit: int) -> list[bytes]:
-        """The leaf hashes as they were kept; zeros stand for those of a torn tile."""
-        found: list[bytes] = []
+    def kept(self, first: int, limit: int) -> bytes:
+        """The leaf hashes as they were kept, one after the other; zeros for those of a torn tile.
+
+        Args:
+            first: the first leaf of a tile.
+            limit: how many.
+        """
         start, end = first // WIDTH, -(-(first + limit) // WIDTH)
         tiles = self._store.tiles(0, start, end - start)
+        found = []
         for number in range(start, end):
             tile = tiles.get(number, b"")
-            wanted = min(WIDTH, first + limit - number * WIDTH)
-            if len(tile) < wanted * HASH_BYTES:
+            wanted = min(WIDTH, first + limit - number * WIDTH) * HASH_BYTES
+            if len(tile) < wanted:
                 self._torn.append((0, number))
-                tile = bytes(wanted * HASH_BYTES)
-            found += hashes_of(tile)[:wanted]
-        return found
+                tile = bytes(wanted)
+            found.append(tile[:wanted])
+        return b"".join(found)
 
     def extend(self, of_events: Sequence[bytes], of_tiles: Sequence[bytes]) -> None:
         """Let both trees grow; they are one for as long as they are the same."""

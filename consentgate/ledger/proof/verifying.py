@@ -18,6 +18,7 @@ from consentgate.errors import LedgerUnavailable
 from consentgate.formats.proof.checkpoints import Checkpoint, checkpoint_of
 from consentgate.formats.proof.leaves import COMMITMENT, leaf_of, subject_of
 from consentgate.formats.proof.notes import Verifier, open_note
+from consentgate.formats.proof.tiles import hashes_of
 from consentgate.ledger import Ledger, Row
 from consentgate.ledger.proof import Leaf, ProofStore
 from consentgate.ledger.proof.matching import Matcher
@@ -185,27 +186,23 @@ class _Comparison:
 
     def chunk(self, first: int, limit: int) -> None:
         """Compare the next leaves."""
-        kept = self.retraced.kept(first, limit)
+        whole = self.retraced.kept(first, limit)
         leaves = _leaves(self._store, self._report, first, limit)
-        hashes = kept
-        if leaves:
-            rows = self.matcher.rows(leaves)
-            pruned = limit - len(leaves)
-            hashes = kept[:pruned] + self._hashes(leaves, rows, kept[pruned:])
-            self._note_notices(rows)
-        self.retraced.extend(hashes, kept)
-
-    def _hashes(
-        self, leaves: Sequence[Leaf], rows: Sequence[Row | None], kept: list[bytes]
-    ) -> list[bytes]:
-        """The hashes of the events; the kept one where there is no event."""
+        rows = self.matcher.rows(leaves) if leaves else ()
+        self._note_notices(rows)
         columns = self.matcher.columns
-        if columns and _hashes_at_once([leaf[3] for leaf in leaves], *columns) == kept:
-            return kept
-        return [
+        if columns and len(leaves) == limit:
+            hashes = _hashes_at_once([leaf[3] for leaf in leaves], *columns)
+            if b"".join(hashes) == whole:
+                self.retraced.extend(hashes, hashes)
+                return
+        kept = hashes_of(whole)
+        pruned = limit - len(leaves)
+        found = [
             wanted if row is None else self._hash(leaf, row, wanted)
-            for leaf, row, wanted in zip(leaves, rows, kept, strict=True)
+            for leaf, row, wanted in zip(leaves, rows, kept[pruned:], strict=True)
         ]
+        self.retraced.extend(kept[:pruned] + found, kept)
 
     def _hash(self, leaf: Leaf, row: Row, wanted: bytes) -> bytes:
         _, _, subject, body = row
@@ -254,7 +251,7 @@ def _hashes_at_once(
 def _salted_hash(body: bytes, subject: bytes, salt: bytes) -> bytes:
     """The hash of a leaf, where the event has the subject under which it is filed."""
     head, key, tail = body.partition(b'"subject":"' + subject + b'"')
-    if not key or not subject:
+    if not key:
         return b""
     committed = _COMMITTED % _sha256(b"\x02" + salt + subject).hexdigest().encode()
     return _sha256(b"\x00" + head + committed + tail).digest()
@@ -267,7 +264,7 @@ def _leaves(store: ProofStore, report: Report, first: int, limit: int) -> list[L
     if start >= end:
         return []
     found = list(store.leaves(start, end - start))
-    if [leaf[0] for leaf in found] == list(range(start, end)):
+    if len(found) == end - start and (found[0].at, found[-1].at) == (start, end - 1):
         return found
     by_index = {leaf.at: leaf for leaf in found}
     filled = []
