@@ -156,9 +156,10 @@ class House:
         self._is_ledger_prepared = True
 
     def _store_notices(self) -> None:
-        self.ledger.save_meaning(self.plan.meaning.hash, self.plan.meaning.to_json())
-        for name, body in self.pages.notices():
-            self.ledger.save_notice(name, body)
+        meaning = self.plan.meaning
+        self.ledger.save(
+            notices=dict(self.pages.notices()), meanings={meaning.hash: meaning.to_json()}
+        )
 
     def regime_of(self, scope: Scope) -> Regime:
         """The rules of the visitor's place; the strictest where it is not known."""
