@@ -1,7 +1,7 @@
 # make demo    serves the demo shop on http://127.0.0.1:8000 (PORT= changes it)
 # make test    runs every test; ARGS= goes to pytest
 # make check   format, lint and types
-# make bench   measures the gate and the site log, as ratios in one run
+# make bench   measures the gate and the site log, as ratios in one run, and counts instructions
 PORT ?= 8000
 ARGS ?=
 
@@ -18,6 +18,7 @@ check: setup
 
 bench: setup
 	.venv/bin/python -m benchmarks.gate
+	-.venv/bin/python -m benchmarks.instructions
 	.venv/bin/python -m benchmarks.log
 	.venv/bin/python -m benchmarks.bots
 

@@ -19,6 +19,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from consentgate import ConsentGate
 
 SESSION_KEY = "benchmark session key, thirty-two bytes"
+SESSION = {"user": 4711, "basket": ["a", "b"], "csrf": "x" * 32}
+"""A small session as real ones are."""
 POLICY = """
 version = "1"
 effective = 2026-01-01
@@ -98,7 +100,16 @@ def _app(body: bytes, media_type: bytes, extra: tuple[tuple[bytes, bytes], ...] 
     return app
 
 
+async def _reading(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer as ``/json`` does, having read the session where a middleware has loaded one."""
+    request = Request(scope)
+    if "session" in scope and request.session["user"] != SESSION["user"]:
+        raise RuntimeError("the session was not loaded")
+    await _BARE["/json"](scope, receive, send)
+
+
 _BARE = {
+    "/session": _reading,
     "/json": _app(b'{"items": [1, 2, 3]}', b"application/json"),
     "/page": _app(PAGE, b"text/html; charset=utf-8"),
     "/cookies": _app(b'{"ok": true}', b"application/json", SET_COOKIES),
@@ -106,9 +117,14 @@ _BARE = {
 
 
 async def bare(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer ``/json``, ``/page`` (5 KB) and ``/cookies`` (three ``Set-Cookie`` lines)."""
+    """Answer ``/json``, ``/page`` (5 KB), ``/cookies`` (three ``Set-Cookie``) and ``/session``.
+
+    Below ``/page/`` everything is the page; every other path is the JSON.
+    """
     if scope["type"] == "http":
-        await _BARE[scope["path"]](scope, receive, send)
+        path = scope["path"]
+        known = _BARE.get(path) or _BARE["/page" if path.startswith("/page/") else "/json"]
+        await known(scope, receive, send)
 
 
 class NoOp(BaseHTTPMiddleware):
@@ -119,15 +135,30 @@ class NoOp(BaseHTTPMiddleware):
         return await call_next(request)
 
 
-def gate(*, log: bool = False) -> ASGIApp:
-    """The gate with the benchmark's policy; the site log goes to a folder of its own."""
+def gate(*, log: bool = False, services: int = 4) -> ASGIApp:
+    """The gate with the benchmark's policy; the site log goes to a folder of its own.
+
+    Args:
+        log: whether a site log is written.
+        services: how many services the policy names, at least the four of ``POLICY``.
+    """
     os.environ.setdefault("CONSENTGATE_SECRET", "benchmark-signing-key-of-thirty-two-bytes-or-more")
     folder = Path(tempfile.mkdtemp(prefix="benchmark-gate-"))
-    text = POLICY + '[ledger]\nurl = "memory:"\n'
+    text = POLICY + _more_services(services - 4) + '[ledger]\nurl = "memory:"\n'
     if log:
         text += f'[log]\ndirectory = "{folder}/log"\n'
     (folder / "consentgate.toml").write_text(text)
     return ConsentGate(bare, policy=folder / "consentgate.toml")
+
+
+def _more_services(count: int) -> str:
+    purposes = ("functional", "statistics", "marketing")
+    return "".join(
+        f'[service.more-{number}]\nname = "Service {number}"\n'
+        f'purposes = ["{purposes[number % 3]}"]\nowner = "Owner {number}"\ncountry = "US"\n'
+        f'cookies = ["more{number}_*"]\nhosts = ["more-{number}.example"]\n'
+        for number in range(count)
+    )
 
 
 def make(name: str) -> ASGIApp:
@@ -145,8 +176,8 @@ STACKS: dict[str, Callable[[], ASGIApp]] = {
 
 
 def session_cookie() -> bytes:
-    """A cookie that SessionMiddleware loads: a small session as real ones are."""
-    data = b64encode(dumps({"user": 4711, "basket": ["a", "b"], "csrf": "x" * 32}).encode())
+    """A cookie that SessionMiddleware loads as ``SESSION``."""
+    data = b64encode(dumps(SESSION).encode())
     return b"session=" + itsdangerous.TimestampSigner(SESSION_KEY).sign(data)
 
 

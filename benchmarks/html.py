@@ -37,8 +37,10 @@ from consentgate.formats.html.host_search import places
 from consentgate.formats.html.rewriter import Rewriter
 from consentgate.formats.html.suspects import suspects
 from consentgate.formats.policy.reader import parse_policy
+from consentgate.gates.outcomes import Outcomes
 from consentgate.gates.pages.beacons import Beacons, verdicts_of
 from consentgate.gates.plan import Plan
+from consentgate.gates.visitors.visitor import Visitor
 from examples.fastapi_app import pages as shop
 
 SIZES = {
@@ -85,19 +87,19 @@ def policy_of(count: int, known: bool) -> Policy:
 
 def ours(plan: Plan) -> Rewrite:
     """The rewriter for a visitor who has not chosen."""
-    verdicts = verdicts_of(plan.outcome(UNKNOWN, NONE, None, NOW))
+    verdicts = verdicts_of(Outcomes(plan).of(Visitor(UNKNOWN), NOW))
     return lambda page: Rewriter(verdicts).close(page)
 
 
 def searched(plan: Plan) -> Rewrite:
     """The search for what could be denied alone."""
-    verdicts = verdicts_of(plan.outcome(UNKNOWN, NONE, None, NOW))
+    verdicts = verdicts_of(Outcomes(plan).of(Visitor(UNKNOWN), NOW))
     return lambda page: suspects(page, verdicts)
 
 
 def searched_in_python(plan: Plan) -> Rewrite:
     """The same search where nothing could be compiled, but for the scripts that it leads to."""
-    verdicts = verdicts_of(plan.outcome(UNKNOWN, NONE, None, NOW))
+    verdicts = verdicts_of(Outcomes(plan).of(Visitor(UNKNOWN), NOW))
     return lambda page: places(page, verdicts.hosts, verdicts.signatures)
 
 
@@ -110,13 +112,13 @@ class Scan(Rewriter):
 
 def scanned(plan: Plan) -> Rewrite:
     """The scan without the search."""
-    verdicts = verdicts_of(plan.outcome(UNKNOWN, NONE, None, NOW))
+    verdicts = verdicts_of(Outcomes(plan).of(Visitor(UNKNOWN), NOW))
     return lambda page: Scan(verdicts).close(page)
 
 
 def streamed(plan: Plan) -> Rewrite:
     """The same in pieces of 16 KB, as servers send them."""
-    verdicts = verdicts_of(plan.outcome(UNKNOWN, NONE, None, NOW))
+    verdicts = verdicts_of(Outcomes(plan).of(Visitor(UNKNOWN), NOW))
 
     def rewrite(page: bytes) -> object:
         rewriter = Rewriter(verdicts)
@@ -130,7 +132,7 @@ def granted(plan: Plan) -> Rewrite:
     """A visitor who permits everything: only the head gets its markup."""
     purposes = dict.fromkeys(("functional", "statistics", "marketing"), True)
     choice = Choice(made_at=NOW, purposes=purposes)
-    outcome = plan.outcome(UNKNOWN, NONE, choice, NOW)
+    outcome = Outcomes(plan).of(Visitor(UNKNOWN, NONE, choice), NOW)
     return lambda page: Beacons(outcome, b"<script src=/x></script>", b"").close(page)
 
 
@@ -326,7 +328,7 @@ def show_hostile(rewrite: Rewrite, rounds: int) -> None:
 
 def show_first_byte() -> None:
     """How much of the first 16 KB goes out before the second piece comes."""
-    verdicts = verdicts_of(Plan(policy_of(1_000, False)).outcome(UNKNOWN, NONE, None, NOW))
+    verdicts = verdicts_of(Outcomes(Plan(policy_of(1_000, False))).of(Visitor(UNKNOWN), NOW))
     page = make(500_000, ["h0.third0.example"])
     first = Rewriter(verdicts).feed(page[:CHUNK])
     print(f"\nFirst piece: {CHUNK} bytes in, {len(first)} bytes out at once")

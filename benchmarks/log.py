@@ -41,15 +41,21 @@ from uvicorn.protocols.utils import get_client_addr, get_path_with_query_string
 
 from benchmarks.places import build
 from benchmarks.traffic import Hit, Traffic, found_in
+from consentgate.asgi.assembly import route_in
 from consentgate.asgi.placing import Placing
 from consentgate.asgi.recording.recognition import Recognition
 from consentgate.asgi.recording.site_log import SiteLog
 from consentgate.domain.choices import Choice
 from consentgate.domain.policy.policy import Controller, LogSettings, Policy, RegimeSettings
 from consentgate.domain.regimes import UNKNOWN
+from consentgate.gates.answer import Gates
+from consentgate.gates.headers.validators import KnownValidators
+from consentgate.gates.outcomes import Outcomes
 from consentgate.gates.plan import Plan
 from consentgate.gates.records.callers import Caller, known_callers
+from consentgate.gates.request import Request
 from consentgate.gates.visit import Visit
+from consentgate.gates.visitors.reading import Visitors
 
 NOW = 1_795_000_000
 ROUNDS = 25
@@ -127,33 +133,31 @@ class Gate:
         log = LogSettings(directory="log" if is_logged else "")
         self.plan = Plan(replace(POLICY, log=log))
         self._placing = placing
-        self._reader: Any = _Reader(choice)
+        reader: Any = _Reader(choice)
+        self._visitors = Visitors(self.plan, reader)
         self._callers = known_callers()
+        self._gates = Gates(Outcomes(self.plan), reader, KnownValidators())
         self._routes: dict[str, Route] = {}
 
     def placed(self, hit: Hit) -> tuple[dict[str, Any], Caller, str | None]:
         """The scope, who asks and from where: all of it is found out also where there is no log."""
         scope = scope_of(hit, self.plan.token_names[True])
-        agent = next(value for name, value in scope["headers"] if name == b"user-agent")
-        return scope, self._callers[agent], self._placing.placed(scope, NOW)[1]
+        request = Request(scope)
+        caller = self._callers[request.agent]
+        return scope, caller, self._placing.placed(scope, request, NOW)[1]
 
     def visit(self, placed: tuple[dict[str, Any], Caller, str | None]) -> Visit:
         """The visit, which reads headers for the log where there is one."""
         scope, caller, country = placed
-        return Visit(
-            scope,
-            self.plan,
-            self._reader,
-            UNKNOWN,
-            NOW,
-            country=country,
-            is_bot=caller.is_crawler,
-            caller=caller,
-        )
+        request = Request(scope, is_logged=self.plan.is_logged)
+        visitor = self._visitors.of(request, UNKNOWN, NOW, country, False, caller)
+        visit = Visit(scope, request, visitor, self._gates, NOW)
+        visit.hide()
+        return visit
 
     def answered(self, visit: Visit, hit: Hit) -> None:
         """What the app leaves."""
-        visit.status, visit.bytes_out = hit.status, hit.size
+        visit.answer(hit.status, hit.size)
         if hit.route:
             if hit.route not in self._routes:
                 self._routes[hit.route] = Route(hit.route, lambda request: None)
@@ -165,12 +169,12 @@ def ours(folder: Path, placing: Placing, durability: str = "line") -> Way:
     policy = replace(POLICY, log=LogSettings(directory=str(folder), durability=durability))
     log = SiteLog.open(
         policy,
-        country_of=lambda visit: placing.place_of(visit.scope).country,
-        recognition=Recognition(policy, lambda visit: placing.client_of(visit.scope), str),
+        country_of=lambda visit: placing.place_of(visit.request).country,
+        recognition=Recognition(policy, lambda visit: placing.client_of(visit.request), str),
     )
 
     def write(visit: Visit, hit: Hit, duration_ns: int) -> None:
-        log.note(visit, duration_ns)
+        log.note(visit.ended(route_in(visit.scope)), duration_ns)
 
     return write
 

@@ -17,6 +17,31 @@ OWN = (
     ("gotosocial", "social-preview", "gotosocial"),
     ("^WhatsApp/\\d[\\d.]* ?[A-Z]?$", "social-preview", "WhatsApp"),
 )
+OWN_TEXTS = (
+    # load balancers and platforms that ask whether a server is well
+    ("Amazon-Route53-Health-Check-Service", "monitoring"),
+    ("Azure Traffic Manager Endpoint Monitor", "monitoring"),
+    ("Consul Health Check", "monitoring"),
+    ("DigitalOcean-HealthChecks", "monitoring"),
+    ("Docker-HealthCheck", "monitoring"),
+    ("ELB-HealthChecker/", "monitoring"),
+    ("Edge Health Probe", "monitoring"),
+    ("Envoy/HC", "monitoring"),
+    ("Fly-HealthCheck", "monitoring"),
+    ("GoogleHC/", "monitoring"),
+    ("GoogleStackdriverMonitoring", "monitoring"),
+    ("HAProxy/HealthCheck", "monitoring"),
+    ("Load Balancer Agent", "monitoring"),
+    ("Render/1.0 (health check", "monitoring"),
+    ("kube-probe/", "monitoring"),
+    # services that call back
+    ("GitHub-Hookshot/", "http-library"),
+    ("PayPal/AUHR", "http-library"),
+    ("Shopify-Captain-Hook", "http-library"),
+    ("Stripe/", "http-library"),
+    ("TwilioProxy/", "http-library"),
+)
+"""Machines that the list lacks or has in another class."""
 CLASSES = (
     "ai-crawler",
     "search-engine",
@@ -64,10 +89,11 @@ def main(source: str, release: str) -> None:
         for item in json.loads(Path(source).read_text(encoding="utf-8"))
         if item["pattern"] not in {*PEOPLE, "Chirp|gotosocial"}
     ]
+    plain = dict(entry(item) for item in items if is_plain(item["pattern"]))
     document = {
         "source": f"crawler-user-agents {release}, https://github.com/monperrus/crawler-user-agents",
         "licence": "MIT, Copyright (c) 2017 Martin Monperrus",
-        "texts": sorted(entry(item) for item in items if is_plain(item["pattern"])),
+        "texts": sorted({**plain, **dict(OWN_TEXTS)}.items()),
         "patterns": sorted(
             [*(entry(item) for item in items if not is_plain(item["pattern"])), *map(list, OWN)]
         ),

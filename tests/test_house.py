@@ -11,8 +11,10 @@ import re
 import subprocess
 import sys
 import zipfile
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -121,9 +123,29 @@ FOREIGN = {
 """Room to the libraries it may know: a framework in the domain would be the end of it."""
 
 MOST_CODE_LINES = 300
-LARGER = {"asgi/pages/templates.py": 420, "formats/policy/reader.py": 560, "gates/visit.py": 330}
+LARGER = {
+    "asgi/pages/templates.py": 420,
+    "formats/policy/reader.py": 560,
+    "gates/answer.py": 320,
+}
 """Files that are one table or one page too many to split well; everything else stays small."""
 MOST_FUNCTION_LINES = 60
+MOST_FILES = 12
+"""Of one folder, ``__init__`` not counted."""
+
+WRITTEN = {
+    "log/writing/server_loggers.py: record.args": "logging's own way to change a record",
+    "log/writing/server_loggers.py: record.msg": "logging's own way to change a record",
+}
+"""Attributes that are set on what another file made, and why they may be."""
+
+OTHER_MEMORIES = {
+    "log/writing/background.py: self._wake.clear": "an event that two threads share",
+    "asgi/startup/policy_file.py: lru_cache": "a constant: the one shipped table",
+    "formats/html/plain_tokens.py: self.passed.clear": "a buffer that was handed on",
+    "ledger/sqlite.py: self._spool.clear": "a file on disk, whose choices are stored by then",
+}
+"""What looks like a memory of answers beside ``memo.py``, and why it may stand."""
 
 EMPTY_NAMES = frozenset(("utils", "util", "helpers", "helper", "common", "manager", "base", "misc"))
 """Module names that say nothing."""
@@ -310,6 +332,167 @@ def test_an_impure_line_is_seen(line: str, tmp_path: Path) -> None:
     file = tmp_path / "x.py"
     file.write_text(line, encoding="utf-8")
     assert list(impurities(file))
+
+
+def memories(path: Path) -> Iterator[str]:
+    """What in a file looks like a memory of answers that is not a ``Memo``."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.ImportFrom) and node.module == "functools":
+            yield from (alias.name for alias in node.names if alias.name == "lru_cache")
+        elif isinstance(node, ast.Attribute) and ast.unparse(node) == "functools.lru_cache":
+            yield "lru_cache"
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            yield from (ast.unparse(node.func),) if node.func.attr in ("clear", "popitem") else ()
+
+
+def test_there_is_one_memory() -> None:
+    """Answers are remembered by ``Memo`` alone, which is bounded and never thrown away whole."""
+    found = {
+        f"{name_of(path)}: {memory}"
+        for path in sources()
+        if name_of(path) != "memo.py"
+        for memory in memories(path)
+    }
+    new, gone = found - set(OTHER_MEMORIES), set(OTHER_MEMORIES) - found
+    assert not new, f"use consentgate.memo, or say why not in OTHER_MEMORIES: {sorted(new)}"
+    assert not gone, f"take out of OTHER_MEMORIES: {sorted(gone)}"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from functools import cache, lru_cache",
+        "import functools\n@functools.lru_cache(maxsize=9)\ndef f(x): ...",
+        "def f(x):\n    if len(known) > 9:\n        known.clear()",
+        "class A:\n    def f(self):\n        self._known.clear()",
+        "self._known.popitem()",
+    ],
+)
+def test_another_memory_is_seen(line: str, tmp_path: Path) -> None:
+    """The check itself can fail: each of these lines is a memory of its own."""
+    file = tmp_path / "x.py"
+    file.write_text(line, encoding="utf-8")
+    assert list(memories(file))
+
+
+def module_of(path: Path) -> str:
+    """The dotted name by which a file is imported."""
+    name = path.relative_to(ROOT).with_suffix("").as_posix().replace("/", ".")
+    return name.removesuffix(".__init__")
+
+
+def imported_modules(path: Path, known: set[str]) -> set[str]:
+    """The package's modules that a file imports anywhere, for types too."""
+    found = set()
+    for _, dotted in imports(path):
+        parent = dotted.rpartition(".")[0]
+        found |= {name for name in (dotted, parent) if name in known}
+        if dotted in known:
+            found.discard(parent)
+    return found - {module_of(path)}
+
+
+def circle_in(graph: dict[str, set[str]]) -> list[str]:
+    """The modules of one circle of imports; empty: there is none."""
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def test_imports_make_no_circle() -> None:
+    """Not at import time and not for types: what two files need of each other is a third file."""
+    known = {module_of(path) for path in sources()}
+    graph = {module_of(path): imported_modules(path, known) for path in sources()}
+    assert circle_in(graph) == []
+
+
+def test_a_circle_is_seen() -> None:
+    """The check itself can fail."""
+    assert set(circle_in({"a": {"b"}, "b": {"c"}, "c": {"a"}})) == {"a", "b", "c"}
+
+
+def test_folders_stay_small() -> None:
+    """A room holds at most twelve files; a larger one is several rooms."""
+    count = Counter(path.parent for path in sources() if path.name != "__init__.py")
+    large = {folder.name: number for folder, number in count.items() if number > MOST_FILES}
+    assert large == {}
+
+
+def written_elsewhere(path: Path) -> Iterator[str]:
+    """Attributes that a function sets on what it was handed, unless the class is in the file."""
+    own = {node.name for node in ast.walk(tree(path)) if isinstance(node, ast.ClassDef)}
+    for function in ast.walk(tree(path)):
+        if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        handed = {
+            one.arg
+            for one in (*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs)
+            if one.arg not in ("self", "cls") and _class_named(one.annotation) not in own
+        }
+        looped = {
+            name.id
+            for node in ast.walk(function)
+            if isinstance(node, ast.For)
+            for name in ast.walk(node.target)
+            if isinstance(name, ast.Name)
+        }
+        for node in ast.walk(function):
+            is_set = isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store | ast.Del)
+            if is_set and isinstance(node.value, ast.Name) and node.value.id in handed | looped:
+                yield f"{name_of(path)}: {ast.unparse(node)}"
+
+
+def _class_named(annotation: ast.expr | None) -> str:
+    text = ast.unparse(annotation) if annotation is not None else ""
+    return text.strip("'\"").partition("[")[0].partition(" |")[0]
+
+
+def test_nobody_writes_into_what_another_file_made() -> None:
+    """A function returns what it found; it sets no attribute of an object that it was handed."""
+    found = {one for path in sources() for one in written_elsewhere(path)}
+    new, gone = found - set(WRITTEN), set(WRITTEN) - found
+    assert not new, f"return a value instead, or say why not in WRITTEN: {sorted(new)}"
+    assert not gone, f"take out of WRITTEN: {sorted(gone)}"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "def f(visit: Visit): visit.status = 200",
+        "def f(visits):\n    for one in visits:\n        one.status = 200",
+        "def f(visit): visit.bytes_out += 1",
+        "async def f(visit): del visit.status",
+    ],
+)
+def test_writing_elsewhere_is_seen(
+    line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The check itself can fail: each of these lines writes into what it was handed."""
+    monkeypatch.setattr(sys.modules[__name__], "PACKAGE", tmp_path)
+    file = tmp_path / "x.py"
+    file.write_text(line, encoding="utf-8")
+    assert list(written_elsewhere(file))
+
+
+def aliases(path: Path) -> Iterator[tuple[str, str]]:
+    """Name and meaning of every type that a file gives a name, and of its spans of time."""
+    for node in tree(path).body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            name, value = node.targets[0].id, ast.unparse(node.value)
+            if isinstance(node.value, ast.Subscript) or name.endswith("DAY_SECONDS"):
+                yield name, value
+
+
+def test_no_alias_is_defined_twice() -> None:
+    """A type has one name and one place; who needs it imports it."""
+    places: dict[tuple[str, str], list[str]] = {}
+    for path in sources():
+        for alias in aliases(path):
+            places.setdefault(alias, []).append(name_of(path))
+    twice = {alias: files for alias, files in places.items() if len(files) > 1}
+    assert twice == {}
 
 
 def test_files_and_functions_stay_small() -> None:

@@ -17,7 +17,7 @@ from starlette.responses import HTMLResponse
 from starlette.routing import Route
 
 from consentgate import ConsentGate
-from consentgate.asgi.pages.languages import load_texts
+from consentgate.asgi.startup.texts import load_texts
 from consentgate.domain.policy.policy import LedgerSettings, LogSettings
 from tests.policies import SHOP
 

@@ -1,68 +1,61 @@
-"""Owns what one gate holds for its lifetime: policy, plan, keys, pages, ledger and site log."""
+"""Owns putting a gate together: opens everything once, hands each part what it needs, closes."""
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import logging
-import sys
-import traceback
-from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from starlette.concurrency import run_in_threadpool
 from starlette.types import Scope
 
-from consentgate.asgi.pages.announcement import news_for
-from consentgate.asgi.pages.languages import load_texts
-from consentgate.asgi.pages.placeholders import Placeholders
-from consentgate.asgi.pages.state import compact, short_state_of, state_of, would_signal_count
-from consentgate.asgi.pages.templates import Pages, View
-from consentgate.asgi.pages.well_known import UNNOTED
+from consentgate.asgi.choices.choose import Choices
+from consentgate.asgi.choices.proof import Proof
+from consentgate.asgi.explaining import Explaining
+from consentgate.asgi.faults import Faults
+from consentgate.asgi.pages.announcement import news_reader
+from consentgate.asgi.pages.assets import assets
+from consentgate.asgi.pages.notices import Published
+from consentgate.asgi.pages.templates import Pages
+from consentgate.asgi.pages.views import Views
+from consentgate.asgi.pages.well_known import WellKnown
 from consentgate.asgi.placing import AgeOf, Placing, ResidenceOf
-from consentgate.asgi.posts.bodies import BodyProblem
-from consentgate.asgi.posts.limits import RateLimit
-from consentgate.asgi.posts.same_origin import safe_next
+from consentgate.asgi.posts.limits import Limits
 from consentgate.asgi.recording.csp_reports import Reports
 from consentgate.asgi.recording.interests import Interests
 from consentgate.asgi.recording.recognition import Recognition
+from consentgate.asgi.recording.recorder import Recorder
 from consentgate.asgi.recording.security_log import SecurityLog
-from consentgate.asgi.recording.signal_counts import count_signals
 from consentgate.asgi.recording.site_log import SiteLog
-from consentgate.asgi.recording.warnings import Findings
-from consentgate.asgi.routes import Routes
+from consentgate.asgi.recording.warnings import Warnings
+from consentgate.asgi.routes import Posts, Routes
 from consentgate.asgi.startup.policy_file import load_policy
 from consentgate.asgi.startup.signing import is_development, signing_keys
-from consentgate.domain.choices import Choice
+from consentgate.asgi.startup.texts import load_texts
 from consentgate.domain.policy.fingerprints import Meaning
 from consentgate.domain.policy.policy import Policy
-from consentgate.domain.regimes import Regime
-from consentgate.domain.signals import NONE
+from consentgate.domain.regimes import UNKNOWN
 from consentgate.errors import LedgerUnavailable
-from consentgate.formats.html.element import Held
-from consentgate.formats.html.head import Opening
 from consentgate.formats.token import TokenCodec
-from consentgate.gates.pages.beacons import Hold
-from consentgate.gates.pages.csp import is_binding
-from consentgate.gates.plan import Outcome, Plan
-from consentgate.gates.tokens import TokenReader
+from consentgate.gates.answer import Gates
+from consentgate.gates.ended import Ended
+from consentgate.gates.headers.validators import KnownValidators
+from consentgate.gates.outcomes import Outcomes
+from consentgate.gates.plan import Plan
+from consentgate.gates.request import Request
 from consentgate.gates.visit import Visit
-from consentgate.ledger import Ledger, open_ledger
+from consentgate.gates.visitors.tokens import TokenReader
+from consentgate.gates.visitors.visitor import Visitor
+from consentgate.ledger import Ledger
+from consentgate.ledger.opening import open_ledger
 from consentgate.log.counts.signals import SignalCounts
 from consentgate.log.writing.server_loggers import take_over
 from consentgate.lookup import PlaceLookup
 
 logger = logging.getLogger("consentgate")
 
-GRANTS_A_MINUTE = 30
-REFUSALS_A_MINUTE = 240
 
-
-class House:
-    """Everything the middleware wires together, opened once."""
+class Assembly:
+    """Everything that one gate holds for its lifetime."""
 
     def __init__(
         self,
@@ -71,45 +64,76 @@ class House:
         keys: list[bytes],
         ledger: Ledger,
         pages: Pages,
-        clock: Callable[[], float],
-        placing: Placing | None = None,
+        placing: Placing,
+        faults: Faults,
         is_development: bool = False,
     ) -> None:
+        """Put the parts together, from those that need nothing to those that need all.
+
+        Args:
+            policy: what the site declares.
+            keys: secrets that sign; the newest is last.
+            ledger: where choices are proven.
+            pages: renders what visitors read.
+            placing: finds the rules of a visitor's place.
+            faults: counts what goes wrong, and says it once.
+            is_development: whether the operator is told more.
+        """
         self.policy = policy
-        self.placing = placing or Placing(policy)
-        self.placing.report = self.failed
-        self.plan = Plan(policy)
-        self.pages = pages
-        self.placeholders = Placeholders(pages, policy)
-        self.ledger = ledger
         self.prefix = policy.site.prefix
-        self.site = policy.controller.name
-        self.meanings: dict[bytes, Meaning] = {}
-        self.reader = TokenReader(
-            TokenCodec(keys, audience=policy.site.token_name + "|" + self.site),
-            self.meanings,
-            self.plan.meaning,
-        )
+        self.faults = faults
+        self.pages = pages
+        self.placing = placing
+        self.plan = plan = Plan(policy)
+        self.outcomes = outcomes = Outcomes(plan)
+        self.meanings: dict[bytes, Meaning] = _earlier_meanings(ledger)
+        audience = policy.site.token_name + "|" + policy.controller.name
+        codec = TokenCodec(keys, audience=audience)
+        self.reader = reader = TokenReader(codec, self.meanings, plan.meaning)
+        self.proof = Proof(plan, ledger, pages, faults, key=keys[-1])
         self.site_log = SiteLog.open(
             policy,
             country_of=self._country_of,
-            recognition=Recognition(policy, self._address_of, self.subject_of),
+            recognition=Recognition(policy, self._address_of, self.proof.subject_of),
         )
-        self.security_log = SecurityLog.open(policy, self.site_log.agents, self.placing.client_of)
         self.signal_counts = SignalCounts(policy.log.folder)
-        self.counts: Counter[str] = Counter()
-        """How often something was refused or went wrong; names only, no visitors."""
-        self.reports = Reports(
-            self.plan, self.counts, self.placing.client_of, is_development=is_development
+        self.warnings = Warnings(faults.counts, blocks=policy.site.undeclared == "block")
+        client_of = placing.client_of
+        self.recorder = self._recorder(policy)
+        self._interests = interests = Interests(policy, self.site_log, client_of, faults)
+        self.views = views = Views(policy, pages, faults, reports_interest=interests.reports)
+        self.gates = Gates(outcomes, reader, KnownValidators(), views.on_page)
+        choices = Choices(
+            outcomes,
+            reader,
+            pages,
+            views,
+            self.proof,
+            Limits(placing.limited_client_of, faults),
+            self.site_log,
+            faults,
         )
-        self.interests = Interests(self)
-        self.routes = Routes(self)
-        self._subject_key = hmac.digest(keys[-1], b"consentgate.subject.v1", "sha256")
-        self._grants = RateLimit(most=GRANTS_A_MINUTE)
-        self._refusals = RateLimit(most=REFUSALS_A_MINUTE)
-        self.findings = Findings(self.counts, blocks=policy.site.undeclared == "block")
-        self._is_ledger_prepared = False
-        self._clock = clock
+        reports = Reports(plan, faults.counts, client_of, is_development=is_development)
+        self.routes = Routes(
+            self.prefix,
+            pages,
+            views,
+            Posts(choices.choose, news_reader(plan), interests.answer, reports.answer),
+            Published(policy, pages, ledger, faults),
+            WellKnown(policy),
+            faults,
+        )
+        self.explaining = Explaining(self.prefix, self.routes.page, faults)
+
+    def _recorder(self, policy: Policy) -> Recorder:
+        return Recorder(
+            self.site_log,
+            SecurityLog.open(policy, self.site_log.agents, self.placing.client_of),
+            self.signal_counts,
+            self.warnings,
+            self.faults,
+            watches_pages=policy.site.personal_urls == "block",
+        )
 
     @classmethod
     def open(
@@ -118,258 +142,95 @@ class House:
         *,
         development: bool | None,
         templates: Path | None,
-        clock: Callable[[], float],
         places: PlaceLookup | None = None,
         age_of: AgeOf | None = None,
         residence_of: ResidenceOf | None = None,
-    ) -> House:
+    ) -> Assembly:
         """Load, check and open everything; what is wrong is raised here, not on a request."""
         loaded = policy if isinstance(policy, Policy) else load_policy(policy)
         keys = signing_keys(development=development)
-        pages = Pages(loaded, load_texts(), templates=templates)
-        house = cls(
+        faults = Faults()
+        assembly = cls(
             loaded,
             keys=keys,
+            pages=Pages(loaded, load_texts(), templates=templates),
             ledger=open_ledger(loaded.ledger.url),
-            pages=pages,
-            clock=clock,
+            placing=Placing(
+                loaded,
+                lookup=places,
+                age_of=age_of,
+                residence_of=residence_of,
+                report=faults.failed,
+            ),
+            faults=faults,
             is_development=is_development() if development is None else development,
-            placing=Placing(loaded, lookup=places, age_of=age_of, residence_of=residence_of),
         )
-        house._recall_meanings()
         take_over(loaded.log.access_log)
-        return house
+        return assembly
 
-    def _recall_meanings(self) -> None:
-        """Take in what earlier policies meant, so that choices made under them still count."""
+    def warm(self) -> None:
+        """Do what the first visits of each kind would wait for; call it in a thread, at start.
+
+        Never raises: a template of the site's own that fails is told when a page needs it.
+        """
         try:
-            for name, table in self.ledger.meanings().items():
-                self.meanings[name] = Meaning.from_json(table)
-        except (LedgerUnavailable, ValueError) as error:
-            logger.warning("consentgate: earlier meanings are not readable: %s", error)
+            assets()
+            self.pages.warm()
+            self.site_log.warm()
+            self._answer_nobody()
+        except Exception:
+            self.faults.failed("warming", "the first pages may take longer")
 
-    async def prepare_ledger(self) -> None:
-        """Store today's meaning and notices before the first event that names them."""
-        if self._is_ledger_prepared:
-            return
-        await run_in_threadpool(self._store_notices)
-        self._is_ledger_prepared = True
+    def _answer_nobody(self) -> None:
+        """Have one page gated for an unknown visitor, so that what follows from that is at hand."""
+        scope: Scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
+        visit = Visit(scope, Request(scope), Visitor(UNKNOWN), self.gates, 0)
+        headers = [(b"content-type", b"text/html; charset=utf-8")]
+        visit.outgoing({"type": "http.response.start", "status": 200, "headers": headers})
+        visit.outgoing({"type": "http.response.body", "body": b"<!doctype html><body></body>"})
 
-    def _store_notices(self) -> None:
-        meaning = self.plan.meaning
-        self.ledger.save(
-            notices=dict(self.pages.notices()), meanings={meaning.hash: meaning.to_json()}
-        )
+    def opening(self, visit: Visit, language: str) -> bytes:
+        """The first layer of a visit, or the way back; never raises."""
+        return self.views.opening(visit, language)
 
-    def regime_of(self, scope: Scope) -> Regime:
-        """The rules of the visitor's place; the strictest where it is not known."""
-        return self.placing.regime_of(scope, int(self._clock()))
+    def track(self, visit: Visit, event: str, properties: Mapping[str, object]) -> None:
+        """Note a sign of interest that the app's code tells; never raises."""
+        self._interests.track(visit, route_in(visit.scope), event, properties)
 
-    def _country_of(self, visit: Visit) -> str:
+    def _country_of(self, visit: Ended) -> str:
         """The country of a visit, for the site log alone; empty where it is not known."""
         try:
-            return self.placing.place_of(visit.scope).country
+            return self.placing.place_of(visit.request).country
         except Exception:
-            self.failed("place", "the record names no country")
+            self.faults.failed("place", "the record names no country")
             return ""
 
-    def _address_of(self, visit: Visit) -> bytes | None:
+    def _address_of(self, visit: Ended) -> bytes | None:
         """The client's address, for the visitor's name of a day alone."""
-        return self.placing.client_of(visit.scope)
-
-    def subject_of(self, choice_id: str) -> str:
-        """The keyed reference under which the ledger keeps a grant; empty for a refusal."""
-        if not choice_id:
-            return ""
-        return hmac.new(self._subject_key, choice_id.encode(), hashlib.sha256).hexdigest()[:32]
-
-    def limit(self, grants: bool, visit: Visit) -> None:
-        """Count the act against its client.
-
-        Raises:
-            BodyProblem: 429 for too many in a minute.
-        """
-        limit = self._grants if grants else self._refusals
-        if not limit.allows(self._client_of(visit), visit.now):
-            self.count("rate_limited")
-            raise BodyProblem(429, "rate_limited", "too many choices; please wait a minute")
-
-    def _client_of(self, visit: Visit) -> bytes | None:
-        """The client, for a limit alone; a refusal does not fail where it cannot be told."""
-        try:
-            return self.placing.client_of(visit.scope)
-        except Exception:
-            self.failed("client", "acts count against one limit for all")
-            return None
+        return self.placing.client_of(visit.request)
 
     def close(self) -> None:
         """Write what is queued and close files."""
-        self.ledger.close()
-        self.site_log.close()
-        if self.security_log is not None:
-            self.security_log.close()
-        self.signal_counts.flush()
+        self.proof.ledger.close()
+        self.recorder.close()
         self.placing.close()
 
-    def count(self, reason: str) -> None:
-        """Add one to a named counter."""
-        self.counts[reason] += 1
 
-    def view(
-        self,
-        visit: Visit,
-        *,
-        source: str = "banner",
-        problem: str = "",
-        needs: str = "",
-        page_language: str = "",
-    ) -> View:
-        """What the pages need to know of a visit; ``page_language`` is the page's own (COL-14)."""
-        root = visit.root_path + self.prefix
-        is_shared = source == "banner" and self.plan.shared_outcome is not None
-        outcome = visit.page_outcome if is_shared else visit.outcome
-        return View(
-            language=self.pages.negotiate(
-                self._asked(visit) if source == "banner" else visit.header(b"accept-language"),
-                page_language,
-            ),
-            regime=outcome.regime,
-            decision=outcome.decision,
-            choice=None if is_shared else visit.choice,
-            root=root,
-            next=root
-            if needs and visit.scope["method"] != "GET"
-            else self._way_back(visit.address),
-            source=source,
-            is_https=visit.is_https,
-            problem=problem,
-            needs=needs,
-            state="" if is_shared else self._short_state(visit),
-            nonce=visit.nonce,
-            is_bot=visit.is_bot and not is_shared,
-            is_bound=source == "banner" and is_binding(outcome),
-            is_sent=visit.scope["method"] not in ("GET", "HEAD"),
-            reports_interest=self.interests.reports(visit),
-            news=news_for(self, visit, is_shared=is_shared),
-        )
+def route_in(scope: Scope) -> object:
+    """What the app's router left in a scope; None: nothing.
 
-    def _way_back(self, address: str) -> str:
-        """Where a choice leads back to: this page, without its query where that is too long."""
-        return safe_next(address, "") or safe_next(address.partition("?")[0], self.prefix)
+    Starlette, FastAPI and Django-like routers leave an object with a template, Litestar the
+    template itself.
+    """
+    return scope.get("route") or scope.get("path_template")
 
-    def _short_state(self, visit: Visit) -> str:
-        """The state that a page carries for the script, made once for each outcome."""
-        kept = visit.outcome.kept
-        text = kept.get("state")
-        if not isinstance(text, str):
-            text = kept["state"] = compact(
-                short_state_of(
-                    self.policy,
-                    visit.outcome.decision,
-                    visit.choice,
-                    signal_counts=would_signal_count(visit),
-                )
-            )
-        return text
 
-    def on_page(self, visit: Visit) -> tuple[bytes, Opening, Hold | None]:
-        """The markup that a page gets: for its head, right after ``<body>``, before held frames."""
-
-        def opening(language: bytes) -> bytes:
-            if visit.is_opening_placed or self.policy.site.banner == "none":
-                return b""
-            return self.opening(visit, language.decode("ascii"), view)
-
-        def hold(held: Held, language: bytes) -> bytes:
-            return self._placeholder(visit, held, language.decode("ascii"))
-
-        view = None
-        try:
-            view = self.view(visit)
-            return self.pages.head(view), opening, hold
-        except Exception:
-            return self._markup_failed(), b"", None
-
-    def _placeholder(self, visit: Visit, held: Held, page_language: str) -> bytes:
-        """What stands in for a held frame; never raises."""
-        try:
-            return self.placeholders.draw(self.view(visit, page_language=page_language), held)
-        except Exception:
-            self.failed("placeholder", "a held frame is left out without a word")
-            return b""
-
-    def opening(self, visit: Visit, page_language: str = "", seen: View | None = None) -> bytes:
-        """The first layer, or the way back, of one visit; never raises.
-
-        Args:
-            visit: whom it is for.
-            page_language: the page's own, which wins (COL-14).
-            seen: the visit's view for its page's head, if that was made.
-        """
-        try:
-            view = seen or self.view(visit)
-            language = self.pages.negotiate(self._asked(visit), page_language)
-            if language != view.language:
-                view = replace(view, language=language)
-            return self.pages.opening(view)
-        except Exception:
-            return self._markup_failed()
-
-    def _asked(self, visit: Visit) -> str:
-        """The languages that markup in a page may follow: none where caches share the page."""
-        is_shared = self.plan.shared_outcome is not None
-        return "" if is_shared else visit.header(b"accept-language")
-
-    def _markup_failed(self) -> bytes:
-        self.failed("page_markup", "the page is served without the first layer")
-        return b""
-
-    def failed(self, part: str, consequence: str) -> None:
-        """Count a fault of our own and log the first of its kind; call it while handling it.
-
-        Only where it happened is logged, never its text, which could quote a visitor.
-        """
-        self.count(f"{part}_failed")
-        if self.counts[f"{part}_failed"] == 1:
-            kind, _, place = sys.exc_info()
-            name = getattr(kind, "__name__", "")
-            trace = "".join(traceback.format_tb(place))
-            logger.error("consentgate: %s: %s at\n%s", consequence, name, trace)
-
-    def no_ledger(self, error: Exception) -> None:
-        """Count a choice that could not be recorded and say why, once; call it while handling."""
-        if not isinstance(error, LedgerUnavailable):
-            self.failed("ledger", "refusals are queued, grants are not accepted")
-        self.count("ledger_unavailable")
-        if self.counts["ledger_unavailable"] == 1:
-            logger.error(
-                "consentgate: choices cannot be recorded: refusals are queued and take effect, "
-                "grants are answered with 503: %s",
-                error if isinstance(error, LedgerUnavailable) else type(error).__name__,
-            )
-
-    def state(self, visit: Visit, outcome: Outcome, choice: Choice | None) -> Mapping[str, Any]:
-        """The visitor's state for scripts and headless sites."""
-        language = self.pages.negotiate(visit.header(b"accept-language"))
-        return state_of(
-            self.policy,
-            outcome.regime,
-            outcome.decision,
-            choice,
-            notice=self.pages.notice(language, outcome.regime)[0],
-            signal_counts=outcome is visit.outcome and would_signal_count(visit),
-        )
-
-    def note(self, visit: Visit, duration_ns: int) -> None:
-        """Write down what the site log may remember of a visit; warn of undeclared names."""
-        try:
-            if visit.signals is not NONE:
-                count_signals(self.signal_counts, visit)
-            if self.security_log is not None and visit.status >= 400:
-                self.security_log.note(visit)
-            if visit.scope.get("route") is UNNOTED:
-                return
-            self.site_log.note(visit, duration_ns)
-            self.findings.note(visit)
-        except Exception:
-            self.failed("note", "the visit is not written down")
+def _earlier_meanings(ledger: Ledger) -> dict[bytes, Meaning]:
+    """What earlier policies meant, so that choices made under them still count."""
+    meanings: dict[bytes, Meaning] = {}
+    try:
+        for name, table in ledger.meanings().items():
+            meanings[name] = Meaning.from_json(table)
+    except (LedgerUnavailable, ValueError) as error:
+        logger.warning("consentgate: earlier meanings are not readable: %s", error)
+    return meanings

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from starlette.exceptions import HTTPException, WebSocketException
 from starlette.requests import HTTPConnection
@@ -12,14 +12,28 @@ from consentgate.domain.decision import Decision, Reason
 from consentgate.errors import SettingError
 
 if TYPE_CHECKING:
+    from consentgate.gates.ended import Ended
     from consentgate.gates.visit import Visit
 
 SCOPE_KEY = "consentgate"
-Track = Callable[["Visit", str, Mapping[str, object]], None]
 REFUSAL_MARK = "x-consentgate-refused"
 """Header by which the gate knows a bare refusal of its own; it never leaves the gate."""
 _MOST_REASON_BYTES = 123
 """Room in a WebSocket close frame (RFC 6455 5.5)."""
+
+
+class Edge(Protocol):
+    """What the app's view needs of the gate."""
+
+    @property
+    def prefix(self) -> str:
+        """Of our own addresses."""
+
+    def opening(self, visit: Visit, language: str) -> bytes:
+        """The first layer of a visit, or the way back; empty language: the browser's."""
+
+    def track(self, visit: Visit, event: str, properties: Mapping[str, object]) -> None:
+        """Note a declared sign of interest; never raises."""
 
 
 class Consent:
@@ -29,29 +43,29 @@ class Consent:
     that asked is marked as depending on the visitor.
     """
 
-    __slots__ = ("_opening", "_track", "_visit", "root")
+    __slots__ = ("_edge", "_visit")
 
-    def __init__(
-        self,
-        visit: Visit,
-        root: str,
-        opening: Callable[[Visit, str], bytes] = lambda *_: b"",
-        track: Track = lambda *_: None,
-    ) -> None:
+    def __init__(self, visit: Visit, edge: Edge) -> None:
         self._visit = visit
-        self._opening = opening
-        self._track = track
-        self.root = root
+        self._edge = edge
+
+    def ended(self) -> Ended:
+        """What the logs would be told of the visit by now; for the gate's own use."""
+        return self._visit.ended(None)
+
+    @property
+    def root(self) -> str:
         """Address of the choices page, with the app's mount path."""
+        return self._visit.request.root_path + self._edge.prefix
 
     def allows(self, key: str) -> bool:
         """Whether data may be used for a purpose, or by a service; undeclared ones never."""
-        self._visit.asked_consent = True
+        self._visit.use.ask()
         return self._visit.outcome.decision.allows(key)
 
     def why(self, key: str) -> Reason:
         """Why ``allows`` answers what it answers; ``.value`` is a sentence."""
-        self._visit.asked_consent = True
+        self._visit.use.ask()
         return self._visit.outcome.decision.why(key)
 
     def banner(self, language: str = "") -> str:
@@ -65,9 +79,8 @@ class Consent:
         """
         from markupsafe import Markup
 
-        self._visit.asked_consent = True
-        self._visit.is_opening_placed = True
-        return Markup(self._opening(self._visit, language).decode("ascii"))
+        self._visit.use.place()
+        return Markup(self._edge.opening(self._visit, language).decode("ascii"))
 
     def track(self, event: str, /, **properties: str | int | bool) -> None:
         """Note that a feature is used: ``consent.track("export_clicked", plan="pro")``.
@@ -77,18 +90,18 @@ class Consent:
         ``statistics``. Works whatever was granted, and never raises; what is not declared is
         said once in the log.
         """
-        self._track(self._visit, event, properties)
+        self._edge.track(self._visit, event, properties)
 
     @property
     def decision(self) -> Decision:
         """Every verdict at once."""
-        self._visit.asked_consent = True
+        self._visit.use.ask()
         return self._visit.outcome.decision
 
     @property
     def regime(self) -> str:
         """Code of the rules that apply: ``FR``, ``US-CA``, ``ZZ`` for an unknown place."""
-        self._visit.asked_consent = True
+        self._visit.use.ask()
         return self._visit.outcome.regime.code
 
     @property
@@ -103,7 +116,7 @@ class Consent:
 
     def refusal(self, key: str) -> ConsentRequired:
         """The error to raise where a feature needs what ``key`` names; ``require`` does it."""
-        self._visit.refused = key
+        self._visit.use.need(key)
         return ConsentRequired(key, self.why(key), self.root)
 
     def __repr__(self) -> str:

@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
-import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from consentgate.asgi.assembly import House
+from consentgate.asgi.assembly import Assembly, route_in
 from consentgate.asgi.collecting import collect, is_collector, is_denied
 from consentgate.asgi.consent import SCOPE_KEY, Consent
-from consentgate.asgi.explaining import explained, is_bare
+from consentgate.asgi.explaining import is_bare
+from consentgate.asgi.own_routes import COLLECTOR
+from consentgate.asgi.pages.well_known import PLACE
 from consentgate.asgi.placing import AgeOf, ResidenceOf
-from consentgate.asgi.routes import OWN_ROUTE, Handler
+from consentgate.asgi.routes import Address
 from consentgate.asgi.startup.order import misplaced, warn_about_order
-from consentgate.asgi.startup.refusing import Refusal, is_serving, misspelt
+from consentgate.asgi.startup.refusing import StartRefused, is_serving, misspelt
 from consentgate.domain.policy.policy import Policy
 from consentgate.domain.regimes import UNKNOWN
+from consentgate.domain.signals import NONE
 from consentgate.errors import ConsentGateError
+from consentgate.gates.gated import NOTHING
 from consentgate.gates.records.callers import known_callers
-from consentgate.gates.visit import FILE_MESSAGES, Visit
+from consentgate.gates.request import Request
+from consentgate.gates.visit import Visit
+from consentgate.gates.visitors.reading import Visitors
 from consentgate.log.writing.server_loggers import warn_of_leaks
 from consentgate.lookup import PlaceLookup
 
-logger = logging.getLogger("consentgate")
+OwnAnswer = Callable[[Visit, Receive, Send], Awaitable[None]]
+_UNGATED: Final = "no cookie is set, the rest passes as the app sent it"
 
 
 class ConsentGate:
@@ -48,7 +56,7 @@ class ConsentGate:
                 return super().__new__(cls)
             if not is_serving():
                 raise fault
-            return Refusal(fault)
+            return StartRefused(fault)
 
     def __init__(
         self,
@@ -86,13 +94,12 @@ class ConsentGate:
         self._clock = clock
         self._is_order_checked = False
         self._callers = known_callers()
-        self._refusal: Refusal | None = None
+        self._refusal: StartRefused | None = None
         try:
-            self.house = House.open(
+            self.assembly = Assembly.open(
                 policy,
                 development=development,
                 templates=Path(templates) if templates is not None else None,
-                clock=clock,
                 places=places,
                 age_of=age_of,
                 residence_of=residence_of,
@@ -100,38 +107,93 @@ class ConsentGate:
         except ConsentGateError as fault:
             if not is_serving():
                 raise
-            self._refusal = Refusal(fault)
+            self._refusal = StartRefused(fault)
+            return
+        self._prepare(self.assembly)
+
+    def _prepare(self, assembly: Assembly) -> None:
+        """Have at hand what every request asks for."""
+        self._prefix = assembly.prefix
+        self._placing = assembly.placing
+        self._visitors = Visitors(assembly.plan, assembly.reader)
+        self._has_collectors = assembly.plan.has_collectors
+        self._is_logged = assembly.plan.is_logged
+        self._is_timed = not assembly.recorder.is_idle
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
         """Serve one connection."""
         kind = scope["type"]
-        if kind == "lifespan" and self._refusal is None:
-            self._check_order(scope)
-        if self._refusal is not None:
-            return await self._refusal(scope, receive, send)
-        if (kind != "http" and kind != "websocket") or SCOPE_KEY in scope:
-            return await self.app(scope, receive, send)
-        if not self._is_order_checked:
-            self._is_order_checked = True
-            warn_about_order(scope, type(self))
-            warn_of_leaks()
+        is_gated = kind == "http" or kind == "websocket"
+        if not is_gated or self._refusal is not None or SCOPE_KEY in scope:
+            return await self._pass_on(scope, receive, send)
         visit = self._open(scope)
-        if kind == "http":
-            handler = self.house.routes.find(visit)
-            if handler is not None:
-                return await self._answer(handler, visit, receive, send)
-        if self.house.plan.has_collectors and is_collector(visit):
+        path = scope["path"]
+        if self._prefix in path or PLACE in path or self._has_collectors:
+            own = self._own_answer(visit)
+            if own is not None:
+                return await own(visit, receive, send)
+        inner = visit.scope
+        started = time.perf_counter_ns() if self._is_timed else 0
+        try:
+            return await self.app(inner, receive, self._guard(visit, send))
+        except BaseException:
+            if not visit.status:
+                visit.answer(500)
+            raise
+        finally:
+            if started or visit.found is not NOTHING or visit.visitor.signals is not NONE:
+                self._end(visit, started)
+            else:
+                visit.end()
+
+    def _end(self, visit: Visit, started: int) -> None:
+        """Write down what may be remembered, and let go."""
+        route = route_in(visit.scope)
+        self.assembly.recorder.note(visit, route, time.perf_counter_ns() - started)
+        visit.end(route)
+
+    async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> Any:
+        """Serve what is no request, or passed a gate before; after a fault at start, nothing."""
+        if scope["type"] == "lifespan" and self._refusal is None:
+            self._check_order(scope)
+            await run_in_threadpool(self.assembly.warm)  # before the server says it has started
+        app = self.app if self._refusal is None else self._refusal
+        return await app(scope, receive, send)
+
+    def _guard(self, visit: Visit, send: Send) -> Send:
+        """Make the ``send`` that the app gets: a plain function, which gives the server's own
+        awaitable for what passes as it is."""
+
+        def guarded(message: Message) -> Awaitable[None]:
+            try:
+                if visit.passes(message):
+                    return send(message)
+                passing = self._outgoing(visit, message)
+            except Exception:
+                self.assembly.faults.failed("gate", _UNGATED)
+                passing = visit.give_up(message)
+            return send(passing[0]) if len(passing) == 1 else _send_all(send, passing)
+
+        return guarded
+
+    def _own_answer(self, visit: Visit) -> OwnAnswer | None:
+        """What answers in the app's place; None: the app does."""
+        assembly = self.assembly
+        address = assembly.routes.find(visit.request)
+        if address is not None:
+            return partial(self._answer, address)
+        if assembly.plan.has_collectors and is_collector(visit):
             if is_denied(visit):
-                return await self._collect(visit, receive, send)
-            visit.asked_consent = True  # whether the app is reached depends on it
-        return await self._serve(visit, receive, send)
+                return self._collect
+            visit.use.ask()  # whether the app is reached depends on it
+        return None
 
     def _check_order(self, scope: Scope) -> None:
         """Refuse where another middleware would pass the gate by; warn of what else is odd."""
         self._is_order_checked = True
         fault = misplaced(scope, type(self))
         if fault is not None:
-            self._refusal = Refusal(fault)
+            self._refusal = StartRefused(fault)
         warn_of_leaks()
 
     @property
@@ -140,68 +202,112 @@ class ConsentGate:
 
         At the end of your own tests it says what the policy still lacks.
         """
-        return frozenset(self.house.findings.set_by_app)
+        return frozenset(self.assembly.warnings.set_by_app)
+
+    def rows_of(self, consent: Consent) -> list[Mapping[str, Any]]:
+        """What the site log keeps of the visitor whose request this is, for the app's own pages.
+
+        Today's rows under the visitor's name, since the names of earlier days cannot be made any
+        more, and those of a visitor who agreed to be recognised across days (LOG-12). Reads
+        files: call it in a thread.
+
+        Args:
+            consent: of the request that asks: ``request.state.consent``.
+
+        Raises:
+            LogError: a file cannot be read.
+        """
+        known = self.assembly.site_log.recognition
+        return list(known.rows(consent.ended())) if known is not None else []
+
+    def erase(self, consent: Consent) -> int:
+        """Erase those rows for good, and shred the visitor's key; how many there were.
+
+        Works on files: call it in a thread.
+
+        Args:
+            consent: of the request that asks.
+
+        Raises:
+            LogError: a file cannot be read or written; called again it goes on.
+        """
+        known = self.assembly.site_log.recognition
+        return known.erase(consent.ended()) if known is not None else 0
 
     def close(self) -> None:
         """Let go of the ledger and the site log; the gate is not used afterwards."""
-        self.house.close()
+        self.assembly.close()
 
     def _open(self, scope: Scope) -> Visit:
-        house = self.house
+        """Read who asks and decide; the visit's scope then carries the app's view."""
+        if not self._is_order_checked:
+            self._is_order_checked = True
+            warn_about_order(scope, type(self))
+            warn_of_leaks()
         try:
             visit = self._read(scope)
         except Exception:
-            house.failed("visit", "the request is served as that of an unknown visitor")
+            consequence = "the request is served as that of an unknown visitor"
+            self.assembly.faults.failed("visit", consequence)
             visit = self._read(_unread(scope))
-        root = visit.root_path + house.prefix
-        consent = Consent(visit, root, house.opening, house.interests.track)
+        if "extensions" in scope:
+            visit.hide_file_sending()
         inner = visit.scope
-        extensions = inner.get("extensions")
-        if extensions and any(name in extensions for name in FILE_MESSAGES):
-            inner = visit.scope = {**inner, "extensions": _without_file_sending(extensions)}
-        inner[SCOPE_KEY] = consent
-        state = inner.get("state")
-        if state is None:
-            inner["state"] = {"consent": consent}
+        inner[SCOPE_KEY] = consent = Consent(visit, self.assembly)
+        if "state" in inner and inner["state"] is not None:
+            inner["state"]["consent"] = consent
         else:
-            state["consent"] = consent
+            inner["state"] = {"consent": consent}
         return visit
 
     def _read(self, scope: Scope) -> Visit:
-        house = self.house
-        caller = self._callers[_agent(scope)]
-        is_bot = caller.is_crawler
+        assembly, placing = self.assembly, self._placing
+        request = Request(scope, self._is_logged)
+        caller = self._callers[request.agent]
         now = int(self._clock())
-        regime, country = (UNKNOWN, None) if is_bot else house.placing.placed(scope, now)
-        return Visit(
-            scope,
-            house.plan,
-            house.reader,
-            regime,
-            now,
-            country=country,
-            is_minor=house.placing.is_minor(scope, regime),
-            is_bot=is_bot,
-            caller=caller,
-            asks_identity=house.findings.asks_identity,
-            on_page=house.on_page,
-        )
+        if caller.is_crawler:
+            regime, country = UNKNOWN, None
+        else:
+            regime, country = placing.placed(scope, request, now)
+        is_minor = placing.knows_ages and placing.is_minor(scope, regime)
+        visitor = self._visitors.of(request, regime, now, country, is_minor, caller)
+        visit = Visit(scope, request, visitor, assembly.gates, now)
+        asks_identity = assembly.warnings.asks_identity
+        if request.cookies or request.is_marked or asks_identity or visit.outcome.strips_click_ids:
+            visit.hide(asks_identity=asks_identity)
+        return visit
 
-    async def _answer(self, handler: Handler, visit: Visit, receive: Receive, send: Send) -> None:
+    def _outgoing(self, visit: Visit, message: Message) -> tuple[Message, ...]:
+        """What goes on for a message that does not pass as it is.
+
+        Of an answer that only says that a feature was refused, the explanation takes the place.
+        """
+        if not visit.use.needed:
+            return visit.outgoing(message)
+        if visit.is_explained:
+            return ()
+        if is_bare(message) and not visit.request.is_websocket:
+            return self.assembly.explaining.explain(visit, message)
+        return visit.outgoing(message)
+
+    async def _answer(self, address: Address, visit: Visit, receive: Receive, send: Send) -> None:
         """Serve one of our own addresses; it is noted under its address, never the visitor's."""
         started = time.perf_counter_ns()
-        visit.scope["route"] = OWN_ROUTE
+        is_head = visit.request.method == "HEAD"
 
         async def counted(message: Message) -> None:
             if message["type"] == "http.response.start":
-                visit.status = message["status"]
+                visit.answer(message["status"])
+            elif is_head:
+                message = {**message, "body": b""}  # the same headers, no body (RFC 9110 9.3.2)
             await send(message)
 
         try:
-            await handler(visit, receive, counted)
+            response = await self.assembly.routes.answer(address, visit, receive)
+            await response(visit.scope, receive, counted)
         finally:
-            self.house.note(visit, time.perf_counter_ns() - started)
-            _let_go(visit)
+            self.assembly.recorder.note(visit, address.route, time.perf_counter_ns() - started)
+            visit.end(address.route)
 
     async def _collect(self, visit: Visit, receive: Receive, send: Send) -> None:
         """Answer in the place of a denied collector; the app never hears of it."""
@@ -209,65 +315,16 @@ class ConsentGate:
         try:
             await collect(visit, receive, send)
         finally:
-            self.house.note(visit, time.perf_counter_ns() - started)
-            _let_go(visit)
-
-    async def _serve(self, visit: Visit, receive: Receive, send: Send) -> Any:
-        started = time.perf_counter_ns()
-
-        async def guarded(message: Message) -> None:
-            try:
-                passing = (
-                    self._explained(visit, message) if visit.refused else visit.outgoing(message)
-                )
-            except Exception:
-                self.house.failed("gate", "no cookie is set, the rest passes as the app sent it")
-                passing = visit.give_up(message)
-            for one in passing:
-                await send(one)
-
-        try:
-            return await self.app(visit.scope, receive, guarded)
-        except BaseException:
-            if not visit.status:
-                visit.status = 500
-            raise
-        finally:
-            self.house.note(visit, time.perf_counter_ns() - started)
-            _let_go(visit)
-
-    def _explained(self, visit: Visit, message: Message) -> tuple[Message, ...]:
-        """Put the explanation in the place of a bare refusal; what else the app sends passes."""
-        if visit.is_explained:
-            return ()
-        if is_bare(message) and visit.scope["type"] == "http":
-            visit.is_explained = True
-            return explained(self.house, visit, message)
-        return visit.outgoing(message)
+            self.assembly.recorder.note(visit, COLLECTOR, time.perf_counter_ns() - started)
+            visit.end(COLLECTOR)
 
 
-def _let_go(visit: Visit) -> None:
-    """Forget what leads back to a visit that is over; circles wait for the garbage collector."""
-    rest = dict(visit.scope)
-    rest.pop(SCOPE_KEY, None)
-    rest.pop("state", None)
-    visit.scope = rest
+async def _send_all(send: Send, messages: tuple[Message, ...]) -> None:
+    for message in messages:
+        await send(message)
 
 
 def _unread(scope: Scope) -> Scope:
     """The same request without anything a visitor could have said: only silence is left."""
     headers = [pair for pair in scope["headers"] if pair[0].lower() != b"cookie"]
     return {**scope, "headers": headers}
-
-
-def _agent(scope: Scope) -> bytes:
-    """The User-Agent; empty where there is none."""
-    for name, value in scope["headers"]:
-        if name == b"user-agent":
-            return bytes(value)
-    return b""
-
-
-def _without_file_sending(extensions: dict[str, Any]) -> dict[str, Any]:
-    """Hide what would let a page's body pass beside the gate (STO-15)."""
-    return {name: value for name, value in extensions.items() if name not in FILE_MESSAGES}

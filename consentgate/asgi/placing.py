@@ -6,19 +6,24 @@ Whatever fails on the way leads to the strictest rules; the address is let go of
 from __future__ import annotations
 
 import datetime as dt
+import logging
 from collections.abc import Callable
+from ipaddress import ip_address
 
 from starlette.types import Scope
 
 from consentgate.asgi.startup.policy_file import load_regimes
+from consentgate.domain.days import DAY_SECONDS, day_of
 from consentgate.domain.policy.policy import Policy
 from consentgate.domain.regime_table import RegimeTable, regime_table
 from consentgate.domain.regimes import NOWHERE, UNKNOWN, Place, Regime, place_of
 from consentgate.formats.headers.forwarded import Networks, client_address, sole_header
+from consentgate.gates.request import Request
 from consentgate.lookup import PlaceLookup
 from consentgate.lookup.places import PlaceDatabase
 
-DAY_SECONDS = 86_400
+logger = logging.getLogger("consentgate")
+
 Report = Callable[[str, str], None]
 Age = int | tuple[int, int]
 """Years, or the lowest and highest year of a band."""
@@ -41,7 +46,15 @@ def table_of(policy: Policy) -> RegimeTable:
 
 
 def _forget(part: str, consequence: str) -> None:
-    """Nobody wants to know."""
+    """Report to nobody."""
+
+
+def _is_private(peer: str) -> bool:
+    """Whether an address belongs to no public network."""
+    try:
+        return ip_address(peer).is_private
+    except ValueError:
+        return False
 
 
 class Placing:
@@ -54,6 +67,7 @@ class Placing:
         lookup: PlaceLookup | None = None,
         residence_of: ResidenceOf | None = None,
         age_of: AgeOf | None = None,
+        report: Report = _forget,
     ) -> None:
         """Open the database that the policy names.
 
@@ -62,16 +76,18 @@ class Placing:
             lookup: another source of places than the policy's database.
             residence_of: says where an account lives; only tightens.
             age_of: says how old a visitor is, where the app knows it.
+            report: is told, inside the handler, of each failure: which part, and what follows.
         """
         settings = policy.regimes
         self.table = table_of(policy)
         self.lookup = lookup or (
             PlaceDatabase(settings.place_database) if settings.place_database else None
         )
-        self.report: Report = _forget
-        """Told, inside the handler, of each failure: which part, and what follows."""
+        self._report = report
         self._residence_of = residence_of
         self._age_of = age_of
+        self.knows_ages = age_of is not None
+        """Whether the app may know how old a visitor is."""
         self._trusted = Networks(settings.trusted_proxies)
         self._client_header = settings.client_header.lower().encode("latin-1")
         self._country_header = settings.country_header.lower().encode("latin-1")
@@ -79,18 +95,20 @@ class Placing:
         has_source = self.lookup is not None or bool(self._country_header)
         self._needs_place = has_source and not settings.fixed
         self._is_alike = not self._needs_place and residence_of is None
+        self._is_proxy_told = False
         self._day = (-1, dt.date.min)
         self._today = (-1, UNKNOWN)
 
     def regime_of(self, scope: Scope, now: int) -> Regime:
         """The rules of the visitor's place; UNKNOWN where anything fails. Never raises."""
-        return self.placed(scope, now)[0]
+        return self.placed(scope, Request(scope), now)[0]
 
-    def placed(self, scope: Scope, now: int) -> tuple[Regime, str | None]:
+    def placed(self, scope: Scope, request: Request, now: int) -> tuple[Regime, str | None]:
         """The rules of the visitor's place, and its country. Never raises.
 
         Args:
-            scope: of any connection with headers.
+            scope: of any connection with headers; for the app's own functions alone.
+            request: what was read of it.
             now: whole seconds since the epoch.
 
         Returns:
@@ -99,10 +117,10 @@ class Placing:
         if self._is_alike and self._today[0] == now // DAY_SECONDS:
             return self._today[1], None
         try:
-            place = self.place_of(scope) if self._needs_place else NOWHERE
+            place = self.place_of(request) if self._needs_place else NOWHERE
             regime = self.table.regime(place, self._day_of(now), self._residence(scope))
         except Exception:
-            self.report("place", "the strictest rules hold")
+            self._report("place", "the strictest rules hold")
             return UNKNOWN, None
         if self._is_alike:
             self._today = (now // DAY_SECONDS, regime)
@@ -121,14 +139,13 @@ class Placing:
                 return False
             return (age if isinstance(age, int) else min(age)) < regime.minor_age
         except Exception:
-            self.report("age", "the visitor counts as a minor")
+            self._report("age", "the visitor counts as a minor")
             return True
 
-    def place_of(self, scope: Scope) -> Place:
+    def place_of(self, request: Request) -> Place:
         """Where the visitor is, by a trusted proxy's word or by the database."""
-        client = scope.get("client")
+        client, headers = request.client, request.headers
         peer = client[0] if client else ""
-        headers = scope["headers"]
         if self._country_header and self._trusted.trusts_peer(peer):
             region = sole_header(headers, self._region_header) if self._region_header else ""
             place = place_of(sole_header(headers, self._country_header), region)
@@ -136,14 +153,38 @@ class Placing:
                 return place
         if self.lookup is None:
             return NOWHERE
-        address = self.client_of(scope)
+        address = self.client_of(request)
         return self.lookup.find(address) if address is not None else NOWHERE
 
-    def client_of(self, scope: Scope) -> bytes | None:
+    def client_of(self, request: Request) -> bytes | None:
         """The client's address by trusted proxies' word; None where it is not known."""
-        client = scope.get("client")
+        client = request.client
         peer = client[0] if client else ""
-        return client_address(peer, scope["headers"], self._client_header, self._trusted)
+        return client_address(peer, request.headers, self._client_header, self._trusted)
+
+    def limited_client_of(self, request: Request) -> bytes | None:
+        """The client that a limit counts against; None where it is not known.
+
+        A peer in a private network that forwards for others is a proxy, also where the policy
+        names none: what it says of the client is good enough to tell clients apart, and nothing
+        else follows from it. The operator is told once.
+        """
+        client = request.client
+        peer = client[0] if client else ""
+        if self._trusted or not peer or not _is_private(peer):
+            return self.client_of(request)
+        told = client_address(peer, request.headers, self._client_header, Networks([peer]))
+        if told is None:
+            return self.client_of(request)
+        if not self._is_proxy_told:
+            self._is_proxy_told = True
+            logger.warning(
+                "consentgate: requests come through a proxy in a private network, which sends %s, "
+                "but [regimes] trusted_proxies names none: places and HTTPS are not known, and the "
+                "choice's cookie may lack Secure. Name the proxy's network there",
+                self._client_header.decode("latin-1"),
+            )
+        return told
 
     def _residence(self, scope: Scope) -> Place:
         said = self._residence_of(scope) if self._residence_of is not None else None
@@ -152,7 +193,7 @@ class Placing:
     def _day_of(self, now: int) -> dt.date:
         number = now // DAY_SECONDS
         if self._day[0] != number:
-            self._day = (number, dt.date(1970, 1, 1) + dt.timedelta(days=number))
+            self._day = (number, day_of(now))
         return self._day[1]
 
     def close(self) -> None:

@@ -1,84 +1,101 @@
-"""Owns our own addresses: which handler answers which path and method."""
+"""Owns our own addresses: which answer belongs to which path and method."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
 
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
-from starlette.types import Message, Receive, Send
+from starlette.types import Receive
 
-from consentgate.asgi.choices.choose import choose
-from consentgate.asgi.pages.announcement import read_news
+from consentgate.asgi.faults import Faults
+from consentgate.asgi.own_routes import OWN, UNNOTED, Handler
 from consentgate.asgi.pages.assets import assets
 from consentgate.asgi.pages.languages import asked_language
 from consentgate.asgi.pages.notices import IMMUTABLE, Published
+from consentgate.asgi.pages.templates import Pages
+from consentgate.asgi.pages.views import Views
 from consentgate.asgi.pages.well_known import PLACE, WellKnown
 from consentgate.asgi.posts.bodies import BodyProblem
-from consentgate.gates.cookies.lines import added_lines
+from consentgate.gates.request import Request
 from consentgate.gates.visit import Visit
 
-if TYPE_CHECKING:
-    from consentgate.asgi.assembly import House
 
-Handler = Callable[[Visit, Receive, Send], Awaitable[None]]
-Answer = Callable[[Visit, Receive], Awaitable[Response]]
+class Address(NamedTuple):
+    """One of our own addresses."""
 
-OWN_ROUTE = SimpleNamespace(path="(privacy choices)")
-"""What the site log calls a visit to any of our own addresses (LOG-11)."""
+    methods: Mapping[str, Handler]
+    """Method to answer, HEAD like GET; empty: there is nothing here."""
+    route: object = OWN
+    """What the site log calls a visit to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Posts:
+    """What takes what is sent to our own addresses."""
+
+    choose: Handler
+    read_news: Handler
+    hear_interest: Handler
+    hear_reports: Handler
 
 
 class Routes:
-    """Finds the handler of one of our own addresses; everything else is the app's."""
+    """Finds the answer of one of our own addresses; everything else is the app's."""
 
-    def __init__(self, house: House) -> None:
-        self._house = house
-        self._prefix = house.policy.site.prefix
-        self._table: dict[str, dict[str, Answer]] = {
-            "": {"GET": self._page, "POST": self._choose},
-            "/state": {"GET": self._state},
-            "/events": {"POST": house.interests.answer},
-            "/announcement": {"POST": self._announcement},
-            "/reports": {"POST": house.reports.answer},
+    def __init__(
+        self,
+        prefix: str,
+        pages: Pages,
+        views: Views,
+        posts: Posts,
+        published: Published,
+        well_known: WellKnown,
+        faults: Faults,
+    ) -> None:
+        self._prefix = prefix
+        self._pages = pages
+        self._views = views
+        self._faults = faults
+        self._published = published
+        self._well_known = well_known
+        self._addresses = {
+            "": Address({"GET": self._page, "POST": posts.choose}),
+            "/state": Address({"GET": self._state}),
+            "/events": Address({"POST": posts.hear_interest}, UNNOTED),
+            "/announcement": Address({"POST": posts.read_news}),
+            "/reports": Address({"POST": posts.hear_reports}, UNNOTED),
         }
-        """Path below the prefix to method to answer; HEAD is answered like GET."""
-        self._well_known = WellKnown(house)
-        self._published = Published(house)
+        """Path below the prefix to what is there."""
 
-    def find(self, visit: Visit) -> Handler | None:
-        """The handler of a visit's address, or None where it belongs to the app."""
-        whole: str = visit.scope["path"]
-        if PLACE in whole:
-            return self._well_known_handler(visit.path)
-        if self._prefix not in whole:
+    def find(self, request: Request) -> Address | None:
+        """What is at a request's address, or None where it belongs to the app."""
+        whole = request.whole_path
+        is_well_known = PLACE in whole
+        if (not is_well_known and self._prefix not in whole) or request.is_websocket:
             return None
-        path = visit.path
-        if not path.startswith(self._prefix):
-            return None
-        rest = path[len(self._prefix) :]
-        if rest and not rest.startswith("/"):
-            return None
-        return self._handler(rest.rstrip("/"))
+        path = request.path
+        if is_well_known:
+            methods = self._well_known.methods(path)
+            return Address(methods, self._well_known.route_of(path)) if methods else None
+        return self._below(path.removeprefix(self._prefix)) if self._is_own(path) else None
 
-    def _handler(self, rest: str) -> Handler:
-        return self._handler_of(self._methods(rest))
+    def _is_own(self, path: str) -> bool:
+        """Whether a path is ours: the prefix, and what lies below it."""
+        return path.startswith(self._prefix) and path[len(self._prefix) :][:1] in ("", "/")
 
-    def _well_known_handler(self, path: str) -> Handler | None:
-        methods = self._well_known.methods(path)
-        return self._handler_of(methods) if methods else None
+    def _below(self, rest: str) -> Address:
+        rest = rest.rstrip("/")
+        if rest.startswith("/assets/"):
+            return Address({"GET": self._asset})
+        known = self._addresses.get(rest)
+        return known if known is not None else Address(self._published.methods(rest))
 
-    def _handler_of(self, methods: dict[str, Answer]) -> Handler:
-        async def handle(visit: Visit, receive: Receive, send: Send) -> None:
-            response = await self._answer(methods, visit, receive)
-            await response(
-                visit.scope, receive, _bodiless(send) if visit.scope["method"] == "HEAD" else send
-            )
-
-        return handle
-
-    async def _answer(self, methods: dict[str, Answer], visit: Visit, receive: Receive) -> Response:
-        method = visit.scope["method"]
+    async def answer(self, address: Address, visit: Visit, receive: Receive) -> Response:
+        """Handler a request to one of our own addresses. Never raises."""
+        method, methods = visit.request.method, address.methods
         answer = methods.get("GET" if method == "HEAD" else method)
         try:
             if not methods:
@@ -87,28 +104,26 @@ class Routes:
                 raise BodyProblem(405, "method_not_allowed", f"expected {_allowed(methods)}")
             response = await answer(visit, receive)
         except BodyProblem as problem:
-            response = self._problem(visit, problem, methods)
+            response = await run_in_threadpool(self._problem, visit, problem, methods)
         except Exception:
-            self._house.failed("answer", "one of our own addresses answers 500")
+            self._faults.failed("answer", "one of our own addresses answers 500")
             fault = BodyProblem(500, "internal_error", "something went wrong on our side")
             response = self._problem(visit, fault, methods)
         response.headers.setdefault("x-content-type-options", "nosniff")
         response.headers.setdefault("cache-control", "private, no-store")
         return response
 
-    def _methods(self, rest: str) -> dict[str, Answer]:
-        if rest.startswith("/assets/"):
-            return {"GET": self._asset}
-        return self._table.get(rest) or self._published.methods(rest)
-
-    def _problem(self, visit: Visit, problem: BodyProblem, methods: dict[str, Answer]) -> Response:
+    def _problem(
+        self, visit: Visit, problem: BodyProblem, methods: Mapping[str, Handler]
+    ) -> Response:
         """A page for a form, problem details (RFC 9457) for everything else."""
-        self._house.count(problem.code)
-        is_form = visit.header(b"content-type").startswith("application/x-www-form-urlencoded")
+        self._faults.count(problem.code)
+        request = visit.request
+        is_form = request.header(b"content-type").startswith("application/x-www-form-urlencoded")
         headers = {"allow": _allowed(methods)} if problem.status == 405 else {}
         if problem.status == 429:
             headers["retry-after"] = "60"
-        if is_form and visit.scope["method"] == "POST" and problem.status != 500:
+        if is_form and request.method == "POST" and problem.status != 500:
             response = self.page(visit, problem.status, problem=problem.code)
             response.headers.update(headers)
             return response
@@ -129,12 +144,12 @@ class Routes:
         self, visit: Visit, status: int = 200, *, problem: str = "", needs: str = ""
     ) -> Response:
         """The choices page, with what went wrong or what a feature needs, if anything."""
-        view = self._house.view(
+        view = self._views.view(
             visit,
             source="page",
             problem=problem,
             needs=needs,
-            page_language=asked_language(visit.scope.get("query_string", b"")),
+            page_language=asked_language(visit.request.query),
         )
         headers = {
             "content-security-policy": "default-src 'self'; base-uri 'none'; "
@@ -143,26 +158,21 @@ class Routes:
             "content-language": view.language,
         }
         return Response(
-            self._house.pages.page(view), status, headers, media_type="text/html; charset=utf-8"
+            self._pages.page(view), status, headers, media_type="text/html; charset=utf-8"
         )
 
     async def _page(self, visit: Visit, receive: Receive) -> Response:
-        return self.page(visit)
-
-    async def _choose(self, visit: Visit, receive: Receive) -> Response:
-        return await choose(self._house, visit, receive)
-
-    async def _announcement(self, visit: Visit, receive: Receive) -> Response:
-        return await read_news(self._house, visit, receive)
+        return await run_in_threadpool(self.page, visit)
 
     async def _state(self, visit: Visit, receive: Receive) -> Response:
-        response = JSONResponse(self._house.state(visit, visit.outcome, visit.choice))
+        state = await run_in_threadpool(self._views.state, visit, visit.outcome)
+        response = JSONResponse(state)
         # pages that caches share carry no line for one visitor: theirs come with the state
-        response.raw_headers += [(b"set-cookie", line) for line in added_lines(visit)]
+        response.raw_headers += [(b"set-cookie", line) for line in visit.own_lines()]
         return response
 
     async def _asset(self, visit: Visit, receive: Receive) -> Response:
-        name = visit.path[len(self._prefix) + len("/assets/") :]
+        name = visit.request.path[len(self._prefix) + len("/assets/") :]
         asset = assets().get(name)
         if asset is None:
             raise BodyProblem(404, "not_found", "there is nothing at this address")
@@ -170,17 +180,6 @@ class Routes:
         return Response(body, 200, {"cache-control": IMMUTABLE}, media_type=media_type)
 
 
-def _allowed(methods: Mapping[str, Answer]) -> str:
+def _allowed(methods: Mapping[str, Handler]) -> str:
     """The value of ``Allow``: HEAD is answered wherever GET is."""
     return ", ".join(methods).replace("GET", "GET, HEAD")
-
-
-def _bodiless(send: Send) -> Send:
-    """Send the same headers and no body (RFC 9110 9.3.2)."""
-
-    async def head(message: Message) -> None:
-        if message["type"] == "http.response.body":
-            message = {**message, "body": b""}
-        await send(message)
-
-    return head

@@ -1,13 +1,13 @@
-"""Owns what may be known of a browser: families and classes, never its own text."""
+"""Owns what may be known of an agent: families and classes. Never knows its own text."""
 
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
 class Device(enum.StrEnum):
-    """How big the screen is, in four words."""
+    """The size of a screen, in four classes."""
 
     DESKTOP = "desktop"
     MOBILE = "mobile"
@@ -15,8 +15,7 @@ class Device(enum.StrEnum):
     OTHER = "other"
 
 
-@dataclass(frozen=True, slots=True)
-class Bot:
+class Bot(NamedTuple):
     """A declared machine."""
 
     name: str
@@ -25,24 +24,31 @@ class Bot:
     """``search-engine``, ``ai-crawler``, ``seo``, ``http-library`` …, ``other``."""
 
 
-@dataclass(frozen=True, slots=True)
-class Looks:
-    """What every tier may know: a class of device, and whether it is a machine."""
+class AgentClasses(NamedTuple):
+    """What every tier may know of an agent: its class of device, and whether it is a machine."""
 
-    device: Device
+    device: str
+    """One of ``Device``."""
     bot: Bot | None = None
     is_tool: bool = False
     """Neither a browser nor a declared machine: a library, a player, a made-up name."""
+    says_browser: bool = False
+    """Whether it has a browser's name. Then a visit is suspect where it comes with headers that
+    no browser sends: each states its languages, and over HTTPS each in use since 2023 its
+    ``Sec-Fetch-*`` headers."""
 
 
-@dataclass(frozen=True, slots=True)
-class Browser:
-    """What only the statistics tier may know."""
+class Browser(NamedTuple):
+    """What only the statistics tier may know of an agent."""
 
     family: str = ""
     major: str = ""
     os: str = ""
 
 
-NOBODY = Looks(Device.OTHER)
+NO_BROWSER = Browser()
+"""Nothing is known of the browser."""
+NO_AGENT = AgentClasses(Device.OTHER.value)
 """No agent was stated."""
+UNSORTED = AgentClasses("")
+"""Nobody has looked at the agent yet."""

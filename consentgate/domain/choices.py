@@ -71,19 +71,35 @@ class Choice:
         )
 
     @cached_property
-    def saying(self) -> object:
-        """What was said, hashable, without who said it and when."""
-        return (
-            self.is_explicit,
-            self.is_refusal,
-            frozenset(self.purposes.items()),
-            frozenset(self.services.items()),
-            self.changed,
-            self.told,
-            self.signalled,
-            self.once,
-            self.once_told,
+    def saying(self) -> frozenset[object]:
+        """What was said, without who said it and when: equal where the same was said.
+
+        A set of statements, since a set knows its hash after the first time.
+        """
+        return frozenset(
+            (
+                ("explicit", self.is_explicit),
+                ("refusal", self.is_refusal),
+                *(("purpose", key, said) for key, said in self.purposes.items()),
+                *(("service", key, said) for key, said in self.services.items()),
+                *(("changed", key) for key in self.changed),
+                *(("once", key) for key in self.once),
+                ("told", self.told),
+                ("signalled", self.signalled),
+                ("once told", self.once_told),
+            )
         )
+
+    def by(self, id: str, made_at: int) -> Choice:
+        """The same, said by another visitor at another time; what was said is shared by both.
+
+        Args:
+            id: empty exactly where this choice has none, since that tells refusals.
+            made_at: whole seconds since the epoch.
+        """
+        other = object.__new__(Choice)
+        other.__dict__.update(self.__dict__, saying=self.saying, id=id, made_at=made_at)
+        return other
 
 
 def intersection(choices: tuple[Choice, ...]) -> Choice:

@@ -10,12 +10,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from consentgate.domain.choices import Choice
+from consentgate.domain.days import DAY_SECONDS
 from consentgate.domain.policy.policy import Policy, Service
 from consentgate.domain.policy.purposes import Purpose
 from consentgate.domain.regimes import Model, Regime
-from consentgate.domain.signals import Signals
+from consentgate.domain.signals import NONE, Signals
 
-DAY_SECONDS = 86_400
 CLOCK_LEEWAY_SECONDS = 300
 """How far ahead another server's clock may run before a choice counts as future-dated."""
 
@@ -194,7 +194,7 @@ def decide(
     if choice is not None and not is_dated(choice, now):
         choice = choice.denials  # VER-07
     ages = Ages.of(policy, regime, choice.made_at if choice else now, now)
-    remembered = choice.signalled if choice is not None else Signals()
+    remembered = choice.signalled if choice is not None else NONE
 
     def judge(
         purpose: Purpose,
@@ -204,7 +204,7 @@ def decide(
         is_shared: bool = False,
         is_once: bool = False,
     ) -> Verdict:
-        told = (choice.once_told if is_once else choice.told) if choice else Signals()
+        told = (choice.once_told if is_once else choice.told) if choice else NONE
         return _verdict(
             _Case(
                 purpose=purpose,

@@ -19,6 +19,7 @@ from consentgate.domain.regimes import (
     stricter,
     tightened,
 )
+from consentgate.memo import Memo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +152,12 @@ class RegimeTable:
     """Code of where the operator is established: its rules hold for everyone (JUR-04)."""
     fixed: str = ""
     """A model or a place whose rules hold for everyone, wherever they are."""
-    _found: dict[object, Regime] = field(default_factory=dict, repr=False)
+    _found: Memo[tuple[Place, dt.date, Place], Regime] = field(
+        init=False, repr=False, compare=False
+    )
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_found", Memo(self._resolve, _MOST_FOUND))
 
     def row(self, place: Place) -> Row:
         """The row of a place: its subdivision's, its country's, the EU's, else the strictest."""
@@ -173,19 +179,15 @@ class RegimeTable:
             day: today, UTC; a clock that stands before the table's review is not believed.
             residence: where an account says the visitor lives; it only tightens (JUR-05).
         """
-        key = (place, day, residence)
-        found = self._found.get(key)
-        if found is None:
-            if len(self._found) >= _MOST_FOUND:
-                self._found.clear()
-            found = self._found[key] = self._resolve(place, max(day, self.reviewed), residence)
-        return found
+        return self._found[place, day, residence]
 
     def regime_of_row(self, row: Row, day: dt.date) -> Regime:
         """What a row comes to on a day under floor and establishment, for reports."""
         return self._raised(row.on(max(day, self.reviewed)), max(day, self.reviewed))
 
-    def _resolve(self, place: Place, day: dt.date, residence: Place) -> Regime:
+    def _resolve(self, question: tuple[Place, dt.date, Place]) -> Regime:
+        place, today, residence = question
+        day = max(today, self.reviewed)
         regime = self._base(place, day)
         if residence != NOWHERE:
             home = self.row(residence).on(day)

@@ -25,19 +25,24 @@ class Signals:
             self.gpc or other.gpc, self.dnt or other.dnt, self.prefetch or other.prefetch
         )
 
+    def joined(self, other: Signals) -> Signals:
+        """What either states; NONE itself where that is nothing."""
+        return _ALL[self.gpc or other.gpc, self.dnt or other.dnt, self.prefetch or other.prefetch]
+
     @property
     def is_set(self) -> bool:
         """Whether the browser objects to anything."""
         return self.gpc or self.dnt
 
 
-NONE = Signals()
 _ALL = {
     (gpc, dnt, prefetch): Signals(gpc, dnt, prefetch)
     for gpc in (False, True)
     for dnt in (False, True)
     for prefetch in (False, True)
 }
+NONE = _ALL[False, False, False]
+"""Nothing is stated; whatever is read as nothing is this very value."""
 
 
 def read_signals(headers: Iterable[tuple[bytes, bytes]]) -> Signals:

@@ -58,8 +58,25 @@ def values_in(headers: Iterable[bytes], name: bytes) -> list[bytes]:
     found: list[bytes] = []
     for header in headers:
         if name in header:
-            found += values_of(header, name)
+            only = only_value(header, name)
+            found += values_of(header, name) if only is None else (only,)
     return found
+
+
+def only_value(header: bytes, name: bytes) -> bytes | None:
+    """The value where browsers write it, if the field mentions the name nowhere else.
+
+    Returns:
+        None where it takes a closer look, by ``values_of``.
+    """
+    at = header.find(name)
+    after = at + len(name)
+    is_there = header[after : after + 1] == b"=" and (not at or header[at - 2 : at] == b"; ")
+    if not is_there or header.find(name, after) >= 0:
+        return None
+    end = header.find(b";", after)
+    value = header[after + 1 :] if end < 0 else header[after + 1 : end]
+    return value.strip(_WHITESPACE)
 
 
 def is_token(name: bytes) -> bool:
@@ -69,8 +86,8 @@ def is_token(name: bytes) -> bool:
 
 def set_cookie_name(line: bytes) -> bytes:
     """The name in a ``Set-Cookie`` field value; empty where it is nameless."""
-    name, equals, _ = line.partition(b";")[0].partition(b"=")
-    return name.strip(_WHITESPACE) if equals else b""
+    name, equals, _ = line.partition(b"=")
+    return name.strip(_WHITESPACE) if equals and b";" not in name else b""
 
 
 def is_deletion(line: bytes, now: int) -> bool:

@@ -10,7 +10,7 @@
     m bytes  what was said of single services: 0x01 + one bit per service, or
              0x02 + two bytes per service; a set bit says the opposite of its purposes
 
-Never knows cookies, clocks or randomness: ``now`` and ids are arguments.
+Never knows cookies, clocks or randomness.
 """
 
 from __future__ import annotations
@@ -18,14 +18,17 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import hmac
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from itsdangerous import BadSignature, Signer
+from itsdangerous import Signer
 
 from consentgate.domain.choices import Choice
 from consentgate.domain.policy.fingerprints import HASH_BYTES, Meaning
 from consentgate.domain.signals import Signals
+from consentgate.memo import Memo
 
 MAX_BYTES = 120
 MIN_KEY_BYTES = 32
@@ -37,7 +40,12 @@ _EXPLICIT, _HAS_PURPOSES, _TOLD_GPC, _TOLD_DNT, _SEEN_GPC, _SEEN_DNT, _HAS_ID = 
 )
 _HEAD = HASH_BYTES + 5 + 1
 _ID_BYTES = 16
-_CLOCK_LEEWAY_SECONDS = 300
+_ANY_ID = "0" * 32
+_MOST_SAID = 2_048
+_MOST_DENIED = 256
+_MOST_MEANINGS = 64
+_FROM_URL = bytes.maketrans(b"-_", b"+/")
+_TO_URL = bytes.maketrans(b"+/", b"-_")
 
 
 class TokenCodec:
@@ -61,6 +69,11 @@ class TokenCodec:
             key_derivation="hmac",
             digest_method=hashlib.sha256,
         )
+        self._keyed = tuple(
+            hmac.new(self._signer.derive_key(key), digestmod=hashlib.sha256)
+            for key in reversed(keys)
+        )
+        """One for each key, the newest first, that has taken nothing in but its key."""
 
     def sign(self, choice: Choice, meaning: Meaning) -> str:
         """Write a choice, made under ``meaning``, as a token of at most 120 bytes.
@@ -76,37 +89,19 @@ class TokenCodec:
         text = _VERSION + base64.urlsafe_b64encode(payload).rstrip(b"=").decode()
         return self._signer.sign(text).decode()
 
-    def read(
-        self, token: str | bytes, meanings: Mapping[bytes, Meaning], today: Meaning, now: int
-    ) -> Choice | None:
+    def read(self, token: str | bytes, payloads: PayloadReader) -> Choice | None:
         """Read a token as a choice about today's purposes and services.
-
-        What means something else today is left out, as if never asked (VER-01, VER-09).
 
         Args:
             token: the cookie's value, anything at all.
-            meanings: every meaning ever offered, under its hash.
-            today: the meaning of the policy in force.
-            now: whole seconds since the epoch.
+            payloads: reads what the token carries.
 
         Returns:
-            None for anything forged, cut or of an unknown version (REC-13). Of a token from the
-            future, or made under a meaning that is not known here, only what was refused and
-            signalled. Never raises. Expiry is for ``decide``.
+            None for anything forged, cut or of an unknown version (REC-13). Never raises. Whether
+            the choice can have been made when it says so, and still holds, is another question.
         """
         payload = self._payload(token)
-        if payload is None or len(payload) < _HEAD:
-            return None
-        meaning = (
-            today if payload[:HASH_BYTES] == today.hash else meanings.get(payload[:HASH_BYTES])
-        )
-        if meaning is None:
-            return _denials_of(payload, today)
-        choice = _unpack(payload, meaning)
-        if choice is None:
-            return None
-        carried = carry_over(choice, meaning, today)
-        return carried.denials if choice.made_at > now + _CLOCK_LEEWAY_SECONDS else carried
+        return payloads.choice(payload) if payload is not None else None
 
     def remember_signals(self, token: str | bytes, signals: Signals) -> str | None:
         """Write the same choice with the signals seen since added (SIG-07).
@@ -126,13 +121,100 @@ class TokenCodec:
         if not token or len(token) > MAX_BYTES:
             return None
         raw = token.encode("latin-1", "replace") if isinstance(token, str) else token
-        if raw[:1] != _VERSION.encode():
+        signed, _, signature = raw.rpartition(b".")
+        if signed[:1] != _VERSION.encode() or not self._has_signed(signed, signature):
             return None
+        text = signed[1:].translate(_FROM_URL)
         try:
-            text = self._signer.unsign(raw)[1:]
-            return base64.b64decode(text + b"=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        except (BadSignature, binascii.Error, ValueError):
+            return binascii.a2b_base64(text + b"=" * (-len(text) % 4), strict_mode=True)
+        except binascii.Error:
             return None
+
+    def _has_signed(self, signed: bytes, signature: bytes) -> bool:
+        """Whether one of the keys made that signature: the same test as the signer's own.
+
+        The signer derives its key anew for each test. Here the keys are derived once, and each
+        HMAC starts from a copy of one that has taken its key in.
+        """
+        padded = signature + b"="
+        for keyed in self._keyed:
+            made = keyed.copy()
+            made.update(signed)
+            text = binascii.b2a_base64(made.digest(), newline=False)
+            if hmac.compare_digest(text.translate(_TO_URL), padded):
+                return True
+        return False
+
+
+class PayloadReader:
+    """Reads payloads as choices about today's purposes and services.
+
+    What means something else today is left out, as if never asked (VER-01, VER-09). Visitors who
+    said the same share what was read of it: for each visitor only the time and the id are read.
+    """
+
+    def __init__(self, meanings: Mapping[bytes, Meaning], today: Meaning) -> None:
+        """Take the meanings.
+
+        Args:
+            meanings: every meaning ever offered, under its hash.
+            today: the meaning of the policy in force.
+        """
+        self._meanings = meanings
+        self._today = today
+        self._said = Memo(self._say, _MOST_SAID)
+        self._denied = Memo(self._deny, _MOST_DENIED)
+        self._carried = Memo(self._carry, _MOST_MEANINGS)
+
+    def choice(self, payload: bytes) -> Choice | None:
+        """The choice that a payload carries.
+
+        Args:
+            payload: bytes that were signed here, in whatever version of this program.
+
+        Returns:
+            None where the payload is no choice. Of one that was made under a meaning that is not
+            known here, only what was refused and signalled. Never raises.
+        """
+        if len(payload) < _HEAD:
+            return None
+        name, flags = payload[:HASH_BYTES], payload[_HEAD - 1]
+        made_at = int.from_bytes(payload[HASH_BYTES : _HEAD - 1], "big")
+        then = self._meaning(name)
+        if then is None:
+            said = self._denied[flags]
+            return said.by("", made_at) if said is not None else None
+        start = _HEAD + (len(then.purposes) + 7) // 8
+        end = start + _ID_BYTES if flags & _HAS_ID else start
+        if len(payload) < end:
+            return None
+        said = self._said[name + payload[_HEAD - 1 : start] + payload[end:]]
+        return said.by(payload[start:end].hex(), made_at) if said is not None else None
+
+    def _meaning(self, name: bytes) -> Meaning | None:
+        return self._today if name == self._today.hash else self._meanings.get(name)
+
+    def _say(self, said: bytes) -> Choice | None:
+        """Read a payload without its time and id; the choice has a time and an id that stand in."""
+        then = self._meaning(said[:HASH_BYTES])
+        choice = _unpack(said[HASH_BYTES:], then) if then is not None else None
+        if choice is None or then is self._today:
+            return choice
+        return self._carried[said[:HASH_BYTES]].of(choice)
+
+    def _carry(self, name: bytes) -> _CarryOver:
+        return _CarryOver.between(self._meanings[name], self._today)
+
+    def _deny(self, flags: int) -> Choice | None:
+        """What a token says whatever its purposes were called: all refused, and signals."""
+        is_refusal = bool(flags & _EXPLICIT and flags & _HAS_PURPOSES and not flags & _HAS_ID)
+        said = {key: False for key, _ in self._today.purposes} if is_refusal else {}
+        return Choice(
+            made_at=0,
+            is_explicit=is_refusal,
+            purposes=MappingProxyType(said),
+            signalled=Signals(bool(flags & _SEEN_GPC), bool(flags & _SEEN_DNT)),
+        ).denials
 
 
 def _flag(is_set: bool, bit: int) -> int:
@@ -206,43 +288,28 @@ def _bit(packed: bytes, number: int) -> bool:
     return bool(packed[number >> 3] & (0x80 >> (number & 7)))
 
 
-def _unpack(payload: bytes, meaning: Meaning) -> Choice | None:
-    flags = payload[_HEAD - 1]
-    purposes_end = _HEAD + (len(meaning.purposes) + 7) // 8
-    id_end = purposes_end + (_ID_BYTES if flags & _HAS_ID else 0)
-    if len(payload) < id_end:
-        return None
-    bits = payload[_HEAD:purposes_end]
-    said = {key: _bit(bits, number) for number, (key, _) in enumerate(meaning.purposes)}
-    numbers = _unpack_services(payload[id_end:], len(meaning.services))
+def _unpack(said: bytes, meaning: Meaning) -> Choice | None:
+    """Read flags, purposes and services; None where a service is unknown to the meaning."""
+    flags = said[0]
+    end = 1 + (len(meaning.purposes) + 7) // 8
+    bits = said[1:end]
+    purposes = {key: _bit(bits, number) for number, (key, _) in enumerate(meaning.purposes)}
+    numbers = _unpack_services(said[end:], len(meaning.services))
     if numbers is None:
         return None
     services = {}
     for number in numbers:
-        key, _, purposes = meaning.services[number]
-        services[key] = not all(said.get(purpose, False) for purpose in purposes)
+        key, _, served = meaning.services[number]
+        services[key] = not all(purposes.get(purpose, False) for purpose in served)
     return Choice(
-        made_at=int.from_bytes(payload[HASH_BYTES : HASH_BYTES + 5], "big"),
+        made_at=0,
         is_explicit=bool(flags & _EXPLICIT),
-        purposes=MappingProxyType(said if flags & _HAS_PURPOSES else {}),
+        purposes=MappingProxyType(purposes if flags & _HAS_PURPOSES else {}),
         services=MappingProxyType(services),
         told=Signals(bool(flags & _TOLD_GPC), bool(flags & _TOLD_DNT)),
         signalled=Signals(bool(flags & _SEEN_GPC), bool(flags & _SEEN_DNT)),
-        id=payload[purposes_end:id_end].hex(),
+        id=_ANY_ID if flags & _HAS_ID else "",
     )
-
-
-def _denials_of(payload: bytes, today: Meaning) -> Choice | None:
-    """What a token says whatever its purposes were called: everything refused, and signals."""
-    flags = payload[_HEAD - 1]
-    is_refusal = bool(flags & _EXPLICIT and flags & _HAS_PURPOSES and not flags & _HAS_ID)
-    said = {key: False for key, _ in today.purposes} if is_refusal else {}
-    return Choice(
-        made_at=int.from_bytes(payload[HASH_BYTES : HASH_BYTES + 5], "big"),
-        is_explicit=is_refusal,
-        purposes=MappingProxyType(said),
-        signalled=Signals(bool(flags & _SEEN_GPC), bool(flags & _SEEN_DNT)),
-    ).denials
 
 
 def _unpack_services(tail: bytes, count: int) -> list[int] | None:
@@ -264,35 +331,54 @@ def carry_over(choice: Choice, then: Meaning, today: Meaning) -> Choice:
     A refusal is not undone by changing what was refused (VER-05), and who refused everything
     has refused what came since.
     """
-    if then == today:
-        return choice
-    purposes_then, purposes_today = dict(then.purposes), dict(today.purposes)
-    services_then = {key: (print_, keys) for key, print_, keys in then.services}
-    kept = {
-        key: said
-        for key, said in choice.purposes.items()
-        if purposes_today.get(key) == purposes_then[key] or (not said and key in purposes_today)
-    }
-    if choice.purposes and not choice.grants_anything:
-        kept = dict.fromkeys(purposes_today, False)
-    changed = frozenset(
-        key
-        for key, print_, keys in today.services
-        if services_then.get(key) != (print_, keys) and choice.services.get(key) is not False
-    )
-    return Choice(
-        made_at=choice.made_at,
-        is_explicit=choice.is_explicit,
-        purposes=MappingProxyType(kept),
-        services=MappingProxyType(
-            {
-                key: said
-                for key, said in choice.services.items()
-                if key in {name for name, _, _ in today.services} and key not in changed
-            }
-        ),
-        changed=changed,
-        told=choice.told,
-        signalled=choice.signalled,
-        id=choice.id,
-    )
+    return choice if then == today else _CarryOver.between(then, today).of(choice)
+
+
+@dataclass(frozen=True, slots=True)
+class _CarryOver:
+    """How choices made under one meaning are read under another."""
+
+    purposes: tuple[str, ...]
+    """All of today's."""
+    same: frozenset[str]
+    """Those that still mean what they meant."""
+    services: frozenset[str]
+    """All of today's."""
+    changed: frozenset[str]
+    """Those that are new, or mean something else than they did."""
+
+    @classmethod
+    def between(cls, then: Meaning, today: Meaning) -> _CarryOver:
+        services_then = {key: (print_, keys) for key, print_, keys in then.services}
+        return cls(
+            purposes=tuple(key for key, _ in today.purposes),
+            same=frozenset(key for key, _ in {*then.purposes} & {*today.purposes}),
+            services=frozenset(key for key, _, _ in today.services),
+            changed=frozenset(
+                key
+                for key, print_, keys in today.services
+                if services_then.get(key) != (print_, keys)
+            ),
+        )
+
+    def of(self, choice: Choice) -> Choice:
+        """The choice as it is read today."""
+        said = {
+            key: said
+            for key, said in choice.purposes.items()
+            if key in self.same or (not said and key in self.purposes)
+        }
+        if choice.purposes and not choice.grants_anything:
+            said = dict.fromkeys(self.purposes, False)
+        changed = self.changed - {key for key, said in choice.services.items() if not said}
+        services = {
+            key: said
+            for key, said in choice.services.items()
+            if key in self.services and key not in changed
+        }
+        return replace(
+            choice,
+            purposes=MappingProxyType(said),
+            services=MappingProxyType(services),
+            changed=changed,
+        )

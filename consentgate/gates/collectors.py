@@ -7,10 +7,10 @@ server-side tagging gets past a refusal.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from urllib.parse import unquote
 
-from consentgate.gates.plan import Outcome
+from consentgate.gates.outcomes import Outcome, once_per_outcome
+from consentgate.memo import remember, up_to
 
 PIXEL = (
     b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\x00\x00\x00!\xf9\x04\x01\x00\x00\x00\x00,"
@@ -22,7 +22,7 @@ _MOST_ROUNDS = 4
 _IMAGE = re.compile(r"\.(?:gif|png|jpe?g|webp|avif|svg|ico|bmp)$")
 
 
-@lru_cache(maxsize=4_096)
+@remember(4_096, is_small=up_to(512))
 def canonical(path: str) -> str:
     """The one way to write a path, whichever of its spellings a server or app takes for it.
 
@@ -63,7 +63,7 @@ class Collectors:
 
     def collects(self, path: str) -> bool:
         """Whether a denied service collects at the path."""
-        plain = canonical(path) if len(path) <= 512 else canonical.__wrapped__(path)
+        plain = canonical(path)
         if plain in self._exact:
             return True
         return bool(self._below) and (plain + "/").startswith(self._below)
@@ -75,12 +75,10 @@ def _prefix(text: str) -> str:
     return plain.rstrip("/") + "/" if text.endswith("/") else plain
 
 
+@once_per_outcome
 def collectors_of(outcome: Outcome) -> Collectors:
     """The outcome's collectors, made once."""
-    found = outcome.kept.get("collectors")
-    if found is None:
-        found = outcome.kept["collectors"] = Collectors(outcome)
-    return found  # type: ignore[return-value]  # only this function writes the entry
+    return Collectors(outcome)
 
 
 def wants_image(path: str, destination: str, accept: str) -> bool:

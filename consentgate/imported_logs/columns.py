@@ -8,55 +8,39 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, Generic, NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
-from consentgate.domain.agents import Browser, Looks
+from consentgate.domain.agents import AgentClasses, Browser
 from consentgate.domain.record import Tier
 from consentgate.formats.access_logs.request_line import RequestLines
 from consentgate.formats.urls.scrubbing import has_click_id, kept_query, scrub_path, scrubbed_path
 from consentgate.formats.urls.templates import Templates
 from consentgate.gates.records.referrers import is_entry, referrer_class, referrer_host
 from consentgate.gates.records.site_information import hour_of, method_name, minute_of
+from consentgate.memo import Memo, up_to
 
 MOST_REMEMBERED = 32_768
 LONGEST_REMEMBERED = 512
-K = TypeVar("K")
 V = TypeVar("V")
 
 
-class Remembered(dict[K, V], Generic[K, V]):
-    """A bounded table that makes what it lacks."""
-
-    def __init__(self, make: Callable[[K], V], most: int = MOST_REMEMBERED) -> None:
-        super().__init__()
-        self._make = make
-        self._most = most
-
-    def __missing__(self, key: K) -> V:
-        if len(self) >= self._most:
-            self.clear()
-        value = self[key] = self._make(key)
-        return value
-
-
-class Texts(Remembered[str, V]):
+class Texts(Memo[str, V]):
     """A bounded table of one line's texts; long ones are made anew each time.
 
     A text with a line break is none of one line, and no key: cells of many lines that are read at
     once raise ValueError. ``of`` takes any text.
     """
 
+    def __init__(self, make: Callable[[str], V], most: int = MOST_REMEMBERED) -> None:
+        super().__init__(make, most, is_small=up_to(LONGEST_REMEMBERED))
+        self._make = make
+
     def __missing__(self, key: str) -> V:
         if "\n" in key:
             raise ValueError("more than one line")
-        value = self._make(key)
-        if len(key) <= LONGEST_REMEMBERED:
-            if len(self) >= self._most:
-                self.clear()
-            self[key] = value
-        return value
+        return super().__missing__(key)
 
     def of(self, text: str) -> V:
         """The value of a text that may hold a line break, as JSON can say one."""
@@ -124,7 +108,7 @@ class _Fragments:
     """Gives one object for each text and fact."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[str, bool], Fragment] = {}
+        self._known = Memo(_fragment_of, MOST_REMEMBERED)
 
     def __call__(self, fields: dict[str, Any], is_so: bool = True, *, lead: str = "") -> Fragment:
         text = _encode(fields)[1:-1]
@@ -132,12 +116,11 @@ class _Fragments:
 
     def of(self, text: str, is_so: bool) -> Fragment:
         """The one object for a text that is encoded already."""
-        known = self._known.get((text, is_so))
-        if known is None:
-            if len(self._known) >= MOST_REMEMBERED:
-                self._known.clear()
-            known = self._known[text, is_so] = Fragment(text, is_so)
-        return known
+        return self._known[text, is_so]
+
+
+def _fragment_of(text_and_fact: tuple[str, bool]) -> Fragment:
+    return Fragment(*text_and_fact)
 
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -158,7 +141,7 @@ class Site(NamedTuple):
 class Tables(NamedTuple):
     """Each column's text to its fragment, in one tier."""
 
-    moments: Remembered[int, Fragment]
+    moments: Memo[int, Fragment]
     """Minutes since 1970 to ``ts``, ``tier`` and ``v``."""
     requests: Texts[Fragment]
     """Request lines to ``method``, ``route`` and more; whether it asks for a page."""
@@ -177,16 +160,27 @@ class Tables(NamedTuple):
         return self.by_host.of(host).of(referrer)
 
 
-_LooksOf = Callable[[str], Looks]
-_BrowserOf = Callable[[str], Browser]
+class AgentReader(Protocol):
+    """Says what an agent is."""
+
+    @property
+    def classes(self) -> Mapping[str, AgentClasses]:
+        """What every tier may know of an agent."""
+        ...
+
+    @property
+    def browsers(self) -> Mapping[str, Browser]:
+        """What only the statistics tier may know of an agent."""
+        ...
 
 
-def operational_tables(site: Site, looks_of: _LooksOf, browser_of: _BrowserOf) -> Tables:
+def operational_tables(site: Site, agents: AgentReader) -> Tables:
     """The tables of T0: hour, route, class of referrer, class of device."""
     fragment = _Fragments()
     read = RequestLines(Templates(site.routes)).read
-    places: Remembered[tuple[str, str, bool], Fragment] = Remembered(
-        lambda key: fragment({"method": method_name(key[0]), "route": key[1]}, key[2])
+    places: Memo[tuple[str, str, bool], Fragment] = Memo(
+        lambda key: fragment({"method": method_name(key[0]), "route": key[1]}, key[2]),
+        MOST_REMEMBERED,
     )
 
     def request(text: str) -> Fragment:
@@ -194,8 +188,8 @@ def operational_tables(site: Site, looks_of: _LooksOf, browser_of: _BrowserOf) -
         return places[method, route, _is_page(method, path)]
 
     def looks(agent: str) -> Fragment:
-        looks = looks_of(_agent(agent))
-        return fragment(_device(looks), looks.bot is None, lead=",")
+        classes = agents.classes[_agent(agent)]
+        return fragment(_device(classes), classes.bot is None, lead=",")
 
     def referrer(kind: str, _: str) -> str:
         return kind
@@ -203,7 +197,7 @@ def operational_tables(site: Site, looks_of: _LooksOf, browser_of: _BrowserOf) -
     return _tables(site, Tier.OPERATIONAL, fragment, Requests(request), looks, referrer)
 
 
-def statistics_tables(site: Site, looks_of: _LooksOf, browser_of: _BrowserOf) -> Tables:
+def statistics_tables(site: Site, agents: AgentReader) -> Tables:
     """The tables of T1: minute, scrubbed path, declared query, host of the referrer, browser."""
     fragment = _Fragments()
     read = RequestLines(Templates(site.routes)).read
@@ -218,20 +212,21 @@ def statistics_tables(site: Site, looks_of: _LooksOf, browser_of: _BrowserOf) ->
         return fragment(fields, _is_page(method, path))
 
     def looks(agent: str) -> Fragment:
-        looks, browser = looks_of(_agent(agent)), browser_of(_agent(agent))
+        classes, browser = agents.classes[_agent(agent)], agents.browsers[_agent(agent)]
         named = {"browser": browser.family, "bmaj": browser.major, "os": browser.os}
         fields = {name: value for name, value in named.items() if value}
-        return fragment({**fields, **_device(looks)}, looks.bot is None, lead=",")
+        return fragment({**fields, **_device(classes)}, classes.bot is None, lead=",")
 
     return _tables(site, Tier.STATISTICS, fragment, Texts(request), looks, _host_or_kind)
 
 
-def machine_tables(site: Site, looks_of: _LooksOf) -> Tables:
+def machine_tables(site: Site, agents: AgentReader) -> Tables:
     """The tables of TB: minute, scrubbed path, the machine's name and kind."""
     fragment = _Fragments()
     read = RequestLines(Templates(site.routes)).read
-    heads: Remembered[tuple[str, str], str] = Remembered(
-        lambda key: fragment({"method": method_name(key[0]), "route": key[1]}).text
+    heads: Memo[tuple[str, str], str] = Memo(
+        lambda key: fragment({"method": method_name(key[0]), "route": key[1]}).text,
+        MOST_REMEMBERED,
     )
 
     def request(text: str) -> Fragment:
@@ -240,7 +235,7 @@ def machine_tables(site: Site, looks_of: _LooksOf) -> Tables:
         return fragment.of(f'{head},"path":{_quoted(scrubbed)}' if scrubbed else head, False)
 
     def looks(agent: str) -> Fragment:
-        bot = looks_of(_agent(agent)).bot
+        bot = agents.classes[_agent(agent)].bot
         fields = {"bot": bot.name, "bot_kind": bot.kind} if bot is not None else {}
         return fragment(fields, False, lead=",")
 
@@ -272,7 +267,7 @@ def _tables(
         return fragment({"ref": shown(kind, host)}, bool(hosts) and is_entry("", "", kind))
 
     return Tables(
-        Remembered(moment),
+        Memo(moment, MOST_REMEMBERED),
         requests,
         Referrers(partial(referrer, hosts=site.hosts)),
         Texts(lambda host: Referrers(partial(referrer, hosts=frozenset((_bare(host),)))), 64),
@@ -289,9 +284,9 @@ def _agent(text: str) -> str:
     return "" if text == "-" else text[:512]
 
 
-def _device(looks: Looks) -> dict[str, Any]:
-    fields: dict[str, Any] = {"device": looks.device.value}
-    return {**fields, "suspect": True} if looks.is_tool else fields
+def _device(classes: AgentClasses) -> dict[str, Any]:
+    fields: dict[str, Any] = {"device": classes.device}
+    return {**fields, "suspect": True} if classes.is_tool else fields
 
 
 _ASSET = re.compile(r"(?!(?:x?html?|php|aspx?|jsp)$)[a-z0-9]{1,8}$", re.IGNORECASE)

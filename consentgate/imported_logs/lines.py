@@ -12,11 +12,10 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, compress
-from operator import attrgetter, mul
-from typing import Any, NamedTuple, Protocol
+from operator import mul
+from typing import Any, NamedTuple
 
-from consentgate.domain.agents import Browser, Looks
-from consentgate.domain.record import Tier
+from consentgate.domain.record import Tier, two_digits
 from consentgate.formats.access_logs.combined import (
     columns,
     combined_line,
@@ -24,12 +23,11 @@ from consentgate.formats.access_logs.combined import (
 )
 from consentgate.formats.access_logs.imported import MAX_CHARS, ForeignLine
 from consentgate.formats.access_logs.proxy_json import SHAPES, Loads, json_line
-from consentgate.gates.records.site_information import Record, two_digits
+from consentgate.gates.records.site_information import Record
 from consentgate.imported_logs.columns import (
-    LONGEST_REMEMBERED,
     MOST_REMEMBERED,
+    AgentReader,
     Fragment,
-    Remembered,
     Site,
     Tables,
     Texts,
@@ -38,25 +36,11 @@ from consentgate.imported_logs.columns import (
     statistics_tables,
 )
 from consentgate.imported_logs.numbers import Cells, Numbers
+from consentgate.memo import Memo
 
 FORMATS = ("auto", "combined", "common", "vhost", *SHAPES)
 """What ``--format`` may say; Traefik's common log format is read as ``combined``."""
 _MOST_ZONES = 64
-_is_person = attrgetter("is_so")
-
-
-class AgentReader(Protocol):
-    """Says what an agent is."""
-
-    @property
-    def looks(self) -> Callable[[str], Looks]:
-        """What every tier may know of an agent."""
-        ...
-
-    @property
-    def browser(self) -> Callable[[str], Browser]:
-        """What only the statistics tier may know of an agent."""
-        ...
 
 
 class Reading(NamedTuple):
@@ -93,12 +77,13 @@ class Minimiser:
         self._loads = loads
         is_granted = self._reading.tier is Tier.STATISTICS
         people = statistics_tables if is_granted else operational_tables
-        self.people: Tables = people(site, agents.looks, agents.browser)
-        self.machines: Tables = machine_tables(site, agents.looks)
-        self._looks: Texts[Fragment] = Texts(self._look)
-        self._people: dict[str, Fragment] = {}
-        """Those of the looks that are people's."""
-        self._clocks = Remembered(self._clock, _MOST_ZONES)
+        self.people: Tables = people(site, agents)
+        self.machines: Tables = machine_tables(site, agents)
+        self._people: Texts[Fragment | None] = Texts(self._person)
+        """Agents to what people's are; None: it is a machine's."""
+        self._bots: Texts[Fragment] = Texts(self.machines.looks)
+        """Agents to what machines' are."""
+        self._clocks = Memo(self._clock, _MOST_ZONES)
         self._numbers = Numbers()
         self._cells = Cells(self._numbers)
         self.is_plain = self._reading.format in ("auto", "combined") and not self._reading.unit
@@ -173,15 +158,10 @@ class Minimiser:
 
     def _sorted(self, agents: list[str]) -> tuple[list[Fragment | None], list[int], list[Fragment]]:
         """Each person's look, None for machines; the machines' lines; and their looks."""
-        looks = list(map(self._people.get, agents))
-        others = [at for at, look in enumerate(looks) if look is None]
-        found = list(map(self._looks.__getitem__, map(agents.__getitem__, others)))
-        if any(map(_is_person, found)):
-            for at, look in zip(others, found, strict=True):
-                looks[at] = look if look.is_so else None
-            others = [at for at, look in enumerate(looks) if look is None]
-            found = [look for look in found if not look.is_so]
-        return looks, others, found
+        looks = list(map(self._people.__getitem__, agents))
+        machines = [at for at, look in enumerate(looks) if look is None]
+        bots = list(map(self._bots.__getitem__, map(agents.__getitem__, machines)))
+        return looks, machines, bots
 
     def _keys(self, zone: str, found: list[list[Any]], is_person: bool = True) -> Iterator[Key]:
         """What lines are counted by; all of it is read at once.
@@ -206,28 +186,23 @@ class Minimiser:
             strict=False,
         )
 
-    def _clock(self, key: tuple[bool, str]) -> Remembered[str, Fragment]:
+    def _clock(self, key: tuple[bool, str]) -> Memo[str, Fragment]:
         """Text of a moment in that zone to its fragment, for people or for machines."""
         is_person, zone = key
         moments = (self.people if is_person else self.machines).moments
-        return Remembered(lambda text: moments[minute_of_cell(text, zone)])
+        return Memo(lambda text: moments[minute_of_cell(text, zone)], MOST_REMEMBERED)
 
-    def _look(self, agent: str) -> Fragment:
+    def _person(self, agent: str) -> Fragment | None:
         look = self.people.looks(agent)
-        if not look.is_so:
-            return self.machines.looks(agent)
-        if len(agent) <= LONGEST_REMEMBERED:
-            if len(self._people) >= MOST_REMEMBERED:
-                self._people.clear()
-            self._people[agent] = look
-        return look
+        return look if look.is_so else None
 
     def _add_line(self, line: str) -> bool:
         found = self._read(line) if len(line) <= MAX_CHARS else None
         if found is None:
             return False
-        look = self._looks.of(found.agent)
-        tables = self.people if look.is_so else self.machines
+        person = self._people.of(found.agent)
+        look = person or self._bots.of(found.agent)
+        tables = self.machines if person is None else self.people
         size = str(two_digits(int(found.size)))
         self._counts[
             tables.moments[found.minute],

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 from consentgate.domain.events import Event
-from consentgate.errors import SettingError
 
 NOTICE_START_BYTES = 1_024
 """How much of a notice is read to list it."""
@@ -67,26 +66,3 @@ class Ledger(Protocol):
     def close(self) -> None:
         """Write what is queued and let go of files."""
         ...
-
-
-def open_ledger(url: str, *, spool: str = "") -> Ledger:
-    """Open ``sqlite:PATH`` or ``memory:``; nothing is created before the first write.
-
-    Args:
-        url: of the ledger.
-        spool: folder for refusals that the ledger cannot take; empty: beside it, then on another
-            file system.
-
-    Raises:
-        SettingError: another kind of URL.
-    """
-    kind, _, rest = url.partition(":")
-    if kind == "sqlite" and rest:
-        from consentgate.ledger.sqlite import SqliteLedger
-
-        return SqliteLedger(rest.removeprefix("//"), spool=spool)
-    if kind == "memory":
-        from consentgate.ledger.memory import MemoryLedger
-
-        return MemoryLedger()
-    raise SettingError(f'[ledger] url = "{url}": expected "sqlite:PATH" or "memory:"')

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from itertools import chain
+
+from consentgate.memo import Memo, up_to
 
 _WORD = re.compile(r"[a-z]{3,}")
 _START = 3
@@ -41,50 +44,21 @@ class Literals:
                 self._starts.setdefault(word[:_START], {}).setdefault(word, []).append(text)
             else:
                 self._wordless.append(text)
-        self._idle: set[str] = set()
-        """Words that no text's word stands in."""
-        self._known: dict[str, tuple[str, ...]] = {}
+        self._texts_of = Memo(self._within, _MOST_REMEMBERED, is_small=up_to(_LONGEST_REMEMBERED))
+        """Word to the texts that may stand where it does."""
 
     def standing_in(self, low: str) -> set[str]:
         """The texts that stand in a lower-case one."""
-        standing = set()
-        for text in self._wordless:
-            if text in low:
-                standing.add(text)
-        words = _WORD.findall(low)
-        if self._idle.issuperset(words):
-            return standing
-        for word in words:
-            if word not in self._idle:
-                for text in self._of(word):
-                    if text in low:
-                        standing.add(text)
+        standing = {text for text in self._wordless if text in low}
+        candidates = chain.from_iterable(map(self._texts_of.__getitem__, _WORD.findall(low)))
+        standing.update(text for text in candidates if text in low)
         return standing
 
-    def _of(self, word: str) -> tuple[str, ...]:
-        """The texts that may stand where that word does."""
-        known = self._known.get(word)
-        if known is None:
-            known = tuple(text for inner in self._within(word) for text in inner)
-            if len(word) <= _LONGEST_REMEMBERED:
-                self._remember(word, known)
-        return known
-
-    def _within(self, word: str) -> Iterable[list[str]]:
+    def _within(self, word: str) -> tuple[str, ...]:
         """The texts of each telling word that stands in it."""
         found: dict[str, list[str]] = {}
         for at in range(len(word) - _START + 1):
             for inner, texts in self._starts.get(word[at : at + _START], _NONE).items():
                 if word.startswith(inner, at):
                     found[inner] = texts
-        return found.values()
-
-    def _remember(self, word: str, texts: tuple[str, ...]) -> None:
-        if texts:
-            if len(self._known) >= _MOST_REMEMBERED:
-                self._known.clear()
-            self._known[word] = texts
-        else:
-            if len(self._idle) >= _MOST_REMEMBERED:
-                self._idle.clear()
-            self._idle.add(word)
+        return tuple(chain.from_iterable(found.values()))

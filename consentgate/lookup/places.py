@@ -17,6 +17,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from hashlib import blake2b
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
@@ -25,6 +26,7 @@ from typing import TYPE_CHECKING
 from consentgate.domain.regimes import NOWHERE, Place
 from consentgate.errors import LookupFailed
 from consentgate.lookup.place_records import place_of_record
+from consentgate.memo import Memo
 
 if TYPE_CHECKING:
     from maxminddb.reader import Reader
@@ -33,7 +35,7 @@ logger = logging.getLogger("consentgate")
 
 LOOK_EVERY_SECONDS = 10.0
 """How often the original is looked at while requests come in."""
-MOST_KEPT = 16_384
+MOST_FOUND = 16_384
 _PROBES = ("0.0.0.0", "1.1.1.1", "8.8.8.8", "193.0.6.139", "255.255.255.255")
 _PROBES_6 = ("::", "2001:4860:4860::8888", "2a02:d500::", "ffff::")
 
@@ -69,7 +71,7 @@ class PlaceDatabase:
         self._hopeless: State | None = None
         self._said: set[str] = set()
         self._key = secrets.token_bytes(32)
-        self._kept: dict[bytes, Place] = {}
+        self._found = _nothing_found()
         self._looking = threading.Lock()
         self.look()
 
@@ -79,18 +81,11 @@ class PlaceDatabase:
         return self._reader is not None
 
     def find(self, address: bytes) -> Place:
-        """Where an address is; found ones are kept under a keyed hash, never as addresses."""
+        """Where an address is; found ones are remembered under a keyed hash, never as addresses."""
         if self._clock() >= self._look_at:
             self._look_aside()
         key = blake2b(address, digest_size=16, key=self._key).digest()
-        kept = self._kept
-        place = kept.get(key)
-        if place is None:
-            place = self._read(address)
-            if len(kept) >= MOST_KEPT:
-                kept.clear()
-            kept[key] = place
-        return place
+        return self._found.recall(key, partial(self._read, address))
 
     def _read(self, address: bytes) -> Place:
         reader = self._reader
@@ -129,7 +124,7 @@ class PlaceDatabase:
             self._hopeless = state
             raise
         self._reader = reader
-        self._state, self._kept, self._said = state, {}, set()
+        self._state, self._found, self._said = state, _nothing_found(), set()
         logger.info("consentgate: places come from %s", self.path)
 
     def _say(self, problem: str) -> None:
@@ -142,7 +137,11 @@ class PlaceDatabase:
     def close(self) -> None:
         """Let go of the copy."""
         self._reader = None
-        self._kept = {}
+        self._found = _nothing_found()
+
+
+def _nothing_found() -> Memo[bytes, Place]:
+    return Memo(None, MOST_FOUND)
 
 
 class _Corrupt(LookupFailed):

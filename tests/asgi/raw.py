@@ -8,6 +8,7 @@ wait for it.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from urllib.parse import quote, urlencode
 
 from consentgate import ConsentGate
 from consentgate.domain.policy.policy import LedgerSettings, Policy
+from consentgate.domain.regimes import Regime
 from tests.policies import SHOP
 
 Scope = MutableMapping[str, Any]
@@ -250,6 +252,11 @@ async def start_up(app: App) -> Callable[[], Any]:
     return shut_down
 
 
+def regime_of(gate: ConsentGate) -> Regime:
+    """The rules that hold for a plain request now."""
+    return gate.assembly.placing.regime_of(http(), int(time.time()))
+
+
 class Script:
     """An app that sends the given messages and remembers what it was called with."""
 
@@ -336,13 +343,13 @@ def gated(
 
 def chosen(gate: ConsentGate, *, scheme: str = "http", **fields: Any) -> str:
     """Make a choice by form POST and give the cookie pair that carries it."""
-    notice = gate.house.pages.notice("en", gate.house.regime_of(http()))[0]
-    scope, sent = form(gate.house.prefix, {"notice": notice, **fields}, scheme=scheme)
+    notice = gate.assembly.pages.notice("en", regime_of(gate))[0]
+    scope, sent = form(gate.assembly.prefix, {"notice": notice, **fields}, scheme=scheme)
     answer = run(gate, scope, sent)
     assert answer.status == 303, (answer.status, answer.body)
     name = (
-        f"__Host-{gate.house.policy.site.token_name}"
+        f"__Host-{gate.assembly.policy.site.token_name}"
         if scheme == "https"
-        else gate.house.policy.site.token_name
+        else gate.assembly.policy.site.token_name
     )
     return f"{name}={answer.cookies[name]}"

@@ -62,7 +62,7 @@ def test_a_body_is_taken_or_a_problem(
 ) -> None:
     """Each shape has its own status; none is a fault of ours."""
     assert run(gate, *post("/privacy-choices", sent, media_type=media_type)).status == status
-    assert gate.house.counts["answer_failed"] == 0
+    assert gate.assembly.faults.counts["answer_failed"] == 0
 
 
 def test_a_declared_size_is_refused_before_reading(gate: ConsentGate) -> None:
@@ -103,11 +103,11 @@ def test_a_body_in_pieces_is_one_body(gate: ConsentGate) -> None:
 def test_a_visitor_who_leaves_has_not_chosen(gate: ConsentGate) -> None:
     """A disconnect in the middle is no choice."""
     scope, _ = form("/privacy-choices", {"choice": "reject"})
-    before = len(list(gate.house.ledger.events()))
+    before = len(list(gate.assembly.proof.ledger.events()))
     piece = {"type": "http.request", "body": b"choice=", "more_body": True}
     seen = run(gate, scope, piece, {"type": "http.disconnect"})
     assert (seen.status, seen.set_cookies) == (400, [])
-    assert len(list(gate.house.ledger.events())) == before
+    assert len(list(gate.assembly.proof.ledger.events())) == before
 
 
 def test_a_problem_says_nothing_of_what_was_sent(gate: ConsentGate) -> None:

@@ -13,7 +13,7 @@ from consentgate.domain.events import Event, Kind, State
 from consentgate.domain.policy.policy import RegimeSettings
 from consentgate.errors import LedgerUnavailable
 from tests.asgi import raw
-from tests.asgi.raw import NOW, Exchange, form, http, post, run
+from tests.asgi.raw import NOW, Exchange, form, http, post, regime_of, run
 from tests.policies import SHOP
 
 OPTIONAL = ("functional", "statistics", "marketing")
@@ -28,7 +28,7 @@ def gate() -> ConsentGate:
 
 def notice_of(gate: ConsentGate) -> str:
     """The notice that a visitor of this gate is shown."""
-    return gate.house.pages.notice("en", gate.house.regime_of(http()))[0]
+    return gate.assembly.pages.notice("en", regime_of(gate))[0]
 
 
 def by_form(gate: ConsentGate, *, cookie: str = "", **fields: Any) -> Exchange:
@@ -56,7 +56,7 @@ def granted(state: dict[str, Any]) -> set[str]:
 
 
 def events(gate: ConsentGate) -> list[Event]:
-    return list(gate.house.ledger.events())
+    return list(gate.assembly.proof.ledger.events())
 
 
 # Every kind, both ways: what is asked for, what holds afterwards, how the event is named
@@ -110,7 +110,7 @@ def test_an_event_says_who_when_how_and_under_which_notice(gate: ConsentGate) ->
     assert (event.method, event.source, event.language) == ("accept", "banner", "en")
     assert (event.kind, event.regime, event.model) == (Kind.GRANT, "ZZ", "opt-in")
     assert event.notice_hash == notice_of(gate)
-    assert gate.house.ledger.notice(event.notice_hash) is not None
+    assert gate.assembly.proof.ledger.notice(event.notice_hash) is not None
     assert len(event.subject) == 32
     written = event.canonical()
     for secret in (b"192.0.2.7", seen.cookies["choices"].encode()):
@@ -231,14 +231,14 @@ def test_a_service_adds_to_an_earlier_choice(gate: ConsentGate) -> None:
 def test_to_name_no_service_is_to_say_nothing(gate: ConsentGate, span: str) -> None:
     """Neither a form nor JSON leaves an event that tells of a refusal nobody made."""
     token = raw.chosen(gate, choice="accept")
-    before = len(list(gate.house.ledger.events()))
+    before = len(list(gate.assembly.proof.ledger.events()))
     said = {"choice": "service", "span": span, "notice": notice_of(gate)}
     document = json.dumps({**said, "services": {}}).encode()
     by_json = post("/privacy-choices", document, media_type=b"application/json", cookie=token)
     for asked in (form("/privacy-choices", said, cookie=token), by_json):
         seen = run(gate, *asked)
         assert (seen.status, seen.set_cookies) == (400, [])
-    assert len(list(gate.house.ledger.events())) == before
+    assert len(list(gate.assembly.proof.ledger.events())) == before
 
 
 def test_a_client_that_cannot_be_told_may_still_refuse(
@@ -249,7 +249,7 @@ def test_a_client_that_cannot_be_told_may_still_refuse(
     def broken(scope: object) -> bytes:
         raise ZeroDivisionError("our own fault")
 
-    monkeypatch.setattr(gate.house.placing, "client_of", broken)
+    monkeypatch.setattr(gate.assembly.placing, "client_of", broken)
     assert by_form(gate, choice="reject").status == 303
 
 
@@ -409,8 +409,8 @@ def test_without_a_ledger_nothing_is_granted_and_everything_refused(
 ) -> None:
     """A grant is 503; a refusal or withdrawal takes effect at once, whatever can be written."""
     held = by_form(gate, choice="accept").cookies["choices"]
-    gate.house._is_ledger_prepared = False
-    dead = gate.house.ledger = DeadLedger(can_defer=can_defer)  # type: ignore[assignment]
+    gate.assembly.proof._is_prepared = False
+    dead = gate.assembly.proof.ledger = DeadLedger(can_defer=can_defer)  # type: ignore[assignment]
     blocked = by_json(gate, choice="accept")
     assert (blocked.status, json.loads(blocked.body)["code"]) == (503, "ledger_unavailable")
     assert blocked.set_cookies == []
@@ -421,7 +421,7 @@ def test_without_a_ledger_nothing_is_granted_and_everything_refused(
     assert granted(state_of(gate, seen)) == set()
     assert any(line.startswith(b"theme=;") for line in seen.set_cookies)
     assert [event.state for event in dead.deferred] == [State.WITHDRAWN] * can_defer
-    assert gate.house.counts["refusal_record_failed"] == (not can_defer)
+    assert gate.assembly.faults.counts["refusal_record_failed"] == (not can_defer)
 
 
 def test_refusals_need_not_be_recorded() -> None:

@@ -14,7 +14,7 @@ from consentgate.asgi.startup.policy_file import load_catalogue
 from consentgate.domain.policy.policy import CookiePattern, Match, Service
 from consentgate.formats.policy.reader import parse_policy
 from tests.asgi import raw
-from tests.asgi.raw import Script, body, form, http, run, start, websocket
+from tests.asgi.raw import Script, body, form, http, regime_of, run, start, websocket
 from tests.policies import SHOP, with_site
 
 ODD = b'session="a, b" ; HttpOnly;Path=/ ;Expires=Wed, 09 Nov 2033 16:41:04 GMT'
@@ -92,7 +92,7 @@ FAR = replace(
 def test_a_choice_expires_what_lies_under_other_paths(choice: str, is_gone: bool) -> None:
     """A declared cookie that the browser does not send to our address goes all the same."""
     gate = raw.gated(ALL, FAR)
-    notice = gate.house.pages.notice("en", gate.house.regime_of(http()))[0]
+    notice = gate.assembly.pages.notice("en", regime_of(gate))[0]
     seen = run(gate, *form("/privacy-choices", {"choice": choice, "notice": notice}))
     gone = {line for line in seen.set_cookies if b"Max-Age=0" in line}
     expected = {
@@ -127,7 +127,7 @@ def test_what_the_policy_lacks_is_counted_and_said_once(caplog: pytest.LogCaptur
     (repeated,) = told(caplog, "more than once")
     assert '"cart"' in repeated
     assert len(told(caplog, "without a name")) == 1
-    counts = gate.house.counts
+    counts = gate.assembly.faults.counts
     assert [counts[name] for name in ("undeclared_name", "nameless", "repeated_name")] == [3, 3, 3]
     assert gate.undeclared == {"nobodys", ""}
 
@@ -142,7 +142,7 @@ def test_a_whole_policy_leaves_nothing_undeclared() -> None:
     gate = raw.gated(app)
     run(gate, http("/", cookie="made_up=1; session=2"))
     assert gate.undeclared == frozenset()
-    assert gate.house.findings.sent_by_browsers == {"made_up"}
+    assert gate.assembly.warnings.sent_by_browsers == {"made_up"}
 
 
 def test_strangers_cannot_drown_what_the_app_sets(caplog: pytest.LogCaptureFixture) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from consentgate.gates import answer as answer_module
 from consentgate.gates import visit as visit_module
-from consentgate.gates.plan import Plan
+from consentgate.gates.outcomes import Outcomes
 from tests.asgi import raw
 from tests.asgi.raw import JSON_BODY, PAGE, body, http, run, start, websocket
 from tests.policies import SHOP
@@ -29,21 +31,21 @@ def test_a_fault_in_reading_the_request_denies(monkeypatch: pytest.MonkeyPatch) 
     app = raw.page((b"set-cookie", b"_fbp=1"))
     gate = raw.gated(app)
     token = raw.chosen(gate, choice="accept")
-    monkeypatch.setattr(visit_module, "sift", Broken)
+    monkeypatch.setattr(visit_module, "drop_denied_cookies", Broken)
     seen = run(gate, http(cookie=f"{COOKIES}; {token}"))
     assert (seen.raised, seen.status) == (None, 200)
     assert seen.body.endswith(PAGE.partition(b"<body>")[2])
     assert app.cookie_fields == []
     assert not app.scope["consentgate"].allows("marketing")
     assert b"_fbp=1" not in seen.set_cookies
-    assert gate.house.counts["visit_failed"] == 1
+    assert gate.assembly.faults.counts["visit_failed"] == 1
 
 
 def test_a_fault_in_reading_a_handshake_denies(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same over WebSocket."""
     app = raw.Script({"type": "websocket.accept"})
     gate = raw.gated(app)
-    monkeypatch.setattr(visit_module, "sift", Broken)
+    monkeypatch.setattr(visit_module, "drop_denied_cookies", Broken)
     seen = run(gate, websocket(cookie=COOKIES))
     assert [message["type"] for message in seen.sent] == ["websocket.accept"]
     assert app.cookie_fields == []
@@ -53,13 +55,13 @@ def test_a_fault_in_a_header_gate_sets_nothing(monkeypatch: pytest.MonkeyPatch) 
     """Every ``Set-Cookie`` is dropped, the rest of the answer goes out as the app sent it."""
     app = raw.json_answer((b"Set-Cookie", b"session=1"), (b"x-name", b"1"))
     gate = raw.gated(app)
-    monkeypatch.setattr(visit_module.Visit, "_gate_head", Broken)
+    monkeypatch.setattr(visit_module.Visit, "_begin", Broken)
     seen = run(gate, http())
     assert (seen.raised, seen.status, seen.body) == (None, 200, JSON_BODY)
     assert seen.set_cookies == []
     assert seen.one(b"x-name") == b"1"
     assert seen.one(b"content-length") == b"%d" % len(JSON_BODY)
-    assert gate.house.counts["gate_failed"] == 1
+    assert gate.assembly.faults.counts["gate_failed"] == 1
 
 
 @pytest.mark.parametrize("is_streamed", [False, True], ids=["one message", "streamed"])
@@ -74,7 +76,7 @@ def test_a_fault_in_a_page_gate_loses_no_byte(
         body(),
     )
     gate = raw.gated(app)
-    feed = visit_module.Beacons.feed
+    feed = answer_module.Beacons.feed
     calls = iter(range(10))
 
     def feed_once(beacons: Any, data: bytes) -> bytes:
@@ -82,7 +84,7 @@ def test_a_fault_in_a_page_gate_loses_no_byte(
             raise ZeroDivisionError("our own fault")
         return feed(beacons, data)
 
-    monkeypatch.setattr(visit_module.Beacons, "feed", feed_once)
+    monkeypatch.setattr(answer_module.Beacons, "feed", feed_once)
     seen = run(gate, http())
     assert (seen.raised, seen.status, seen.body) == (None, 200, PAGE)
     assert seen.one(b"content-length") in (None, b"%d" % len(PAGE))
@@ -91,26 +93,28 @@ def test_a_fault_in_a_page_gate_loses_no_byte(
 def test_a_fault_in_our_markup_leaves_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
     """A template of the site's own that fails costs the first layer, not the page."""
     gate = raw.gated(raw.page())
-    monkeypatch.setattr(type(gate.house.pages), "opening", Broken)
+    monkeypatch.setattr(type(gate.assembly.pages), "opening", Broken)
     seen = run(gate, http())
     assert seen.status == 200
     assert seen.body.endswith(PAGE.partition(b"<title>")[2])
-    assert gate.house.counts["page_markup_failed"] == 1
+    assert gate.assembly.faults.counts["page_markup_failed"] == 1
 
 
-def test_a_fault_in_the_site_log_leaves_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fault_in_the_site_log_leaves_the_page(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """Writing down comes last and spoils nothing."""
-    gate = raw.gated(raw.page())
-    monkeypatch.setattr(type(gate.house.site_log), "note", Broken)
+    gate = raw.gated(raw.page(), log=tmp_path)
+    monkeypatch.setattr(type(gate.assembly.site_log), "note", Broken)
     seen = run(gate, http())
     assert (seen.raised, seen.status) == (None, 200)
-    assert gate.house.counts["note_failed"] == 1
+    assert gate.assembly.faults.counts["note_failed"] == 1
 
 
 def test_a_fault_in_our_own_page_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
     """Our own addresses answer 500 as problem details, without saying what went wrong."""
     gate = raw.gated(raw.page())
-    monkeypatch.setattr(type(gate.house.pages), "page", Broken)
+    monkeypatch.setattr(type(gate.assembly.pages), "page", Broken)
     seen = run(gate, http("/privacy-choices"))
     assert (seen.raised, seen.status) == (None, 500)
     assert seen.one(b"content-type") == b"application/problem+json"
@@ -121,7 +125,7 @@ def test_deciding_cannot_be_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where not even silence can be decided, the app is not called: there is no ungated way."""
     app = raw.page()
     gate = raw.gated(app)
-    monkeypatch.setattr(Plan, "outcome", Broken)
+    monkeypatch.setattr(Outcomes, "of", Broken)
     seen = run(gate, http(cookie=COOKIES))
     assert isinstance(seen.raised, ZeroDivisionError)
     assert app.scopes == []
@@ -164,7 +168,7 @@ def test_a_fault_in_trailers_or_hints_lets_none_of_them_pass() -> None:
 def test_a_fault_in_a_page_sends_it_under_the_policy(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where the site wants no second policy of its own."""
     policy = replace(SHOP, site=replace(SHOP.site, csp="off"))
-    monkeypatch.setattr(visit_module.Visit, "_gate_body", Broken)
+    monkeypatch.setattr(visit_module.Visit, "_body", Broken)
     seen = run(raw.gated(raw.page(), policy), http())
     assert (seen.raised, seen.status, seen.body) == (None, 200, PAGE)
     assert seen.one(b"content-security-policy") is not None

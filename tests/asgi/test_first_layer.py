@@ -53,7 +53,7 @@ def gated(regime: str = "ask", *, policy: Policy = QUIET, **options: Any) -> Tes
     gate = ConsentGate(
         Starlette(routes=[Route("/{rest:path}", page)]), policy=policy, development=True, **options
     )
-    gate.house.placing.placed = lambda scope, now: (REGIMES[regime], None)  # type: ignore[method-assign]
+    gate.assembly.placing.placed = lambda scope, request, now: (REGIMES[regime], None)  # type: ignore[method-assign]
     return TestClient(gate)
 
 

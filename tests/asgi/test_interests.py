@@ -119,7 +119,7 @@ def test_what_is_not_noted_is_counted_and_answered_alike(
     """204 always: a page learns nothing, the operator sees how often and why."""
     gate = gated(json_answer(), policy(), log=tmp_path)
     assert tell(gate, fields, *headers, **more) == 204
-    assert gate.house.counts[reason] == 1
+    assert gate.assembly.faults.counts[reason] == 1
     assert noted(gate, tmp_path) == ({}, [])
 
 
@@ -128,7 +128,7 @@ def test_one_network_cannot_fill_the_sums(tmp_path: Path) -> None:
     gate = gated(json_answer(), policy(), log=tmp_path)
     for _ in range(REPORTS_A_MINUTE + 5):
         tell(gate, {"event": "pricing"})
-    assert gate.house.counts["event_rate_limited"] == 5
+    assert gate.assembly.faults.counts["event_rate_limited"] == 5
     assert noted(gate, tmp_path)[0] == {"pricing": REPORTS_A_MINUTE}
 
 

@@ -15,8 +15,9 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from consentgate import ConsentGate
-from consentgate.asgi.pages.languages import Facts, direction, load_texts, negotiate
+from consentgate.asgi.pages.languages import Facts, direction, negotiate
 from consentgate.asgi.startup.policy_file import load_catalogue
+from consentgate.asgi.startup.texts import load_texts
 from consentgate.domain.policy.policy import LedgerSettings
 from consentgate.domain.policy.purposes import Wording
 from tests.policies import SHOP

@@ -12,9 +12,9 @@ import pytest
 from consentgate import ConsentGate
 from consentgate.domain.events import State
 from consentgate.formats.html.element import Held
-from consentgate.gates.tokens import ONCE_SECONDS
+from consentgate.gates.visitors.tokens import ONCE_SECONDS
 from tests.asgi import raw
-from tests.asgi.raw import NOW, Exchange, http, run
+from tests.asgi.raw import NOW, Exchange, http, regime_of, run
 from tests.asgi.test_choosing import by_form, by_json, events, state_of
 from tests.policies import SHOP
 
@@ -168,9 +168,9 @@ def test_a_signal_is_told_beside_the_button_and_only_there(span: str) -> None:
     accepted = by_form(gate, choice="accept")
     box = placeholder(shown(gate, GPC, cookie=jar(accepted)))
     assert 'name="told" value="gpc"' in box
-    assert gate.house.pages.texts["en"]["conflict"] in box
+    assert gate.assembly.pages.texts["en"]["conflict"] in box
     fields = {"choice": "service", "service": "maps", "span": span, "told": "gpc"}
-    notice = gate.house.pages.notice("en", gate.house.regime_of(http()))[0]
+    notice = gate.assembly.pages.notice("en", regime_of(gate))[0]
     scope, sent = raw.form(
         "/privacy-choices", {**fields, "notice": notice}, headers=[GPC], cookie=jar(accepted)
     )
@@ -248,29 +248,30 @@ def test_it_speaks_the_pages_language(language: str) -> None:
     """Also where the frame comes in the same piece as ``<html lang>``."""
     gate = gate_before(MAP, f' lang="{language}"')
     box = placeholder(shown(gate, (b"accept-language", b"fr")))
-    texts = gate.house.pages.texts[language]
+    texts = gate.assembly.pages.texts[language]
     said = texts["placeholder_once"].encode("ascii", "xmlcharrefreplace").decode()
     assert said in box
     assert f'dir="{"rtl" if language == "ar" else "ltr"}"' in box
 
 
 def test_each_is_drawn_once() -> None:
-    """A thousand titles of one service and size are one fragment; what is kept is bounded."""
+    """A thousand titles of one service and size are one fragment; what is remembered is bounded."""
     gate = gate_before(MAP)
-    view = gate.house.view(_visit(gate))
-    kept = gate.house.pages._fragments
+    view = gate.assembly.views.view(_visit(gate))
+    placeholders = gate.assembly.views._placeholders
+    fragments = gate.assembly.pages._fragments
     held = Held(("maps",), (), "560", "315", "", "", False, False)
-    first = gate.house.placeholders.draw(view, replace(held, title="1"))
-    before = len(kept)
+    first = placeholders.draw(view, replace(held, title="1"))
+    before = fragments.size
     for number in range(1_000):
-        drawn = gate.house.placeholders.draw(view, replace(held, title=f"t{number}"))
+        drawn = placeholders.draw(view, replace(held, title=f"t{number}"))
         assert drawn == first.replace(b">1<", b">t%d<" % number).replace(
             b': 1"', b': t%d"' % number
         )
-    assert len(kept) == before
+    assert fragments.size == before
     for number in range(3_000):
-        gate.house.placeholders.draw(view, replace(held, width=str(number + 1)))
-    assert len(kept) <= 1_024
+        placeholders.draw(view, replace(held, width=str(number + 1)))
+    assert fragments.size <= 1_024
 
 
 def _visit(gate: ConsentGate) -> Any:
@@ -291,7 +292,7 @@ def test_a_template_that_fails_leaves_the_page(tmp_path: Path) -> None:
     text = shown(gate)
     assert "data-privacy-src" in text
     assert "pc-hold" not in text
-    assert gate.house.counts["placeholder_failed"] == 1
+    assert gate.assembly.faults.counts["placeholder_failed"] == 1
 
 
 @pytest.mark.requirement("VER-04")

@@ -59,7 +59,7 @@ def test_an_undeclared_host_is_named_once_with_the_lines_to_add(
     assert 'hosts = ["other.example"]' in caplog.text
     for secret in ("uid=42", "secret", "a@b.example", "Secret/1"):
         assert secret not in caplog.text
-    assert gate.house.counts["undeclared_host"] == 4
+    assert gate.assembly.faults.counts["undeclared_host"] == 4
 
 
 def test_what_is_declared_or_ours_needs_no_word(caplog: pytest.LogCaptureFixture) -> None:
@@ -77,8 +77,8 @@ def test_what_is_declared_or_ours_needs_no_word(caplog: pytest.LogCaptureFixture
     ):
         assert report(gate, old(blocked)).status == 204
     assert "undeclared host" not in caplog.text
-    assert gate.house.counts["blocked_host"] == 1
-    assert gate.house.counts["undeclared_host"] == 0
+    assert gate.assembly.faults.counts["blocked_host"] == 1
+    assert gate.assembly.faults.counts["undeclared_host"] == 0
 
 
 def test_production_only_counts(
@@ -88,7 +88,7 @@ def test_production_only_counts(
     monkeypatch.setenv("CONSENTGATE_SECRET", "k" * 40)
     gate = gated(page(), development=False)
     report(gate, old("https://unknown.example/"))
-    assert gate.house.counts["undeclared_host"] == 1
+    assert gate.assembly.faults.counts["undeclared_host"] == 1
     assert "unknown.example" not in caplog.text
 
 
@@ -109,7 +109,7 @@ def test_hostile_reports_end_in_a_plain_answer(raw: bytes, media_type: bytes, st
     """Bounded, of two media types, never raising."""
     gate = gated(page())
     assert report(gate, raw, media_type).status == status
-    assert gate.house.counts["undeclared_host"] == 0
+    assert gate.assembly.faults.counts["undeclared_host"] == 0
 
 
 def test_one_client_may_report_so_much_a_minute() -> None:

@@ -207,7 +207,7 @@ def test_no_address_carries_the_visitor() -> None:
     gate = raw.gated(raw.page())
     cookie = raw.chosen(gate, choice="accept")
     token = cookie.partition("=")[2]
-    subject = next(iter(gate.house.ledger.events())).subject
+    subject = next(iter(gate.assembly.proof.ledger.events())).subject
     marks = [token.encode(), token[1:20].encode(), subject.encode()]
     for path in ("/", "/teapots", "/privacy-choices", "/privacy-choices/state"):
         seen = run(gate, http(path, cookie=cookie, query=b"a=1"))

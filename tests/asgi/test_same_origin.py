@@ -48,11 +48,13 @@ TABLE: list[tuple[str, list[tuple[bytes, bytes]], bool]] = [
 def test_only_a_page_of_this_site_may_choose(
     headers: list[tuple[bytes, bytes]], is_ours: bool
 ) -> None:
-    """Through the gate: a choice, or 403 without event and cookie."""
+    """Through the gate: a grant, or 403 without event and cookie."""
     gate = raw.gated(raw.page())
-    seen = run(gate, *form("/privacy-choices", {"choice": "reject"}, site=None, headers=headers))
+    notice = gate.assembly.pages.notice("en", raw.regime_of(gate))[0]
+    fields = {"choice": "accept", "notice": notice}
+    seen = run(gate, *form("/privacy-choices", fields, site=None, headers=headers))
     assert seen.status == (303 if is_ours else 403)
-    assert len(list(gate.house.ledger.events())) == is_ours
+    assert len(list(gate.assembly.proof.ledger.events())) == is_ours
     assert bool(seen.set_cookies) is is_ours
 
 

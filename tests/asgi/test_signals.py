@@ -21,6 +21,7 @@ from tests.asgi.raw import (
     http,
     json_answer,
     page,
+    regime_of,
     run,
     websocket,
 )
@@ -136,16 +137,16 @@ def test_gpc_beats_an_older_grant_and_yields_to_a_later_one_only() -> None:
     after = chosen_under_gpc(gate)
     run(gate, http(cookie=after, headers=[GPC]))
     assert app.scope[SCOPE_KEY].allows("marketing")
-    *_, event = gate.house.ledger.events()
+    *_, event = gate.assembly.proof.ledger.events()
     assert (event.signals, event.told, event.regime) == (("gpc",), ("gpc",), "US-CA")
 
 
 def chosen_under_gpc(gate: Any) -> str:
     from tests.asgi.raw import form
 
-    notice = gate.house.pages.notice("en", gate.house.regime_of(http()))[0]
+    notice = gate.assembly.pages.notice("en", regime_of(gate))[0]
     fields = {"choice": "accept", "notice": notice, "told": "gpc"}
-    scope, sent = form(gate.house.prefix, fields, headers=[GPC])
+    scope, sent = form(gate.assembly.prefix, fields, headers=[GPC])
     return f"choices={run(gate, scope, sent).cookies['choices']}"
 
 
@@ -163,7 +164,7 @@ def test_nobody_is_told_of_a_signal_that_was_not_there() -> None:
 def test_the_page_says_that_the_signal_was_honoured(place: str) -> None:
     """In a line of the page's flow, without a prompt; and only where there was one."""
     gate = gated(page(), under(place))
-    for path in ("/", gate.house.prefix):
+    for path in ("/", gate.assembly.prefix):
         honoured = run(gate, http(path, headers=[GPC])).body
         assert b'data-privacy-signal="honored"' in honoured
         assert b"Opt-Out Request Honored" in honoured
@@ -179,7 +180,7 @@ def test_the_signal_is_no_trace(tmp_path: Path) -> None:
     gate = gated(json_answer(), US_CA, log=tmp_path)
     answer = run(gate, http(headers=[GPC]))
     (token,) = answer.cookies.values()
-    choice = gate.house.reader.read([token.encode()], NOW)
+    choice = gate.assembly.reader.read([token.encode()], NOW)
     assert choice is not None
     assert choice.id == ""
     gate.close()
@@ -312,9 +313,9 @@ def test_only_a_change_is_called_updated() -> None:
     from tests.asgi.raw import form
 
     gate = gated(page(), under("DE", tk="always"))
-    scope, sent = form(gate.house.prefix, {"choice": "reject"})
+    scope, sent = form(gate.assembly.prefix, {"choice": "reject"})
     assert run(gate, scope, sent).all(b"tk") == [b"U"]
-    for path in ("/", gate.house.prefix, gate.house.prefix + "/state", "/.well-known/dnt/"):
+    for path in ("/", gate.assembly.prefix, gate.assembly.prefix + "/state", "/.well-known/dnt/"):
         assert b"U" not in b"".join(run(gate, http(path, headers=[DNT])).all(b"tk"))
 
 
@@ -476,4 +477,4 @@ def test_a_prefetch_is_nobodys_signal(tmp_path: Path) -> None:
     """Nobody is looking: not counted."""
     gate = gated(json_answer(), US_CA, log=tmp_path)
     run(gate, http(headers=[GPC, (b"sec-purpose", b"prefetch")]))
-    assert not gate.house.signal_counts.totals
+    assert not gate.assembly.signal_counts.totals

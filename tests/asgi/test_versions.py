@@ -23,7 +23,18 @@ from consentgate.domain.policy.policy import (
 )
 from consentgate.domain.policy.purposes import Wording
 from consentgate.errors import LedgerUnavailable
-from tests.asgi.raw import NOW, Exchange, chosen, form, gated, http, json_answer, page, run
+from tests.asgi.raw import (
+    NOW,
+    Exchange,
+    chosen,
+    form,
+    gated,
+    http,
+    json_answer,
+    page,
+    regime_of,
+    run,
+)
 from tests.policies import SHOP
 
 DAY = 86_400
@@ -80,7 +91,7 @@ def test_reading_it_is_no_choice(scheme: str) -> None:
     assert b"data-privacy-note" in later.body  # still to be asked
     assert gate.app.cookie_fields == [b"session=1"]
     assert not gate.app.scope[SCOPE_KEY].allows("functional")
-    assert list(gate.house.ledger.events()) == []
+    assert list(gate.assembly.proof.ledger.events()) == []
     assert answer.one(b"tk") is None
 
 
@@ -162,7 +173,7 @@ def test_the_notice_of_a_choice_stays_readable(tmp_path: Path) -> None:
 def choice_under(policy: Policy) -> Event:
     gate = ConsentGate(page(), policy=policy, development=True)
     chosen(gate, choice="accept")
-    (event,) = gate.house.ledger.events()
+    (event,) = gate.assembly.proof.ledger.events()
     gate.close()
     return event
 
@@ -171,7 +182,7 @@ def choice_under(policy: Policy) -> Event:
 def test_the_notice_and_the_pages_name_their_date() -> None:
     """Version and effective date, wherever a visitor reads."""
     gate = at(SHOP)
-    notice, body = gate.house.pages.notice("en", gate.house.regime_of(http()))
+    notice, body = gate.assembly.pages.notice("en", regime_of(gate))
     assert b"version 2026-11-01, in force since 2026-11-01" in body
     assert run(gate, http(f"/privacy-choices/notices/{notice}")).body == body
     for path in ("/privacy-choices", "/privacy-choices/disclosure", "/privacy-choices/notices"):
@@ -193,8 +204,8 @@ def test_without_the_ledger_todays_notices_are_still_there() -> None:
     def down(*_: object) -> Any:
         raise LedgerUnavailable("down")
 
-    gate.house.ledger.notices = gate.house.ledger.notice = down  # type: ignore[method-assign]
-    today = gate.house.pages.notice("en", gate.house.regime_of(http()))[0]
+    gate.assembly.proof.ledger.notices = gate.assembly.proof.ledger.notice = down  # type: ignore[method-assign]
+    today = gate.assembly.pages.notice("en", regime_of(gate))[0]
     assert today in run(gate, http("/privacy-choices/notices")).text
     assert run(gate, http(f"/privacy-choices/notices/{today}")).status == 200
     assert run(gate, http(f"/privacy-choices/notices/{'0' * 64}")).status == 503
@@ -223,8 +234,8 @@ JOINED = replace(
 def moved(old: Policy, new: Policy, choice: str, place: str, days: int = 1) -> tuple[Any, bytes]:
     """What the app may do, and the page, where a choice made under one policy meets another."""
     before, after = at(fixed(place, old)), at(fixed(place, new), NOW + days * DAY)
-    after.house.reader.codec = before.house.reader.codec  # one site: one key
-    after.house.meanings[before.house.plan.meaning.hash] = before.house.plan.meaning
+    after.assembly.reader.codec = before.assembly.reader.codec  # one site: one key
+    after.assembly.meanings[before.assembly.plan.meaning.hash] = before.assembly.plan.meaning
     cookie = chosen(before, choice=choice)
     body = run(after, http(cookie=cookie)).body
     return after.app.scope[SCOPE_KEY], body
@@ -297,6 +308,6 @@ def test_a_choice_from_the_future_grants_nothing(seconds: int, is_allowed: bool)
     """Another server's clock may be a little ahead; an hour is not a little."""
     before = at(fixed("DE"))
     after = at(fixed("DE"), NOW + seconds, app=json_answer())
-    after.house.reader.codec = before.house.reader.codec
+    after.assembly.reader.codec = before.assembly.reader.codec
     run(after, http(cookie=chosen(before, choice="accept")))
     assert after.app.scope[SCOPE_KEY].allows("statistics") is is_allowed

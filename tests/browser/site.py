@@ -99,7 +99,7 @@ class Site:
         gate = ConsentGate(
             Starlette(routes=[Route("/{rest:path}", page)]), policy=self.policy, development=True
         )
-        gate.house.placing.placed = lambda scope, now: (self.regime, None)  # type: ignore[method-assign]
+        gate.assembly.placing.placed = lambda scope, request, now: (self.regime, None)  # type: ignore[method-assign]
         return gate
 
 

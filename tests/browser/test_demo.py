@@ -15,7 +15,7 @@ from starlette.middleware import Middleware
 from consentgate.asgi.startup.policy_file import load_policy
 from consentgate.domain.events import Event, State
 from consentgate.domain.policy.policy import LedgerSettings
-from consentgate.ledger import open_ledger
+from consentgate.ledger.opening import open_ledger
 from examples.fastapi_app.app import POLICY, make_app
 from examples.fastapi_app.standins import NAMES, StandIns, running
 from tests.browser.site import serving

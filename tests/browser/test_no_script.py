@@ -105,7 +105,7 @@ def test_a_placeholder_lets_one_service_in(visitor: Page) -> None:
     """And leads back to the page it stands on."""
     shop = site()
     gate: Any = shop.app()
-    notice = gate.house.pages.notice("en", shop.regime)[0]
+    notice = gate.assembly.pages.notice("en", shop.regime)[0]
     frame = held("iframe", 'title="A film" data-privacy-src="/film"', "film")
     shop.pages["/"] = document(HOLD.replace("{notice}", notice) + frame)
     with serving(gate) as base:

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
-from consentgate.asgi.pages.languages import direction, load_texts
+from consentgate.asgi.pages.languages import direction
+from consentgate.asgi.startup.texts import load_texts
 from tests.browser.site import NOTICE, OPT_OUT, Site, document, serving, settings, until
 
 pytestmark = pytest.mark.browser

@@ -288,7 +288,7 @@ def test_a_placeholder_loads_its_embed_and_nothing_else(
     site = Site(pages={"/film": document("<p>film</p>")}, scripts=SCRIPTS)
     gate: Any = site.app()
     regime = site.regime
-    notice = gate.house.pages.notice("en", regime)[0]
+    notice = gate.assembly.pages.notice("en", regime)[0]
     site.pages["/"] = document(HOLD.replace("{notice}", notice) + frame + script("a"))
     with visiting(chromium, site) as (page, base):
         page.evaluate("window.same = true")

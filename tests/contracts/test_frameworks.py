@@ -11,7 +11,7 @@ import pytest
 
 from consentgate import ConsentGate
 from tests.asgi import raw
-from tests.asgi.raw import Exchange, form, http
+from tests.asgi.raw import Exchange, form, http, regime_of
 from tests.contracts.framework_sites import SITES
 from tests.contracts.site import FIRST, MISSING, PAGE, SECOND
 
@@ -35,7 +35,7 @@ class Site:
 
     def choose(self, **fields: Any) -> str:
         """Make a choice by form and give the cookie pair that carries it."""
-        notice = self.gate.house.pages.notice("en", self.gate.house.regime_of(http()))[0]
+        notice = self.gate.assembly.pages.notice("en", regime_of(self.gate))[0]
         answer = self.serve(*form("/privacy-choices", {"notice": notice, **fields}))
         assert (answer.status, answer.one(b"location")) == (303, b"/")
         return f"choices={answer.cookies['choices']}"

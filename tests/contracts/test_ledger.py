@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from consentgate.errors import SettingError
-from consentgate.ledger import NOTICE_START_BYTES, Ledger, open_ledger
+from consentgate.ledger import NOTICE_START_BYTES, Ledger
+from consentgate.ledger.opening import open_ledger
 from tests.events import grant, refusal
 
 LEDGERS: dict[str, Callable[[Path], str]] = {

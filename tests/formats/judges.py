@@ -8,8 +8,10 @@ from dataclasses import replace
 from consentgate.domain.policy.policy import HostPattern, Policy, Service
 from consentgate.domain.regimes import UNKNOWN
 from consentgate.domain.signals import NONE
+from consentgate.gates.outcomes import Outcomes
 from consentgate.gates.pages.beacons import Verdicts, verdicts_of
 from consentgate.gates.plan import Plan
+from consentgate.gates.visitors.visitor import Visitor
 from tests.policies import SHOP
 
 
@@ -49,4 +51,4 @@ def _pattern(name: str) -> HostPattern:
 
 def silent() -> Verdicts:
     """The verdicts on a visitor who has not chosen, under opt-in."""
-    return verdicts_of(Plan(policy_of()).outcome(UNKNOWN, NONE, None, 0))
+    return verdicts_of(Outcomes(Plan(policy_of())).of(Visitor(UNKNOWN, NONE, None), 0))

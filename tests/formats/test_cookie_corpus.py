@@ -12,7 +12,9 @@ from consentgate.domain.regimes import UNKNOWN
 from consentgate.domain.signals import NONE
 from consentgate.formats import cookies
 from consentgate.gates.cookies.response import may_set
+from consentgate.gates.outcomes import Outcomes
 from consentgate.gates.plan import Plan
+from consentgate.gates.visitors.visitor import Visitor
 from tests.policies import SHOP
 
 NOW = 1_790_000_000
@@ -74,7 +76,7 @@ def test_the_name_of_a_line(line: bytes, name: bytes) -> None:
 @pytest.mark.parametrize(("line", "name"), LINES)
 def test_no_odd_line_is_taken_for_a_declared_one(line: bytes, name: bytes) -> None:
     """Nobody declared any of them: none passes, but one that only removes its cookie."""
-    outcome = Plan(SHOP).outcome(UNKNOWN, NONE, None, NOW)
+    outcome = Outcomes(Plan(SHOP)).of(Visitor(UNKNOWN, NONE, None), NOW)
     assert may_set(line, outcome, NOW, []) is False
     removal = line + b"; Max-Age=0"
     assert may_set(removal, outcome, NOW, []) is True

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consentgate.asgi.pages.languages import load_texts
+from consentgate.asgi.startup.texts import load_texts
 from consentgate.domain.policy.policy import Policy
 from consentgate.errors import PolicyError
 from consentgate.formats.policy.reader import parse_policy

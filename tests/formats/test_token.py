@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import tracemalloc
 from dataclasses import replace
 
 import pytest
@@ -13,7 +14,9 @@ from consentgate.domain.choices import Choice
 from consentgate.domain.policy.fingerprints import Meaning, meaning_of
 from consentgate.domain.policy.policy import Service
 from consentgate.domain.signals import Signals
-from consentgate.formats.token import MAX_BYTES, TokenCodec
+from consentgate.formats.token import MAX_BYTES, PayloadReader, TokenCodec
+from consentgate.gates.visitors.tokens import TokenReader
+from tests.formats.plain_token import read_plainly
 from tests.policies import SHOP
 
 NOW = 1_790_000_000
@@ -32,8 +35,11 @@ def choice(**changes: object) -> Choice:
     return Choice(**{**values, **changes})  # type: ignore[arg-type]
 
 
-def read(token: str, *, now: int = NOW, today: Meaning = TODAY, codec: TokenCodec = CODEC):  # type: ignore[no-untyped-def]
-    return codec.read(token, {TODAY.hash: TODAY}, today, now)
+def read(  # type: ignore[no-untyped-def]
+    token: str | bytes, *, now: int = NOW, today: Meaning = TODAY, codec: TokenCodec = CODEC
+):
+    value = token.encode("latin-1", "replace") if isinstance(token, str) else token
+    return TokenReader(codec, {TODAY.hash: TODAY}, today).read((value,), now)
 
 
 @pytest.mark.requirement("CKE-09")
@@ -140,12 +146,10 @@ def test_a_refusal_survives_any_change() -> None:
     other = replace(
         TODAY, purposes=(*((key, "0" * 16) for key in OPTIONAL), ("research", "1" * 16))
     )
-    kept = CODEC.read(CODEC.sign(choice(), TODAY), {TODAY.hash: TODAY}, other, NOW)
+    kept = read(CODEC.sign(choice(), TODAY), today=other)
     assert kept.purposes == {key: False for key in (*OPTIONAL, "research")}
     some = {**GRANTED, "marketing": False}
-    kept = CODEC.read(
-        CODEC.sign(choice(purposes=some, id="ab" * 16), TODAY), {TODAY.hash: TODAY}, other, NOW
-    )
+    kept = read(CODEC.sign(choice(purposes=some, id="ab" * 16), TODAY), today=other)
     assert kept.purposes == {"marketing": False}
     assert not kept.is_refusal
 
@@ -153,7 +157,7 @@ def test_a_refusal_survives_any_change() -> None:
 @given(st.binary(max_size=200))
 def test_no_bytes_raise(value: bytes) -> None:
     """A stranger's cookie value is never an error."""
-    assert CODEC.read(value, {}, TODAY, NOW) is None
+    assert read(value) is None
 
 
 @given(st.binary(max_size=60))
@@ -162,6 +166,116 @@ def test_no_signed_payload_raises(payload: bytes) -> None:
     text = "1" + base64.urlsafe_b64encode(TODAY.hash + payload).rstrip(b"=").decode()
     found = read(CODEC._signer.sign(text).decode(), now=1 << 40)
     assert found is None or set(found.purposes) <= set(OPTIONAL)
+
+
+def _many(count: int) -> Meaning:
+    services = (Service(key=f"s{n:03}", purposes=("statistics",)) for n in range(count))
+    return meaning_of(replace(SHOP, services=tuple(services)))
+
+
+LATER = replace(
+    TODAY,
+    purposes=(("functional", "0" * 16), *TODAY.purposes[1:], ("research", "1" * 16)),
+    services=(*TODAY.services[1:], ("new", "2" * 16, ("statistics",))),
+)
+MEANINGS = {one.hash: one for one in (TODAY, LATER, _many(7), _many(190))}
+MADE_AT = (0, NOW, NOW + 300, NOW + 301, (1 << 40) - 1)
+
+
+@given(st.data())
+def test_every_payload_is_read_as_the_plain_reader_reads_it(data: st.DataObject) -> None:
+    """Whatever was signed here, of whatever meaning, day and length, comes to the same choice."""
+    today = data.draw(st.sampled_from([TODAY, LATER]))
+    name = data.draw(st.sampled_from([*MEANINGS, b"foreign"[:6]]))
+    made_at = data.draw(st.sampled_from(MADE_AT)).to_bytes(5, "big")
+    rest = data.draw(st.binary(max_size=46))
+    text = base64.urlsafe_b64encode(name + made_at + rest).rstrip(b"=")
+    token = CODEC._signer.sign(b"1" + text)
+    expected = read_plainly(CODEC, token, MEANINGS, today, NOW)
+    reader = TokenReader(CODEC, MEANINGS, today)
+    assert [reader.read((token,), NOW) for _ in range(2)] == [expected, expected]
+
+
+@given(
+    purposes=st.fixed_dictionaries({key: st.booleans() for key in OPTIONAL}),
+    denied=st.lists(st.integers(0, 189), max_size=12),
+    made_under=st.sampled_from([*MEANINGS.values()]),
+    today=st.sampled_from([*MEANINGS.values()]),
+    now=st.sampled_from([NOW - 301, NOW, NOW + 1]),
+)
+def test_every_choice_is_read_as_the_plain_reader_reads_it(
+    purposes: dict[str, bool], denied: list[int], made_under: Meaning, today: Meaning, now: int
+) -> None:
+    """Purposes, services and changes since come to the same choice, and to the same saying."""
+    keys = [key for key, _, _ in made_under.services]
+    services = {keys[number % len(keys)]: number % 2 == 0 for number in denied}
+    said = choice(purposes=purposes, services=services, id="ab" * 16)
+    token = CODEC.sign(said, made_under).encode()
+    expected = read_plainly(CODEC, token, MEANINGS, today, now)
+    found = TokenReader(CODEC, MEANINGS, today).read((token,), now)
+    assert found == expected
+    assert expected is None or found is None or found.saying == expected.saying
+
+
+@pytest.mark.requirement("REC-13", "SEC-01")
+@given(st.data())
+def test_a_changed_character_is_a_forgery(data: st.DataObject) -> None:
+    """A token in which any one byte is another is no choice, and the signer says so too."""
+    token = CODEC.sign(choice(purposes=GRANTED, id="ab" * 16), TODAY).encode()
+    at = data.draw(st.integers(0, len(token) - 1))
+    byte = data.draw(st.integers(0, 255).filter(lambda byte: byte != token[at]))
+    assert read(token[:at] + bytes((byte,)) + token[at + 1 :]) is None
+
+
+@given(st.binary(min_size=1, max_size=70), st.sampled_from([[KEY], [KEY, b"n" * 32]]))
+def test_signatures_are_the_signers(text: bytes, keys: list[bytes]) -> None:
+    """What itsdangerous signs with the first or the last key verifies here; nothing else does."""
+    codec = TokenCodec(keys, audience="shop")
+    for key in keys:
+        signed = TokenCodec([key], audience="shop")._signer.sign(text)
+        body, _, signature = signed.rpartition(b".")
+        assert codec._has_signed(body, signature)
+        assert not codec._has_signed(body + b"x", signature)
+    stranger = TokenCodec([b"x" * 32], audience="shop")._signer.sign(text)
+    assert not codec._has_signed(text, stranger.rpartition(b".")[2])
+
+
+def test_a_token_of_an_earlier_release_verifies() -> None:
+    """The format has not moved: a token that was written down still reads."""
+    token = "1ZegMHIwcAGqxO4BD4Kurq6urq6urq6urq6urq6s.Q5CDYW-TAO4K34Px1tLcLjYnySlfH6mu2krwFyZXxt4"
+    assert read(token) == choice(purposes=GRANTED, id="ab" * 16)
+
+
+def test_who_said_the_same_shares_what_was_said() -> None:
+    """Of another visitor's token only time and id are read; the maps are the same objects."""
+    payloads = PayloadReader({}, TODAY)
+    one, other = (
+        CODEC.read(CODEC.sign(choice(made_at=NOW + n, purposes=GRANTED, id=id), TODAY), payloads)
+        for n, id in ((0, "ab" * 16), (9, "cd" * 16))
+    )
+    assert one is not None
+    assert other is not None
+    assert (one.id, one.made_at, other.id, other.made_at) == ("ab" * 16, NOW, "cd" * 16, NOW + 9)
+    assert one.purposes is other.purposes
+    assert one.services is other.services
+    assert one.saying is other.saying
+
+
+def test_made_up_tokens_leave_the_memory_flat() -> None:
+    """Of tokens that are all new, valid or not, the 20,000th holds no more than the 8,000th."""
+    reader = TokenReader(CODEC, {}, TODAY)
+    held = []
+    tracemalloc.start()
+    for number in range(20_480):
+        identity = f"{number:032x}"
+        made = choice(purposes=GRANTED, id=identity)
+        token = CODEC.sign(made, TODAY).encode() if number % 2 else b"1%060d.%040d" % (number, 1)
+        assert (reader.read((token,), NOW) is not None) is bool(number % 2)
+        if number + 1 in (8_192, 20_480):
+            held.append(tracemalloc.get_traced_memory()[0])
+    tracemalloc.stop()
+    assert held[1] < held[0] * 1.02
+    assert reader._choices.size <= 8_192
 
 
 @pytest.mark.requirement("SEC-01")
@@ -225,7 +339,7 @@ def test_many_services_still_fit(count: int) -> None:
     token = CODEC.sign(
         choice(purposes=dict.fromkeys(OPTIONAL, True), services=denied, id="ab" * 16), meaning
     )
-    found = CODEC.read(token, {}, meaning, NOW)
+    found = read(token, today=meaning)
     assert len(token) <= MAX_BYTES
     for key in denied:
         assert not found.services.get(key, found.purposes["statistics"])
@@ -240,3 +354,20 @@ def test_signals_are_added_without_touching_the_rest() -> None:
     assert found.signalled == Signals(gpc=True)
     assert found.id == "ab" * 16
     assert CODEC.remember_signals("forged", Signals(gpc=True)) is None
+
+
+@pytest.mark.requirement("COL-24")
+def test_grants_for_one_session_are_shared_like_the_rest() -> None:
+    """Who grants the same for a session, above the same choice, has the same saying."""
+    reader = TokenReader(CODEC, {}, TODAY)
+    refused = dict.fromkeys(OPTIONAL, False)
+    once = CODEC.sign(choice(purposes=refused, services={"maps": True}, id="ef" * 16), TODAY)
+    found = []
+    for identity in ("ab" * 16, "cd" * 16):
+        lasting = choice(purposes={**refused, "statistics": True}, id=identity)
+        said = reader.read((CODEC.sign(lasting, TODAY).encode(),), NOW)
+        found.append(reader.read_once((once.encode(),), said, NOW))
+        assert found[-1] == replace(lasting, once=frozenset({"maps"}))
+    assert found[0].saying is found[1].saying
+    alone = reader.read_once((once.encode(),), None, NOW)
+    assert alone == Choice(made_at=NOW, is_explicit=False, once=frozenset({"maps"}))

@@ -12,9 +12,13 @@ from consentgate.domain.choices import Choice
 from consentgate.domain.policy.policy import Policy
 from consentgate.domain.regimes import UNKNOWN
 from consentgate.domain.signals import NONE
-from consentgate.gates.cookies.request import sift
+from consentgate.gates.cookies.request import drop_denied_cookies
 from consentgate.gates.cookies.response import MAX_EXPIRY_BYTES, expiries, may_set
-from consentgate.gates.plan import Outcome, Plan
+from consentgate.gates.gated import Gated
+from consentgate.gates.outcomes import Outcome, Outcomes
+from consentgate.gates.plan import Plan
+from consentgate.gates.request import Request
+from consentgate.gates.visitors.visitor import Visitor
 from tests.policies import SHOP, with_site
 
 NOW = 1_790_000_000
@@ -22,13 +26,18 @@ NOW = 1_790_000_000
 
 def outcome(*granted: str, policy: Policy = SHOP) -> Outcome:
     said = {key: key in granted for key in ("functional", "statistics", "marketing")}
-    return Plan(policy).outcome(UNKNOWN, NONE, Choice(made_at=NOW, purposes=said), NOW)
+    return Outcomes(Plan(policy)).of(
+        Visitor(UNKNOWN, NONE, Choice(made_at=NOW, purposes=said)), NOW
+    )
+
+
+def gated(headers: list[tuple[bytes, bytes]], outcome: Outcome) -> Gated:
+    return drop_denied_cookies(Request({"type": "http", "headers": headers}), outcome)
 
 
 def app_sees(outcome: Outcome, *fields: bytes) -> list[bytes]:
     headers = [(b"accept", b"*/*"), *((b"cookie", field) for field in fields)]
-    positions = [place for place, (name, _) in enumerate(headers) if name == b"cookie"]
-    kept = sift(headers, positions, outcome).headers
+    kept = gated(headers, outcome).headers
     assert kept[0] == (b"accept", b"*/*")
     return [value for name, value in kept if name == b"cookie"]
 
@@ -71,20 +80,20 @@ def test_the_app_sees_only_what_is_permitted(
 def test_an_untouched_request_keeps_its_header_list() -> None:
     """Where every cookie is permitted nothing is copied."""
     headers = [(b"cookie", b"session=1; cart=2")]
-    assert sift(headers, [0], outcome()).headers is headers
+    assert gated(headers, outcome()).headers is headers
 
 
 def test_undeclared_names_pass_where_the_policy_says_so() -> None:
     """``undeclared = "allow"`` lets them through and still names them."""
     allowing = outcome(policy=with_site(undeclared="allow"))
-    sifted = sift([(b"cookie", b"x=1; session=2")], [0], allowing)
-    assert sifted.headers == [(b"cookie", b"x=1; session=2")]
-    assert sifted.undeclared == [b"x"]
+    passing = gated([(b"cookie", b"x=1; session=2")], allowing)
+    assert passing.headers == [(b"cookie", b"x=1; session=2")]
+    assert passing.found.sent == (b"x",)
 
 
 @given(st.lists(st.binary(max_size=80), max_size=5))
 def test_no_cookie_field_raises_and_nothing_denied_survives(fields: list[bytes]) -> None:
-    """Any bytes: read or dropped; sifting twice changes nothing more."""
+    """Any bytes: read or dropped; gating twice changes nothing more."""
     refusing = outcome()
     once = app_sees(refusing, *fields)
     assert app_sees(refusing, *once) == once

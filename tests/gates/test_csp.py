@@ -10,8 +10,10 @@ from consentgate.domain.choices import Choice
 from consentgate.domain.policy.policy import HostPattern, Policy, Service
 from consentgate.domain.regimes import UNKNOWN, Model, Regime
 from consentgate.domain.signals import NONE
+from consentgate.gates.outcomes import Outcome, Outcomes
 from consentgate.gates.pages.csp import MAX_BYTES, blocking_csp, declared_csp, with_reports
-from consentgate.gates.plan import Outcome, Plan
+from consentgate.gates.plan import Plan
+from consentgate.gates.visitors.visitor import Visitor
 from tests.policies import SHOP, with_site
 
 NOW = 1_790_000_000
@@ -20,7 +22,9 @@ START = b"default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:"
 
 def outcome(*granted: str, policy: Policy = SHOP) -> Outcome:
     said = {key: key in granted for key in ("functional", "statistics", "marketing")}
-    return Plan(policy).outcome(UNKNOWN, NONE, Choice(made_at=NOW, purposes=said), NOW)
+    return Outcomes(Plan(policy)).of(
+        Visitor(UNKNOWN, NONE, Choice(made_at=NOW, purposes=said)), NOW
+    )
 
 
 def with_hosts(*hosts: HostPattern, purpose: str = "necessary") -> Policy:
@@ -47,7 +51,7 @@ def test_only_hosts_of_permitted_services_are_listed(
 def test_nothing_denied_means_no_policy() -> None:
     """Who granted everything, and who need not be asked, gets no second policy."""
     assert blocking_csp(outcome("functional", "statistics", "marketing")) == b""
-    free = Plan(SHOP).outcome(Regime(code="XX", model=Model.NOTICE), NONE, None, NOW)
+    free = Outcomes(Plan(SHOP)).of(Visitor(Regime(code="XX", model=Model.NOTICE), NONE, None), NOW)
     assert blocking_csp(free) == b""
 
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consentgate.domain.record import Tier, names_of
-from consentgate.gates.records.site_information import Operational, operational_record
+from consentgate.domain.record import Operational, Tier, fields_of, names_of
+from consentgate.gates.records.site_information import build_record
 from consentgate.imported_logs.columns import Site
 from consentgate.imported_logs.lines import Minimiser, Reading
 from consentgate.lookup.agents import Agents
@@ -40,14 +40,13 @@ def test_a_persons_line_is_operational() -> None:
     """Nobody's choice is known: hour, route, status and classes, as the site's own log builds it."""
     (record,) = minimised(PLAIN)
     facts = Operational(
-        *("2026-10-02T13Z", "GET", "/a", 200, 2_326, 0, "external", "desktop"),
+        *("2026-10-02T13Z", "GET", "/a", 200, "external", "desktop"),
         is_entry=True,
         is_suspect=False,
         signals=(),
-        version="",
     )
-    built = operational_record(facts)
-    assert record == {name: built[name] for name in built if name not in ("v", "dur_us")}
+    built = build_record(fields_of(Tier.OPERATIONAL, frozenset()), facts)
+    assert record == {**built, "bytes": 2_300}
 
 
 def test_a_machines_line_says_which() -> None:

@@ -242,7 +242,11 @@ def test_html_that_cannot_be_read_passes_under_the_policy(
     seen = run(gate, http(headers=[(b"accept", b"text/html")]))
     assert seen.body == data
     assert any(value.startswith(b"default-src 'self'") for value in policies(seen)[0])
-    assert gate.house.counts["page_unreadable"] + gate.house.counts["page_compressed"] == 1
+    assert (
+        gate.assembly.faults.counts["page_unreadable"]
+        + gate.assembly.faults.counts["page_compressed"]
+        == 1
+    )
 
 
 def test_pages_are_asked_for_uncompressed_once_one_came_compressed(

@@ -18,7 +18,7 @@ from consentgate.errors import LedgerUnavailable
 from consentgate.ledger.memory import MemoryLedger
 from consentgate.ledger.sqlite import SqliteLedger
 from tests.asgi import raw
-from tests.asgi.raw import NOW, form, http, run
+from tests.asgi.raw import NOW, form, http, regime_of, run
 from tests.policies import SHOP
 
 PLANTED = {
@@ -64,7 +64,7 @@ def events(folder: Path) -> list[Any]:
 
 
 def notice(gate: ConsentGate) -> str:
-    found: str = gate.house.pages.notice("en", gate.house.regime_of(http()))[0]
+    found: str = gate.assembly.pages.notice("en", regime_of(gate))[0]
     return found
 
 
@@ -167,7 +167,7 @@ class Deaf(MemoryLedger):
 def test_no_request_reads_the_ledger(gate: ConsentGate) -> None:
     """The token alone answers: pages, own addresses and choices go on where reading fails."""
     deaf = Deaf()
-    gate.house.ledger = deaf
+    gate.assembly.proof.ledger = deaf
     token = raw.chosen(gate, choice="accept")
     for cookie in ("", token, "choices=broken"):
         assert run(gate, http(cookie=cookie)).status == 200
@@ -208,7 +208,7 @@ def test_a_refusal_takes_effect_whatever_the_ledger_does(
 ) -> None:
     """The token is set and denied cookies are expired; the event waits where it can."""
     token = raw.chosen(gate, choice="accept")
-    ledger = gate.house.ledger = Failing(error, can_queue=can_queue)
+    ledger = gate.assembly.proof.ledger = Failing(error, can_queue=can_queue)
     answer = choose(gate, choice, cookie=f"{token}; _fbp=1")
     assert (answer.raised, answer.status) == (None, 303)
     after = f"choices={answer.cookies['choices']}"
@@ -224,7 +224,7 @@ def test_a_grant_that_cannot_be_proven_is_not_accepted(
     gate: ConsentGate, error: Exception, is_json: bool
 ) -> None:
     """503, an explanation, and no token: permission without proof is none."""
-    gate.house.ledger = Failing(error, can_queue=True)
+    gate.assembly.proof.ledger = Failing(error, can_queue=True)
     if is_json:
         body = json.dumps({"choice": "accept", "notice": notice(gate)}).encode()
         answer = run(gate, *raw.post("/privacy-choices", body, media_type=b"application/json"))
@@ -239,12 +239,12 @@ def test_the_operator_hears_once_that_choices_are_not_recorded(
     gate: ConsentGate, caplog: pytest.LogCaptureFixture
 ) -> None:
     """One line names the cause; the counter goes on."""
-    gate.house.ledger = Failing(DOWN, can_queue=True)
+    gate.assembly.proof.ledger = Failing(DOWN, can_queue=True)
     for _ in range(3):
         choose(gate, "reject")
     said = [record.getMessage() for record in caplog.records if record.name == "consentgate"]
     assert len([line for line in said if "disk I/O error" in line]) == 1
-    assert gate.house.counts["ledger_unavailable"] == 3
+    assert gate.assembly.faults.counts["ledger_unavailable"] == 3
 
 
 def test_a_queued_refusal_arrives_when_the_ledger_is_back(gate: ConsentGate, folder: Path) -> None:

@@ -163,7 +163,7 @@ def test_a_visitor_of_today_is_known_by_their_own_request(tmp_path: Path) -> Non
     """The same address and agent give the rows, and erase them; another visitor's stay."""
     policy = policy_at(tmp_path)
     addresses = {"/mine": b"\x01" * 4, "/theirs": b"\x02" * 4}
-    known = Recognition(policy, lambda visit: addresses[visit.scope["path"]], lambda id: "")
+    known = Recognition(policy, lambda visit: addresses[visit.request.whole_path], lambda id: "")
     log = SiteLog.open(policy, recognition=known)
     mine, theirs = (visit_of(choice=GRANTED, policy=policy, path=path) for path in addresses)
     for visit in (mine, theirs, mine):
@@ -183,7 +183,7 @@ def test_yesterdays_visitor_is_nobody(tmp_path: Path) -> None:
     visit = visit_of(choice=GRANTED, policy=policy)
     log.note(visit, 1)
     log.close()
-    visit.now = NOW + 86_400
+    visit = visit._replace(now=NOW + 86_400)
     assert known.rows(visit) == []
     assert known.erase(visit) == 0
     assert len(list(rows_with(Layout.of(tmp_path), {"visitor": []}))) == 0

@@ -20,17 +20,18 @@ from consentgate.asgi.recording.recognition import Recognition
 from consentgate.asgi.recording.site_log import SiteLog
 from consentgate.domain.choices import Choice
 from consentgate.domain.policy.policy import Policy
-from consentgate.domain.record import NAMES
-from consentgate.domain.regimes import UNKNOWN
+from consentgate.domain.record import Audience, Statistics, Tier
 from consentgate.gates.plan import Plan
-from consentgate.gates.records.header_classes import shown_in
-from consentgate.gates.records.ready_lines import MOST_COUNTRIES, MOST_LINES, ReadyLines
-from consentgate.gates.visit import Visit
+from consentgate.gates.records.header_classes import classed_headers
+from consentgate.gates.records.ready_lines import MOST_LINES, NamedLines
+from consentgate.gates.request import Request
 from consentgate.log.naming.visitor_names import visitor_name
+from consentgate.log.writing.background import TICKER
 from consentgate.log.writing.segment import encoder
-from consentgate.memo import Kept
-from tests.log.test_tiers import FIREFOX, GRANTED, NOW, FixedReader
+from consentgate.memo import Memo
+from tests.log.test_tiers import FIREFOX, GRANTED, NOW
 from tests.policies import SHOP
+from tests.visits import ended_visit
 
 PLAN = Plan(replace(SHOP, log=replace(SHOP.log, directory="log")))
 REFUSED = replace(GRANTED, purposes={"statistics": False})
@@ -107,11 +108,18 @@ def visits(draw: st.DrawFn) -> tuple[dict[str, Any], Choice | None, dict[str, An
 
 def logged(log: SiteLog, cases: Iterable[Any]) -> None:
     for scope, choice, left, duration in cases:
-        reader: Any = FixedReader(choice)
-        visit = Visit(dict(scope), PLAN, reader, UNKNOWN, NOW, country=left["country"])
-        visit.status, visit.bytes_out = left["status"], left["bytes_out"]
-        visit.scope["route"] = SimpleNamespace(path_format=left["route"])
+        visit = ended_visit(
+            dict(scope),
+            PLAN.policy,
+            choice,
+            NOW,
+            route=SimpleNamespace(path_format=left["route"]),
+            status=left["status"],
+            bytes_out=left["bytes_out"],
+            country=left["country"],
+        )
         log.note(visit, duration)
+    TICKER.finish()
 
 
 def log_to(sink: Lines, tmp_path: Path, policy: Policy = SHOP) -> SiteLog:
@@ -122,18 +130,16 @@ def log_to(sink: Lines, tmp_path: Path, policy: Policy = SHOP) -> SiteLog:
 
 @pytest.mark.requirement("LOG-01", "LOG-04")
 @given(st.lists(visits(), max_size=8))
-def test_ready_lines_are_the_builders_bytes(
+def test_a_line_is_the_same_whatever_came_before(
     tmp_path_factory: pytest.TempPathFactory, cases: list[Any]
 ) -> None:
-    """Whatever comes after whatever: as if each record were built, and by itself."""
+    """What is kept ready from other visits changes no byte: as if each visit were the first."""
     folder = tmp_path_factory.getbasetemp() / "ready"
-    ready, built, alone = Lines(), Lines(), Lines()
+    ready, alone = Lines(), Lines()
     logged(log_to(ready, folder), cases)
-    whole = replace(SHOP, log=replace(SHOP.log, fields=NAMES))
-    logged(log_to(built, folder, whole), cases)
     for case in cases:
         logged(log_to(alone, folder), [case])
-    assert ready.lines == built.lines == alone.lines
+    assert sorted(ready.lines) == sorted(alone.lines)
     assert not any(b"/r" * 129 in line for line in ready.lines)
 
 
@@ -183,7 +189,7 @@ def texts_in(*roots: object) -> Iterator[bytes]:
         met.add(id(one))
         if isinstance(one, str | bytes):
             yield one.encode("utf-8", "replace") if isinstance(one, str) else one
-        elif not callable(one) or hasattr(one, "cache_info"):
+        elif not callable(one) or isinstance(getattr(one, "__self__", None), Memo):
             waiting += gc.get_referents(one)
 
 
@@ -220,32 +226,17 @@ def test_nothing_that_is_kept_ready_leads_to_a_visitor(
     assert not [text for text in found if b"planted" in text]
 
 
-def test_so_many_are_kept_and_no_more() -> None:
-    """Where one more would be too many all are forgotten; what is large is never kept."""
-    asked: list[str] = []
-    kept: Kept[str, int] = Kept(
-        lambda text: asked.append(text) or len(text), 3, is_small=lambda text: len(text) < 5
-    )
-    for text in ("a", "a", "bb", "ccc", "large", "large", "dddd", "a"):
-        assert kept[text] == len(text)
-        assert len(kept) <= 3
-    assert asked == ["a", "bb", "ccc", "large", "large", "dddd", "a"]
-
-
 def test_made_up_headers_do_not_fill_the_memory() -> None:
     """Each table of ready parts is bounded, whatever visitors send."""
-    lines = ReadyLines("1", ENCODE)
+    lines = NamedLines(Tier.STATISTICS, "1", ENCODE)
     for number in range(MOST_LINES + 9):
-        case = (0, "GET", f"/{number}", 200, "none", "desktop", False, False, ())
-        assert f"/{number}".encode() in lines.operational[case]
-        assert b"host" in lines.statistics[case, f"host{number}"]
-        lines.language[b"%d" % number], lines.language[b"de" * 99]
-        lines.hinted[b"%d" % number, None], lines.hinted[b"x" * 999, b"%d" % number]
-        lines.country[str(number)]
-    tables = (lines.operational, lines.statistics, lines.language, lines.hinted)
-    assert all(len(table) <= MOST_LINES for table in tables)
-    assert len(lines.country) <= MOST_COUNTRIES
-    assert max(len(key or b"") for key in lines.language) <= 32
+        facts = ("h", "GET", f"/{number}", 200, "none", "desktop", False, False, (), "")
+        audience = Audience(language=str(number))
+        more = Statistics(1, 1, "m", f"host{number}", lambda name: "", "/", audience)
+        assert f"/{number}".encode() in lines.line(facts, more)
+    remembered = [one for one in gc.get_objects() if isinstance(one, Memo)]
+    assert all(one.size <= 8_192 for one in remembered)
+    assert lines.templates.size <= MOST_LINES
 
 
 names = st.sampled_from([b"user-agent", b"referer", b"accept", b"host", b"cookie", b"x-y"])
@@ -255,9 +246,8 @@ names = st.sampled_from([b"user-agent", b"referer", b"accept", b"host", b"cookie
 def test_the_first_of_each_header_is_shown(headers: list[tuple[bytes, bytes]]) -> None:
     """The visit's one walk finds what a walk for the log alone would; without a log nothing."""
     scope = {"type": "http", "method": "GET", "path": "/", "headers": headers}
-    reader: Any = FixedReader(None)
-    assert Visit(dict(scope), PLAN, reader, UNKNOWN, NOW).shown == shown_in(headers)
-    assert not Visit(dict(scope), Plan(SHOP), reader, UNKNOWN, NOW).shown
+    assert Request(dict(scope), is_logged=True).classed == classed_headers(headers)
+    assert not Request(dict(scope)).classed
 
 
 @pytest.mark.requirement("LOG-16")

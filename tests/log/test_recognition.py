@@ -24,6 +24,7 @@ from consentgate.formats.headers.ip_addresses import packed_address
 from consentgate.log.naming.day_key import Ratchet
 from consentgate.log.naming.subject_keys import Subjects
 from consentgate.log.naming.visitor_names import visitor_name
+from consentgate.log.writing.background import TICKER
 from tests import site_logs
 from tests.asgi import raw
 from tests.log.test_tiers import ADDRESS, GRANTED, HEADERS, NOW, Kept, visit_of
@@ -167,6 +168,7 @@ def note(policy: Policy, *visits: Any) -> list[dict[str, Any]]:
     log = SiteLog(policy, sink, recognition=recognition_of(policy))
     for visit in visits:
         log.note(visit, 1)
+    TICKER.finish()
     return sink.records
 
 
@@ -211,8 +213,11 @@ def test_the_address_of_others_is_not_even_read(tmp_path: Path) -> None:
     )
     log.note(visit_of(policy=policy), 1)
     log.note(visit_of({**HEADERS, "user-agent": "GPTBot/1.2"}, policy=policy), 1)
+    TICKER.finish()
     assert asked == []
     log.note(visit_of(choice=GRANTED, policy=policy), 1)
+    TICKER.finish()
+    TICKER.finish()
     assert len(asked) == 1
 
 
@@ -231,6 +236,7 @@ def test_no_raw_fact_is_in_the_files(tmp_path: Path) -> None:
     policy = policy_at(tmp_path)
     log = SiteLog.open(policy, recognition=recognition_of(policy))
     log.note(visit_of(choice=GRANTED, policy=policy), 1)
+    TICKER.finish()
     log.close()
     held = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     assert b"100::" in held
@@ -322,6 +328,7 @@ def test_a_name_can_always_be_told_from_an_unknown_address(tmp_path: Path) -> No
     sink = Kept()
     known = Recognition(policy, lambda visit: None, lambda id: REFERENCE)
     SiteLog(policy, sink, recognition=known).note(visit_of(choice=GRANTED, policy=policy), 1)
+    TICKER.finish()
     assert sink.records[0]["tier"] == "T1"
     assert "visitor" not in sink.records[0]
 
@@ -332,9 +339,10 @@ def test_a_withdrawal_at_the_gate_shreds_the_key_and_is_counted(tmp_path: Path) 
     gate = raw.gated(raw.page(), policy_at(tmp_path, is_longitudinal=True), log=tmp_path)
     cookie = raw.chosen(gate, choice="accept")
     raw.run(gate, raw.http(headers=[(b"user-agent", b"Mozilla/5.0 Firefox/127.0")], cookie=cookie))
+    TICKER.finish()
     (key,) = (tmp_path / "state/subjects").glob("??/*")
     assert len(key.read_bytes()) == 32
-    scope, sent = raw.form(gate.house.prefix, {"choice": "withdraw"}, cookie=cookie)
+    scope, sent = raw.form(gate.assembly.prefix, {"choice": "withdraw"}, cookie=cookie)
     assert raw.run(gate, scope, sent).status == 303
     assert key.read_bytes() == b"shredded"
     gate.close()

@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 
 from consentgate import ConsentGate
 from consentgate.asgi.recording.security_log import MISSING_A_MINUTE
+from consentgate.domain.days import DAY_SECONDS
 from consentgate.domain.policy.policy import Policy
 from consentgate.errors import LogError, SettingError
 from consentgate.formats.headers.ip_addresses import packed_address
 from consentgate.log.security.audit import Audit
-from consentgate.log.security.file import DAY_SECONDS, Incident, SecurityFile, prune, too_old
+from consentgate.log.security.file import Incident, SecurityFile, prune, too_old
 from consentgate.log.security.pseudonyms import AddressCipher, DayKey
 from consentgate.log.security.revealing import reveal
 from consentgate.log.security.sealing import (
@@ -29,6 +30,7 @@ from consentgate.log.security.sealing import (
     unseal,
     write_key_pair,
 )
+from consentgate.log.writing.background import TICKER
 from tests.asgi.raw import CLIENT, NOW, gated, http, json_answer, run
 from tests.log.written import records_in, rows_in
 from tests.policies import SHOP
@@ -45,6 +47,12 @@ INCIDENT = Incident(
     status=403,
     reason="forbidden",
 )
+
+
+@pytest.fixture(autouse=True)
+def standing_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The gates here live at NOW: the thread beside them must not take it for a day long past."""
+    monkeypatch.setattr(TICKER, "_tick", lambda: None)
 
 
 @pytest.fixture
@@ -66,6 +74,7 @@ def security_file(officer: Path, folder: Path, *, days: int = 7) -> SecurityFile
 
 def lines(folder: Path) -> list[dict[str, Any]]:
     """Every incident on disk."""
+    TICKER.finish()
     return [row for row in rows_in(folder, "day=*/*.jsonl") if "ip" in row]
 
 
@@ -309,6 +318,7 @@ def secured(policy: Policy, officer: Path, folder: Path) -> Policy:
 def visited(gate: ConsentGate, path: str = "/admin/jane@example.com", *more: Any) -> None:
     headers = [(b"user-agent", AGENT.encode()), *more]
     run(gate, http(path, headers=headers, query=b"email=jane@example.com", cookie="session=s3cr3t"))
+    TICKER.finish()
 
 
 @pytest.mark.requirement("LOG-05")

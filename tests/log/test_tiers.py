@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 import subprocess
@@ -15,17 +14,29 @@ from typing import Any
 
 import pytest
 
-from consentgate.asgi.recording.site_log import SiteLog, route_of
+from consentgate.asgi.assembly import route_in
+from consentgate.asgi.recording.route_names import route_of
+from consentgate.asgi.recording.site_log import SiteLog
 from consentgate.domain.choices import Choice
-from consentgate.domain.record import FIELDS, NAMES, NEVER, Tier, names_of
-from consentgate.domain.regimes import UNKNOWN
+from consentgate.domain.record import (
+    FIELDS,
+    NAMES,
+    NEVER,
+    Field,
+    Operational,
+    Tier,
+    fields_of,
+    names_of,
+    two_digits,
+)
 from consentgate.formats.headers.client_hints import hinted_browser
 from consentgate.formats.urls.templates import Templates
-from consentgate.gates.plan import Plan
+from consentgate.gates.ended import Ended
 from consentgate.gates.records.referrers import is_entry, referrer_class, referrer_host
-from consentgate.gates.records.site_information import Operational, operational_record, two_digits
-from consentgate.gates.visit import Visit
+from consentgate.gates.records.site_information import build_record
+from consentgate.log.writing.background import TICKER
 from tests.policies import SHOP
+from tests.visits import ended_visit
 
 NOW = 1_790_000_000
 ADDRESS = "203.0.113.77"
@@ -61,16 +72,6 @@ class Kept:
         pass
 
 
-class FixedReader:
-    """Reads one choice from any token."""
-
-    def __init__(self, choice: Choice | None) -> None:
-        self.choice = choice
-
-    def read(self, tokens: list[bytes], now: int) -> Choice | None:
-        return self.choice
-
-
 def visit_of(
     headers: Mapping[str, str] = HEADERS,
     *,
@@ -79,7 +80,7 @@ def visit_of(
     query: bytes = b"utm_source=news&email=jane%40example.com&gclid=77",
     policy: Any = SHOP,
     now: int = NOW,
-) -> Visit:
+) -> Ended:
     sent = dict(headers)
     if choice is not None:
         sent["cookie"] = sent.get("cookie", "") + "; choices=token"
@@ -92,17 +93,14 @@ def visit_of(
         "client": (ADDRESS, 4711),
         "headers": [(name.encode(), value.encode("latin-1")) for name, value in sent.items()],
     }
-    plan = Plan(policy)
-    visit = Visit(scope, plan, FixedReader(choice), UNKNOWN, now)  # type: ignore[arg-type]
-    visit.status = 200
-    visit.bytes_out = 12_345
-    visit.scope["route"] = SimpleNamespace(path="/products/{id}")
-    return visit
+    route = SimpleNamespace(path="/products/{id}")
+    return ended_visit(scope, policy, choice, now, route=route, bytes_out=12_345)
 
 
-def record_of(visit: Visit, *, policy: Any = SHOP, country: str = "CH") -> dict[str, Any]:
+def record_of(visit: Ended, *, policy: Any = SHOP, country: str = "CH") -> dict[str, Any]:
     sink = Kept()
     SiteLog(policy, sink, country_of=lambda _: country).note(visit, 5_432_100)
+    TICKER.finish()
     assert len(sink.records) <= 1
     return sink.records[0] if sink.records else {}
 
@@ -195,7 +193,7 @@ def test_signals_can_be_left_out_altogether() -> None:
     assert record_of(visit_of({**HEADERS, "dnt": "1"}), policy=policy) == {}
 
 
-def counts_of(tmp_path: Path, *visits: Visit, policy: Any = SHOP) -> str:
+def counts_of(tmp_path: Path, *visits: Ended, policy: Any = SHOP) -> str:
     policy = replace(policy, log=replace(policy.log, directory=str(tmp_path)))
     log = SiteLog(policy, Kept(), country_of=lambda _: "CH")
     for visit in visits:
@@ -232,7 +230,7 @@ def test_what_a_line_may_not_say_is_counted_apart(tmp_path: Path) -> None:
     ],
     ids=["gpc", "dnt", "no visit begins", "machine", "granted: the line says it"],
 )
-def test_these_are_not_counted(visit: Visit, tmp_path: Path) -> None:
+def test_these_are_not_counted(visit: Ended, tmp_path: Path) -> None:
     """A signal leaves nothing but its own count; machines and granted visits have their lines."""
     assert counts_of(tmp_path, *[visit] * 10) == ""
 
@@ -247,11 +245,12 @@ def test_a_machine_is_nobody() -> None:
 def test_what_cannot_be_minimised_leaves_the_least() -> None:
     """A failing builder writes the status and that it failed, nothing of the visit."""
 
-    def broken(visit: Visit) -> str:
+    def broken(visit: Ended) -> str:
         raise RuntimeError("203.0.113.77")
 
     sink = Kept()
     SiteLog(SHOP, sink, country_of=broken).note(visit_of(choice=GRANTED), 1)
+    TICKER.finish()
     assert sink.records == [
         {"ts": "2026-09-21T14Z", "tier": "T0", "v": "2026-11-01", "status": 200, "err": "min"}
     ]
@@ -270,42 +269,41 @@ def test_a_state_or_city_is_cut_to_its_country() -> None:
 
 
 @pytest.mark.requirement("LOG-15")
-def test_the_operational_builder_cannot_reach_a_visitor() -> None:
-    """Its input has no field for one, so there is nothing to leak."""
-    known = {field.name for field in dataclasses.fields(Operational)}
-    assert known == {
+def test_a_field_of_everybody_cannot_reach_a_visitor() -> None:
+    """What it is made of has no address, agent, path or query in it: there is nothing to leak."""
+    assert set(Operational._fields) == {
         "hour",
         "method",
         "route",
         "status",
-        "bytes_out",
-        "duration_us",
         "referrer_class",
         "device",
         "is_entry",
         "is_suspect",
         "signals",
+        "fault",
         "version",
+        "tier",
     }
-    with pytest.raises(AttributeError):
-        Operational(*[""] * 12).address = ADDRESS  # type: ignore[attr-defined, arg-type]
+    with pytest.raises(ValueError, match="is in T0: expected of_visit or of_amounts"):
+        Field("path", frozenset(Tier), "which page", "none", of_visitor=lambda more: more.path)
 
 
 @pytest.mark.slow
 @pytest.mark.requirement("LOG-15")
 def test_a_leak_is_a_type_error(tmp_path: Path) -> None:
-    """mypy refuses code that hands the operational builder what only T1 may use."""
+    """mypy refuses a field of T0 that reads what only T1 may use."""
     code = tmp_path / "leak.py"
     code.write_text(
-        "from consentgate.gates.records.site_information import Statistics, operational_record\n"
-        'operational_record(Statistics(minute="", path=""))\n',
+        "from consentgate.domain.record import Field, Tier\n"
+        'Field("path", frozenset(Tier), "which page", "none", of_visit=lambda facts: facts.path)\n',
         encoding="utf-8",
     )
     done = subprocess.run(
         [sys.executable, "-m", "mypy", "--strict", str(code)], capture_output=True, text=True
     )
     assert done.returncode == 1
-    assert 'expected "Operational"' in done.stdout
+    assert '"Operational" has no attribute "path"' in done.stdout
 
 
 def test_every_written_field_is_in_the_table() -> None:
@@ -316,8 +314,9 @@ def test_every_written_field_is_in_the_table() -> None:
         assert field.purpose
         assert field.minimiser
     assert not {name.lower() for name in NEVER} & {name for name in NAMES}
-    facts = Operational("h", "GET", "/", 200, 1, 1, "none", "desktop", True, True, ("gpc",), "v")
-    assert set(operational_record(facts)) <= names_of(Tier.OPERATIONAL)
+    facts = Operational("h", "GET", "/", 200, "none", "desktop", True, True, ("gpc",), "", "v")
+    fields = fields_of(Tier.OPERATIONAL, frozenset())
+    assert set(build_record(fields, facts)) <= names_of(Tier.OPERATIONAL)
 
 
 @pytest.mark.parametrize(
@@ -411,5 +410,5 @@ def test_two_digits_are_enough(number: int) -> None:
 def test_a_route_is_a_template(scope: dict[str, Any], route: str) -> None:
     """Never the address of a page that a visitor may have made up."""
     declared = Templates(("/u/{name}", "/files/{rest:path}", "/a.b"))
-    assert route_of(scope, declared) == route
+    assert route_of(route_in(scope), scope.get("path", "/"), declared) == route
     assert declared.find("/axb") == "(unmatched)"

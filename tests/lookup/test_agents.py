@@ -55,7 +55,7 @@ def lines(name: str) -> list[str]:
 )
 def test_a_declared_machine_is_named_by_the_list(agents: Agents, agent: str, bot: Bot) -> None:
     """The name comes from the list; what a machine calls itself is never repeated."""
-    found = agents.looks(agent).bot
+    found = agents.classes[agent].bot
     assert found is not None
     assert (found.name.lower(), found.kind) == (bot.name.lower(), bot.kind)
 
@@ -73,26 +73,26 @@ def test_a_declared_machine_is_named_by_the_list(agents: Agents, agent: str, bot
 )
 def test_a_phone_named_like_a_machine_is_a_phone(agents: Agents, agent: str) -> None:
     """A model between the brackets of Android says nothing of machines."""
-    assert agents.looks(agent).bot is None
-    assert not agents.looks(agent).is_tool
+    assert agents.classes[agent].bot is None
+    assert not agents.classes[agent].is_tool
 
 
 def test_no_browser_is_taken_for_a_machine(agents: Agents) -> None:
     """0 false positives on the public lists of people's browsers."""
-    wrong = [line for line in lines("browsers.txt") if agents.bot(line) or is_tool(line)]
+    wrong = [line for line in lines("browsers.txt") if agents.find_bot(line) or is_tool(line)]
     assert wrong == []
 
 
 def test_machines_of_the_list_are_found(agents: Agents) -> None:
     """At least 95 % of what the public list of machines holds."""
     machines = lines("bots.txt")
-    found = [line for line in machines if agents.bot(line) or is_tool(line)]
+    found = [line for line in machines if agents.find_bot(line) or is_tool(line)]
     assert len(found) / len(machines) >= 0.99
 
 
 def test_a_nameless_tool_is_no_bot(agents: Agents) -> None:
     """What is no browser and declares nothing stays in the strictest tier."""
-    looks = agents.looks("JaneDoe/1.0")
+    looks = agents.classes["JaneDoe/1.0"]
     assert looks.bot is None
     assert looks.is_tool
 
@@ -114,16 +114,16 @@ def test_devices_in_four_words(agent: str, device: Device) -> None:
 
 def test_a_browser_is_a_family_a_major_version_and_a_system(agents: Agents) -> None:
     """What T1 keeps of an agent is three words."""
-    assert agents.browser(CHROME) == Browser("Chrome", "126", "Windows")
-    assert agents.browser(IPHONE) == Browser("Mobile Safari", "17", "iOS")
+    assert agents.browsers[CHROME] == Browser("Chrome", "126", "Windows")
+    assert agents.browsers[IPHONE] == Browser("Mobile Safari", "17", "iOS")
 
 
 @given(st.text(max_size=700))
 def test_any_agent_has_an_answer(agent: str) -> None:
     """No text raises, and no answer repeats the text."""
-    one = AGENTS.looks(agent)
-    assert one.device in Device
-    assert AGENTS.browser(agent).major.isdigit() or not AGENTS.browser(agent).major
+    one = AGENTS.classes[agent]
+    assert one.device in [device.value for device in Device]
+    assert AGENTS.browsers[agent].major.isdigit() or not AGENTS.browsers[agent].major
 
 
 AGENTS = Agents()

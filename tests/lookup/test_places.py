@@ -288,9 +288,9 @@ def test_no_address_is_kept(path: Path) -> None:
     """What is remembered is under a keyed hash: memory holds no list of visitors."""
     database = PlaceDatabase(path)
     database.find(packed("5.83.1.1"))
-    (kept,) = database._kept
+    (kept,) = database._found
     assert packed("5.83.1.1") not in kept
     assert len(kept) == 16
     other = PlaceDatabase(path)
     other.find(packed("5.83.1.1"))
-    assert list(other._kept) != [kept]
+    assert list(other._found) != [kept]

@@ -6,58 +6,60 @@ announcement's mark, the same for everyone who read it.
 
 from __future__ import annotations
 
-import datetime as dt
-from typing import TYPE_CHECKING
-
 from starlette.responses import RedirectResponse, Response
 from starlette.types import Receive
 
+from consentgate.asgi.own_routes import Handler
 from consentgate.asgi.posts.bodies import BodyProblem, read_body
 from consentgate.asgi.posts.same_origin import is_same_origin, safe_next
-from consentgate.domain.policy.policy import Announcement
+from consentgate.domain.days import DAY_SECONDS, day_of
+from consentgate.domain.policy.policy import Announcement, Policy
 from consentgate.formats.cookies import set_cookie
+from consentgate.gates.answer import Answer
+from consentgate.gates.plan import Plan
 from consentgate.gates.visit import Visit
 
-if TYPE_CHECKING:
-    from consentgate.asgi.assembly import House
 
-DAY_SECONDS = 86_400
-
-
-def day_of(now: int) -> dt.date:
-    """The day of a moment, UTC."""
-    return dt.date(1970, 1, 1) + dt.timedelta(days=now // DAY_SECONDS)
-
-
-def news_for(house: House, visit: Visit, *, is_shared: bool = False) -> Announcement | None:
+def news_for(policy: Policy, visit: Answer, *, is_shared: bool = False) -> Announcement | None:
     """The change to come, for a person who has not said that they have read of it.
 
     A signal neither brings it up nor hides it (SIG-10). Pages that caches share say it to all.
     """
-    change = house.policy.announces
+    change = policy.announces
+    visitor = visit.visitor
     if is_shared:
-        return house.policy.announced(day_of(visit.now))
-    if change is None or visit.is_bot or change.mark.encode() in visit.news:
+        return policy.announced(day_of(visit.now))
+    if change is None or visitor.is_bot or change.mark.encode() in visitor.own.news:
         return None
-    return house.policy.announced(day_of(visit.now))
+    return policy.announced(day_of(visit.now))
 
 
-async def read_news(house: House, visit: Visit, receive: Receive) -> Response:
-    """Remember that this visitor has read it, until it takes effect, and lead back (303)."""
-    scope = visit.scope
-    if not is_same_origin(scope["headers"], scheme=scope.get("scheme", "http")):
-        raise BodyProblem(403, "cross_origin", "this must come from a page of this site")
-    body = await read_body(scope, receive)
-    change = house.policy.announced(day_of(visit.now))
-    way_back = body.fields.get("next", [""])[0]
-    response = RedirectResponse(safe_next(way_back, visit.root_path + house.prefix), 303)
-    if change is not None:
-        days = (change.effective - day_of(visit.now)).days
-        line = set_cookie(
-            house.plan.news_names[visit.is_https].decode(),
-            change.mark,
-            max_age_seconds=days * DAY_SECONDS,
-            is_secure=visit.is_https,
+def news_reader(plan: Plan) -> Handler:
+    """Make the answer to a visitor who says that they have read it.
+
+    It is remembered until the change takes effect, and the visitor led back (303).
+    """
+    policy = plan.policy
+
+    async def read_news(visit: Visit, receive: Receive) -> Response:
+        request = visit.request
+        if not is_same_origin(request.headers, scheme=request.scheme):
+            raise BodyProblem(403, "cross_origin", "this must come from a page of this site")
+        body = await read_body(request.headers, receive)
+        change = policy.announced(day_of(visit.now))
+        way_back = safe_next(
+            body.fields.get("next", [""])[0], request.root_path + policy.site.prefix
         )
-        response.raw_headers.append((b"set-cookie", line))
-    return response
+        response = RedirectResponse(way_back, 303)
+        if change is not None:
+            days = (change.effective - day_of(visit.now)).days
+            line = set_cookie(
+                plan.news_names[request.is_https].decode(),
+                change.mark,
+                max_age_seconds=days * DAY_SECONDS,
+                is_secure=request.is_https,
+            )
+            response.raw_headers.append((b"set-cookie", line))
+        return response
+
+    return read_news

@@ -9,12 +9,14 @@ import datetime as dt
 from types import SimpleNamespace
 from typing import Any
 
-from consentgate.asgi.pages.templates import Pages, View
+from consentgate.asgi.pages.templates import Pages
+from consentgate.asgi.pages.view import View
 from consentgate.domain.answers import Answer, answer_to_dnt, answer_to_gpc, followers
 from consentgate.domain.decision import decide
 from consentgate.domain.policy.policy import CookiePattern, Policy, Service
 from consentgate.domain.regimes import UNKNOWN
 from consentgate.domain.signals import NONE
+from consentgate.memo import Memo
 
 _MOST_PAGES = 256
 INDUSTRY = (
@@ -35,7 +37,7 @@ class Disclosure:
         self._details = pages.details
         self._gpc, self._dnt = answer_to_gpc(policy), answer_to_dnt(policy)
         self._followers = followers(policy)
-        self._kept: dict[tuple[str, str, dt.date], bytes] = {}
+        self._drawn = Memo(self._draw, _MOST_PAGES)
 
     def page(self, language: str, root: str, today: dt.date) -> bytes:
         """The page, for readers.
@@ -45,15 +47,10 @@ class Disclosure:
             root: address of the choices page, with the app's mount path.
             today: an announcement is shown until it takes effect.
         """
-        key = (language, root, today)
-        found = self._kept.get(key)
-        if found is None:
-            if len(self._kept) >= _MOST_PAGES:
-                self._kept.clear()
-            found = self._kept[key] = self._page(language, root, today)
-        return found
+        return self._drawn[language, root, today]
 
-    def _page(self, language: str, root: str, today: dt.date) -> bytes:
+    def _draw(self, question: tuple[str, str, dt.date]) -> bytes:
+        language, root, today = question
         view = View(
             language=language,
             regime=UNKNOWN,
@@ -62,11 +59,12 @@ class Disclosure:
             root=root,
             next="",
         )
-        purposes = list(self._details.purposes(view))
-        for purpose in purposes:
-            for service in purpose.services:
-                service.is_optional = False  # nothing is chosen here
-                service.serves = self._serves(language, service.key)
+        purposes = [
+            SimpleNamespace(
+                **{**vars(purpose), "services": self._disclosed(language, purpose.services)}
+            )
+            for purpose in self._details.purposes(view)
+        ]
         return self._pages.render(
             "disclosure.html",
             view,
@@ -77,6 +75,19 @@ class Disclosure:
             opt_outs=self._opt_outs(),
             announcement=self._pages.announcement(language, self._policy.announced(today)),
         )
+
+    def _disclosed(self, language: str, services: list[SimpleNamespace]) -> list[SimpleNamespace]:
+        """The services of a purpose, each with all that it serves; nothing is chosen here."""
+        return [
+            SimpleNamespace(
+                **{
+                    **vars(service),
+                    "is_optional": False,
+                    "serves": self._serves(language, service.key),
+                }
+            )
+            for service in services
+        ]
 
     def document(self, language: str, root: str, today: dt.date) -> dict[str, Any]:
         """The same as JSON; sentences are in ``language``, keys and codes never change."""

@@ -1,13 +1,9 @@
-"""Owns which language a visitor reads, and reading the shipped texts from the package."""
+"""Owns which language a visitor reads, and how it is written."""
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Collection, Mapping
-from importlib.resources import files
-
-from consentgate.errors import TextsError
 
 FALLBACK = "en"
 """The shipped language that is always whole; also where the default has no texts."""
@@ -39,23 +35,6 @@ _RTL_LANGUAGES = frozenset(
     ("ar", "arc", "ckb", "dv", "fa", "he", "ks", "ps", "sd", "syr", "ug", "ur", "yi")
 )
 _RTL_SCRIPTS = frozenset(("adlm", "arab", "hebr", "mand", "nkoo", "rohg", "samr", "syrc", "thaa"))
-
-
-def load_texts() -> dict[str, dict[str, str]]:
-    """Read every shipped language: tag to text key to text.
-
-    Raises:
-        TextsError: a file is not a JSON object of texts.
-    """
-    texts = {}
-    for entry in (files("consentgate") / "data" / "texts").iterdir():
-        if entry.name.endswith(".json"):
-            try:
-                table = json.loads(entry.read_text(encoding="utf-8"))
-                texts[entry.name.removesuffix(".json")] = {str(k): str(table[k]) for k in table}
-            except (ValueError, TypeError) as error:
-                raise TextsError(f"data/texts/{entry.name}: {error}") from error
-    return texts
 
 
 def negotiate(

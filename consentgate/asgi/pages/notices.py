@@ -4,31 +4,32 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import groupby
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive
 
-from consentgate.asgi.pages.announcement import day_of
+from consentgate.asgi.faults import Faults
+from consentgate.asgi.own_routes import Handler
 from consentgate.asgi.pages.disclosure import Disclosure
 from consentgate.asgi.pages.languages import asked_language
-from consentgate.asgi.pages.templates import View
+from consentgate.asgi.pages.templates import Pages
+from consentgate.asgi.pages.view import View
 from consentgate.asgi.posts.bodies import BodyProblem
+from consentgate.domain.days import day_of
 from consentgate.domain.decision import decide
+from consentgate.domain.policy.policy import Policy
 from consentgate.domain.regimes import UNKNOWN
 from consentgate.domain.signals import NONE
 from consentgate.errors import LedgerUnavailable
 from consentgate.gates.visit import Visit
-
-if TYPE_CHECKING:
-    from consentgate.asgi.assembly import House
-
-Answer = Callable[[Visit, Receive], Awaitable[Response]]
+from consentgate.ledger import Ledger
 
 LIST_SECONDS = 60
 IMMUTABLE = "public, max-age=31536000, immutable"
@@ -79,13 +80,17 @@ def listed(name: str, start: bytes) -> Listed:
 class Published:
     """Answers for the disclosure and the notices; the same for every visitor."""
 
-    def __init__(self, house: House) -> None:
-        self._house = house
-        self._disclosure = Disclosure(house.policy, house.pages)
+    def __init__(self, policy: Policy, pages: Pages, ledger: Ledger, faults: Faults) -> None:
+        self._policy = policy
+        self._prefix = policy.site.prefix
+        self._pages = pages
+        self._ledger = ledger
+        self._faults = faults
+        self._disclosure = Disclosure(policy, pages)
         self._listed: list[Listed] = []
         self._list_again_at = 0
 
-    def methods(self, rest: str) -> dict[str, Answer]:
+    def methods(self, rest: str) -> dict[str, Handler]:
         """Methods to answers of an address below the prefix; empty where it is none of these."""
         if rest == "/disclosure":
             return {"GET": self._disclose}
@@ -94,15 +99,17 @@ class Published:
         return {"GET": self._notice} if rest.startswith("/notices/") else {}
 
     async def _disclose(self, visit: Visit, receive: Receive) -> Response:
-        language, root = self._language(visit), visit.root_path + self._house.prefix
+        language, root = self._language(visit), visit.request.root_path + self._prefix
         today = day_of(visit.now)
         if _wants_json(visit):
-            return _json(self._disclosure.document(language, root, today), language)
-        return _page(self._disclosure.page(language, root, today), language)
+            document = await run_in_threadpool(self._disclosure.document, language, root, today)
+            return _json(document, language)
+        page = await run_in_threadpool(self._disclosure.page, language, root, today)
+        return _page(page, language)
 
     async def _notice(self, visit: Visit, receive: Receive) -> Response:
         """The exact bytes that a choice was made under (REC-02), to be read, nothing more."""
-        name = visit.path.rpartition("/")[2]
+        name = visit.request.path.rpartition("/")[2]
         body = await run_in_threadpool(self._bytes_of, name) if _HASH.fullmatch(name) else None
         if body is None:
             raise BodyProblem(404, "not_found", "there is no notice of that hash")
@@ -115,9 +122,9 @@ class Published:
 
     def _bytes_of(self, name: str) -> bytes | None:
         """Today's notices are at hand also where no choice was made under them yet."""
-        today = dict(self._house.pages.notices())
+        today = dict(self._pages.notices())
         try:
-            return today.get(name) or self._house.ledger.notice(name)
+            return today.get(name) or self._ledger.notice(name)
         except LedgerUnavailable as error:
             detail = "earlier notices cannot be read now; please try again later"
             raise BodyProblem(503, "ledger_unavailable", detail) from error
@@ -125,7 +132,7 @@ class Published:
     async def _list(self, visit: Visit, receive: Receive) -> Response:
         """Every version with its date and its notices, the newest first (VER-08)."""
         language = self._language(visit)
-        root = visit.root_path + self._house.prefix
+        root = visit.request.root_path + self._prefix
         notices = await self._all(visit.now)
         if _wants_json(visit):
             rows = [{**asdict(one), "url": f"{root}/notices/{one.hash}"} for one in notices]
@@ -133,13 +140,14 @@ class Published:
         view = View(
             language=language,
             regime=UNKNOWN,
-            decision=decide(self._house.policy, UNKNOWN, NONE, None, 0),
+            decision=decide(self._policy, UNKNOWN, NONE, None, 0),
             choice=None,
             root=root,
             next="",
         )
         versions = list(_versions(notices, language))
-        return _page(self._house.pages.render("notices.html", view, versions=versions), language)
+        render = partial(self._pages.render, "notices.html", view, versions=versions)
+        return _page(await run_in_threadpool(render), language)
 
     async def _all(self, now: int) -> list[Listed]:
         """Every notice there is, read again after a minute at most."""
@@ -149,18 +157,18 @@ class Published:
         return self._listed
 
     def _read_all(self) -> list[Listed]:
-        found = dict(self._house.pages.notices())
+        found = dict(self._pages.notices())
         try:
-            found.update(self._house.ledger.notices())
+            found.update(self._ledger.notices())
         except LedgerUnavailable:
-            self._house.failed("notices", "only today's notices are listed")
+            self._faults.failed("notices", "only today's notices are listed")
         rows = [listed(name, start) for name, start in found.items()]
         rows.sort(key=lambda one: (one.language, one.model))
         return sorted(rows, key=lambda one: (one.effective, one.version), reverse=True)
 
     def _language(self, visit: Visit) -> str:
-        asked = asked_language(visit.scope.get("query_string", b""))
-        return self._house.pages.negotiate(visit.header(b"accept-language"), asked)
+        asked = asked_language(visit.request.query)
+        return self._pages.negotiate(visit.request.header(b"accept-language"), asked)
 
 
 def _versions(notices: list[Listed], language: str) -> Iterator[SimpleNamespace]:
@@ -173,10 +181,10 @@ def _versions(notices: list[Listed], language: str) -> Iterator[SimpleNamespace]
 
 def _wants_json(visit: Visit) -> bool:
     """By ``?format=``, else by Accept; browsers get the page."""
-    asked = _FORMAT.search(visit.scope.get("query_string", b"")[:_MOST_QUERY])
+    asked = _FORMAT.search(visit.request.query[:_MOST_QUERY])
     if asked:
         return asked[1] == b"json"
-    accept = visit.header(b"accept")
+    accept = visit.request.header(b"accept")
     return "application/json" in accept and "text/html" not in accept
 
 

@@ -11,14 +11,15 @@ from typing import Final
 
 from consentgate.asgi.pages.languages import direction
 from consentgate.asgi.pages.state import signal_names
-from consentgate.asgi.pages.templates import Pages, View
+from consentgate.asgi.pages.templates import Pages
+from consentgate.asgi.pages.view import View
 from consentgate.domain.decision import Reason
 from consentgate.domain.policy.policy import Policy, Service
 from consentgate.formats.html.element import Held
 
 _MOST_TITLE = 120
 _TITLE = "\ue000title\ue000"
-"""Stands for the frame's title in a kept placeholder."""
+"""Stands for the frame's title in a remembered placeholder."""
 _TITLE_BYTES: Final = _TITLE.encode("ascii", "xmlcharrefreplace")
 _DIMENSION = re.compile(r"\+?0*([1-9][0-9]{0,4})(?:\.[0-9]*)?(%?)")
 _SIZING = re.compile(

@@ -11,7 +11,7 @@ from consentgate.domain.decision import Decision
 from consentgate.domain.policy.policy import Policy
 from consentgate.domain.regimes import Regime
 from consentgate.domain.signals import Signals
-from consentgate.gates.visit import Visit
+from consentgate.gates.outcomes import Outcome, once_per_outcome
 
 GOOGLE_MODES: Mapping[str, str] = {
     "ad_storage": "marketing",
@@ -33,18 +33,13 @@ def signal_names(decision: Decision) -> list[str]:
     return [name for name, is_set in pairs if is_set]
 
 
-def would_signal_count(visit: Visit) -> bool:
+@once_per_outcome
+def would_signal_count(outcome: Outcome) -> bool:
     """Whether Global Privacy Control, stated to scripts alone, would deny more (SIG-16)."""
-    if visit.outcome.decision.signals.gpc:
+    if outcome.decision.signals.gpc:
         return False
-    signalled = visit.plan.outcome(
-        visit.outcome.regime,
-        Signals(gpc=True, dnt=visit.signals.dnt),
-        visit.choice,
-        visit.now,
-        is_minor=visit.is_minor,
-    )
-    return signalled.denied_purposes != visit.outcome.denied_purposes
+    signalled = outcome.with_signals(Signals(gpc=True, dnt=outcome.signals.dnt))
+    return signalled.denied_purposes != outcome.denied_purposes
 
 
 def modes_of(decision: Decision) -> dict[str, dict[str, str]]:

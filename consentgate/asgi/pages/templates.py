@@ -8,79 +8,31 @@ from __future__ import annotations
 import hashlib
 import html
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from consentgate.asgi.pages.assets import INTEREST, MODES, PAGE_STYLE, SCRIPT, STYLE, address_of
 from consentgate.asgi.pages.languages import direction, negotiate
 from consentgate.asgi.pages.state import compact, modes_of, signal_names
+from consentgate.asgi.pages.view import View
 from consentgate.asgi.pages.wording import Details
-from consentgate.domain.choices import Choice
 from consentgate.domain.decision import Decision, decide
 from consentgate.domain.policy.policy import Announcement, Policy
 from consentgate.domain.regimes import Model, Regime
 from consentgate.domain.signals import NONE
+from consentgate.memo import Memo, up_to
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 _MOST_FRAGMENTS = 1_024
 _NEXT = "\ue000next\ue000"
-"""Stands for the return address in a cached fragment; private-use, so it is in no text."""
+"""Stands for the return address in a remembered fragment; private-use, so it is in no text."""
 _NOTICE = "notice"
 """The source of the notice itself, which does not name itself."""
 _NONCE = "\ue000nonce\ue000"
 """Stands for the attribute that carries the page's nonce."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class View:
-    """What the pages need to know of one visit."""
-
-    language: str
-    regime: Regime
-    decision: Decision
-    choice: Choice | None
-    root: str
-    """Address of the choices page, with the app's mount path."""
-    next: str
-    """Path and query to return to."""
-    source: str = "banner"
-    is_https: bool = False
-    problem: str = ""
-    """Code of a problem to explain, such as ``notice_outdated``."""
-    needs: str = ""
-    """Purpose or service that a feature needs and that is denied; empty: none."""
-    state: str = ""
-    """The visitor's state as JSON; empty where the page is for everyone and the script asks."""
-    nonce: str = ""
-    """The nonce that the page's own Content-Security-Policy gives out."""
-    is_bound: bool = False
-    """The page's policy keeps what a grant permits from it: the script loads the page anew."""
-    is_sent: bool = False
-    """Whether the page answers a form: loaded anew, it would send the form again."""
-    is_bot: bool = False
-    """Nobody reads: no first layer (COL-27)."""
-    reports_interest: bool = False
-    """The page tells the server which declared features are used."""
-    news: Announcement | None = None
-    """A change to come that this visitor has not read of yet (VER-03)."""
-
-    @property
-    def shape(self) -> str:
-        """What the page opens with: ``ask``, ``notice``, or the ``link`` back alone.
-
-        Nothing opens in answer to a signal (SIG-10), and nothing after a choice.
-        """
-        if self.is_bot:
-            return "link"
-        if self.decision.asks:
-            return "ask"
-        is_heard = self.choice is not None and self.choice.is_explicit
-        is_told = is_heard or self.decision.signals.is_set or self.decision.signals.prefetch
-        return "notice" if self.regime.model is Model.NOTICE and not is_told else "link"
 
 
 class Pages:
@@ -101,29 +53,24 @@ class Pages:
             templates: folder whose templates replace shipped ones of the same name.
         """
         self._policy = policy
-        self._templates = templates
+        self._environment = _compiled(templates)
         english = texts["en"]
         self.texts = {
             tag: {**english, **texts.get(tag, {}), **policy.texts.get(tag, {})}
             for tag in {*texts, *policy.texts}
         }
         self.details = Details(policy, self.texts)
-        self._fragments: dict[object, tuple[bytes, ...]] = {}
+        self._fragments = Memo[object, tuple[bytes, ...]](None, _MOST_FRAGMENTS)
         self._notices: dict[tuple[str, Model], tuple[str, bytes]] = {}
         self._hashes: dict[str, str] = {}
-        self._languages: dict[tuple[str, str], str] = {}
+        self._languages = Memo(self._negotiated, _MOST_FRAGMENTS, is_small=up_to(200))
 
     def negotiate(self, accept_language: str, page_language: str = "") -> str:
         """The language for a visitor: that of the page, else by header."""
-        asked = (accept_language, page_language)
-        found = self._languages.get(asked)
-        if found is None:
-            found = negotiate(
-                accept_language, page_language, self.texts, self._policy.site.language
-            )
-            if len(self._languages) < _MOST_FRAGMENTS and len(accept_language) < 200:
-                self._languages[asked] = found
-        return found
+        return self._languages[accept_language, page_language]
+
+    def _negotiated(self, asked: tuple[str, str]) -> str:
+        return negotiate(*asked, self.texts, self._policy.site.language)
 
     def head(self, view: View) -> bytes:
         """Markup for the page's head: our style and script, first-party and immutable."""
@@ -214,7 +161,7 @@ class Pages:
         return self._hashes.get(name, "")
 
     def fragment(self, key: object, render: Callable[[str], str]) -> tuple[bytes, ...]:
-        """The pieces of a fragment, kept under its key, between which the return address goes.
+        """The pieces of a fragment, between which the return address goes; made once for its key.
 
         Args:
             key: everything that can make the fragment another one.
@@ -229,16 +176,7 @@ class Pages:
     def _fragment(
         self, key: object, render: Callable[[], str], blank: str = _NEXT
     ) -> tuple[bytes, ...]:
-        found = self._fragments.get(key)
-        if found is None:
-            # ASCII, so that it reads the same in a page of any ASCII-compatible charset
-            found = tuple(
-                part.encode("ascii", "xmlcharrefreplace") for part in render().split(blank)
-            )
-            if len(self._fragments) >= _MOST_FRAGMENTS:
-                self._fragments.clear()
-            self._fragments[key] = found
-        return found
+        return self._fragments.recall(key, lambda: _pieces(render(), blank))
 
     def _head(self, view: View) -> str:
         """Modes first and blocking, so that no tag is faster (INT-01); then style and script."""
@@ -335,18 +273,34 @@ class Pages:
         body = self.render("notice.html", view)
         return hashlib.sha256(body).hexdigest(), body
 
-    @cached_property
-    def _environment(self) -> Environment:
-        from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PackageLoader
+    def warm(self) -> None:
+        """Write every notice, which takes a second where there are many services: in a thread."""
+        for _ in self.notices():
+            pass
 
-        shipped = PackageLoader("consentgate", "data/templates")
-        own = [FileSystemLoader(self._templates)] if self._templates else []
-        return Environment(
-            loader=ChoiceLoader([*own, shipped]),
-            autoescape=True,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
+
+@cache
+def _compiled(own: Path | None) -> Environment:
+    """The templates, compiled: once a process for the shipped ones.
+
+    Args:
+        own: folder whose templates replace shipped ones of the same name.
+    """
+    from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PackageLoader
+
+    shipped = PackageLoader("consentgate", "data/templates")
+    loaders = [FileSystemLoader(own), shipped] if own is not None else [shipped]
+    environment = Environment(
+        loader=ChoiceLoader(loaders), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    for name in shipped.list_templates():
+        environment.get_template(name)
+    return environment
+
+
+def _pieces(fragment: str, blank: str) -> tuple[bytes, ...]:
+    """Split at the blank; ASCII, so that it reads the same in any ASCII-compatible charset."""
+    return tuple(part.encode("ascii", "xmlcharrefreplace") for part in fragment.split(blank))
 
 
 def _safe(markup: str) -> Any:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from types import SimpleNamespace
-from typing import TYPE_CHECKING
 
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive
 
-from consentgate.asgi.pages.announcement import day_of
+from consentgate.asgi.own_routes import OWN, UNNOTED, Handler
 from consentgate.asgi.posts.bodies import BodyProblem
+from consentgate.domain.days import day_of
+from consentgate.domain.policy.policy import Policy
 from consentgate.formats.headers.tracking_status import (
     MEDIA_TYPE,
     Tracking,
@@ -22,25 +21,21 @@ from consentgate.formats.headers.tracking_status import (
 from consentgate.gates.headers.tracking import tracking_of
 from consentgate.gates.visit import Visit
 
-if TYPE_CHECKING:
-    from consentgate.asgi.assembly import House
-
-Answer = Callable[[Visit, Receive], Awaitable[Response]]
-
 PLACE = "/.well-known/"
 _DNT = PLACE + "dnt"
-UNNOTED = SimpleNamespace(path="(status)")
-"""The route of a visit that leaves no line: asking for a status is not tracked (SIG-27)."""
 
 
 class WellKnown:
     """Answers for the support resources of GPC and DNT."""
 
-    def __init__(self, house: House) -> None:
-        self._house = house
-        self._policy = house.policy
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
 
-    def methods(self, path: str) -> dict[str, Answer]:
+    def route_of(self, path: str) -> object:
+        """What the site log calls a visit to one of these paths."""
+        return UNNOTED if path.startswith(_DNT) and not path.startswith(_DNT + "-") else OWN
+
+    def methods(self, path: str) -> dict[str, Handler]:
         """Method to answer of one path; empty where it is the app's."""
         if path == PLACE + "gpc.json":
             return {"GET": self._gpc}
@@ -62,9 +57,8 @@ class WellKnown:
 
     async def _status(self, visit: Visit, receive: Receive) -> Response:
         """The status of the site, or of one status-id (SIG-26, SIG-28)."""
-        visit.scope["route"] = UNNOTED
-        status_id = visit.path[len(_DNT) :].strip("/")
-        root = visit.scope.get("root_path", "") + self._house.prefix
+        status_id = visit.request.path[len(_DNT) :].strip("/")
+        root = visit.request.root_path + self._policy.site.prefix
         status = status_object(
             self._tracking(visit, status_id),
             config=root,
@@ -92,7 +86,7 @@ class WellKnown:
         if named is not Tracking.DYNAMIC:
             return named
         tracking = tracking_of(visit.outcome)
-        is_ignored = self._policy.signals.dnt == "off" and visit.header(b"dnt")[:1] == "1"
+        is_ignored = self._policy.signals.dnt == "off" and visit.request.header(b"dnt")[:1] == "1"
         return Tracking.DISREGARDED if is_ignored and tracking is Tracking.GENERAL else tracking
 
     async def _eff_policy(self, visit: Visit, receive: Receive) -> Response:
@@ -101,6 +95,6 @@ class WellKnown:
             body = Path(self._policy.site.eff_dnt_policy).read_bytes()
         except OSError:
             body = b""
-        if not visit.is_https or not is_eff_policy(body):
+        if not visit.request.is_https or not is_eff_policy(body):
             raise BodyProblem(404, "not_found", "there is nothing at this address")
         return Response(body, media_type="text/plain")

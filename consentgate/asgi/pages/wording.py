@@ -19,7 +19,7 @@ from consentgate.domain.policy.purposes import Purpose, Wording
 from consentgate.domain.regimes import Regime
 
 if TYPE_CHECKING:
-    from consentgate.asgi.pages.templates import View
+    from consentgate.asgi.pages.view import View
 
 _ROLES = {
     Role.FIRST_PARTY: "role_first_party",

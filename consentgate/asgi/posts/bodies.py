@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
-from starlette.types import Receive, Scope
+from starlette.types import Receive
+
+from consentgate.formats.headers import Headers
 
 MAX_BODY_BYTES = 16_384
 MAX_FIELDS = 512
@@ -38,20 +40,22 @@ class Body:
         return self.document is not None
 
 
-async def read_body(scope: Scope, receive: Receive, *, most_bytes: int = MAX_BODY_BYTES) -> Body:
+async def read_body(
+    headers: Headers, receive: Receive, *, most_bytes: int = MAX_BODY_BYTES
+) -> Body:
     """Read a form or JSON body of at most 16 KiB, or of ``most_bytes``.
 
     Raises:
         BodyProblem: too large (413), another media type (415), or malformed (400).
     """
-    raw = await read_bytes(scope, receive, (_FORM, _JSON), most_bytes)
-    if _media_type(dict(scope["headers"])) == _JSON:
+    raw = await read_bytes(headers, receive, (_FORM, _JSON), most_bytes)
+    if _media_type(dict(headers)) == _JSON:
         return Body({}, _document(raw))
     return Body(_form(raw))
 
 
 async def read_bytes(
-    scope: Scope,
+    headers: Headers,
     receive: Receive,
     media_types: tuple[bytes, ...],
     most_bytes: int = MAX_BODY_BYTES,
@@ -61,11 +65,11 @@ async def read_bytes(
     Raises:
         BodyProblem: too large (413), another media type (415), or cut off (400).
     """
-    headers = dict(scope["headers"])
-    if _media_type(headers) not in media_types:
+    named = dict(headers)
+    if _media_type(named) not in media_types:
         expected = b" or ".join(media_types).decode()
         raise BodyProblem(415, "unsupported_media_type", f"expected {expected}")
-    return await _read(headers.get(b"content-length", b""), receive, most_bytes)
+    return await _read(named.get(b"content-length", b""), receive, most_bytes)
 
 
 def _media_type(headers: Mapping[bytes, bytes]) -> bytes:

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Callable
+
+from consentgate.asgi.faults import Faults
+from consentgate.asgi.posts.bodies import BodyProblem
+from consentgate.gates.request import Request
+from consentgate.gates.visit import Visit
 
 WINDOW_SECONDS = 60
+GRANTS_A_MINUTE = 30
+REFUSALS_A_MINUTE = 240
+ClientOf = Callable[[Request], bytes | None]
+"""Gives the client's address by trusted proxies' word, 4 or 16 bytes; None: not known."""
 _MOST_CLIENTS = 50_000
 
 
@@ -37,3 +47,37 @@ class RateLimit:
         count = self._counts.get(name, 0) + 1
         self._counts[name] = count
         return count <= self._most
+
+
+class Limits:
+    """How many choices one client may make."""
+
+    def __init__(self, client_of: ClientOf, faults: Faults) -> None:
+        self._grants = RateLimit(most=GRANTS_A_MINUTE)
+        self._refusals = RateLimit(most=REFUSALS_A_MINUTE)
+        self._client_of = client_of
+        self._faults = faults
+
+    def allows(self, visit: Visit, *, is_grant: bool) -> bool:
+        """Count an act against its client, and say whether it is still within the limit.
+
+        A refusal takes effect however many came before; beyond the limit it leaves no record.
+
+        Raises:
+            BodyProblem: 429 for too many grants in a minute.
+        """
+        limit = self._grants if is_grant else self._refusals
+        if limit.allows(self._client(visit.request), visit.now):
+            return True
+        self._faults.count("rate_limited")
+        if is_grant:
+            raise BodyProblem(429, "rate_limited", "too many choices; please wait a minute")
+        return False
+
+    def _client(self, request: Request) -> bytes | None:
+        """The client, for a limit alone; a refusal does not fail where it cannot be told."""
+        try:
+            return self._client_of(request)
+        except Exception:
+            self._faults.failed("client", "acts count against one limit for all")
+            return None

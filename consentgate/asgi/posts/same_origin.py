@@ -6,6 +6,10 @@ import re
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
+from consentgate.gates.request import Request
+
+_FRAMES = frozenset(("iframe", "frame", "embed", "object", "fencedframe"))
+"""Where a page of another site could have a visitor click unseen (ASVS 3.4.6)."""
 _KNOWN_SITES = frozenset((b"same-origin", b"same-site", b"cross-site", b"none"))
 
 
@@ -28,6 +32,27 @@ def is_same_origin(headers: Sequence[tuple[bytes, bytes]], *, scheme: str) -> bo
     if sites and sites[0] in _KNOWN_SITES:
         return sites[0] == b"same-origin"
     return bool(origins) and _names_host(origins[0], hosts[0], scheme)
+
+
+def may_be_same_origin(headers: Sequence[tuple[bytes, bytes]]) -> bool:
+    """Whether the proof may be missing for reasons that the visitor has no part in.
+
+    Over plain HTTP browsers send no ``Sec-Fetch-Site``, and a proxy that rewrites ``Host`` makes
+    a page's own Origin look like another site's. A refusal only takes away, so it is taken then;
+    a browser that says "cross-site" itself is believed.
+    """
+    sites = [value.strip().lower() for name, value in headers if name == b"sec-fetch-site"]
+    return not any(site in _KNOWN_SITES and site != b"same-origin" for site in sites)
+
+
+def is_in_frame(request: Request) -> bool:
+    """Whether the request comes from within a frame, as far as the browser says."""
+    return request.header(b"sec-fetch-dest") in _FRAMES
+
+
+def is_framed(request: Request) -> bool:
+    """Whether a page is asked for a frame of another site."""
+    return is_in_frame(request) and request.header(b"sec-fetch-site") == "cross-site"
 
 
 def _names_host(origin: bytes, host: bytes, scheme: str) -> bool:

@@ -11,15 +11,14 @@ import json
 import logging
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from starlette.responses import Response
-from starlette.types import Receive, Scope
+from starlette.types import Receive
 
-from consentgate.asgi.pages.well_known import UNNOTED
 from consentgate.asgi.posts.bodies import BodyProblem, read_bytes
-from consentgate.asgi.posts.limits import RateLimit
+from consentgate.asgi.posts.limits import ClientOf, RateLimit
 from consentgate.formats.urls.addresses import address_of, canonical_host
 from consentgate.gates.plan import Plan
 from consentgate.gates.visit import Visit
@@ -42,7 +41,7 @@ class Reports:
         self,
         plan: Plan,
         counts: Counter[str],
-        client_of: Callable[[Scope], bytes | None],
+        client_of: ClientOf,
         *,
         is_development: bool,
     ) -> None:
@@ -70,10 +69,9 @@ class Reports:
         Raises:
             BodyProblem: too many (429), too large (413), of another kind (415), malformed (400).
         """
-        visit.scope["route"] = UNNOTED
-        if not self._limit.allows(self._client_of(visit.scope), visit.now):
+        if not self._limit.allows(self._client_of(visit.request), visit.now):
             raise BodyProblem(429, "rate_limited", "too many reports; please wait a minute")
-        raw = await read_bytes(visit.scope, receive, MEDIA_TYPES)
+        raw = await read_bytes(visit.request.headers, receive, MEDIA_TYPES)
         try:
             reports = list(_violations(json.loads(raw.decode("utf-8"))))
         except (ValueError, RecursionError) as error:
@@ -97,7 +95,7 @@ class Reports:
         logger.warning("consentgate: %s", advice(host, directive))
 
     def _is_own(self, visit: Visit, host: str) -> bool:
-        own = canonical_host(visit.host.rpartition("@")[2].partition(":")[0])
+        own = canonical_host(visit.request.host.rpartition("@")[2].partition(":")[0])
         return host == own or host in self._own or host.endswith(self._below_own)
 
 

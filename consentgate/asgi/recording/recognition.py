@@ -1,7 +1,7 @@
-"""Owns by what a visit may be recognised: the day's visitor (T1), the month's subject (T2).
+"""Owns the names by which a visitor is recognised: of a day (T1), and of a month (T2).
 
 The address is read here for visitors who granted statistics, and goes no further than the keyed
-name. Nothing is read of anyone else.
+name. Never knows who granted nothing.
 """
 
 from __future__ import annotations
@@ -12,21 +12,22 @@ from collections.abc import Callable
 from pathlib import Path
 
 from consentgate.domain.choices import Choice
+from consentgate.domain.days import DAY_SECONDS
 from consentgate.domain.policy.policy import Policy
+from consentgate.gates.ended import Ended
 from consentgate.gates.records.header_classes import MAX_CHARS
 from consentgate.gates.records.site_information import month_of
-from consentgate.gates.visit import Visit
 from consentgate.log.keeping.erasure import Names, erase, months_back, rows_with
 from consentgate.log.keeping.segment_lines import Row
 from consentgate.log.naming.day_key import Ratchet
 from consentgate.log.naming.subject_keys import Subjects, is_reference
 from consentgate.log.naming.visitor_names import VisitorNames
+from consentgate.log.writing.background import TICKER
 from consentgate.log.writing.layout import Layout
 
 logger = logging.getLogger("consentgate")
 
-DAY_SECONDS = 86_400
-AddressOf = Callable[[Visit], bytes | None]
+AddressOf = Callable[[Ended], bytes | None]
 """Gives the client's address of a visit, 4 or 16 bytes; None where it cannot be known."""
 ReferenceOf = Callable[[str], str]
 """Gives the ledger's subject of a choice's id."""
@@ -52,7 +53,7 @@ class Recognition:
         """The purpose that T2 needs; empty: T2 is off."""
         self.subjects = Subjects(layout.subjects)
         keys = settings.ratchet_directory or (layout.state if settings.folder else "")
-        self._ratchet = Ratchet(Path(keys)) if keys else None
+        self._day_key = Ratchet(Path(keys)) if keys else None
         self._layout, self._has_folder = layout, bool(settings.folder)
         self._days = settings.event_retention_days
         self._site = policy.controller.name
@@ -61,32 +62,36 @@ class Recognition:
         self._reference_of = reference_of
         self._is_failing = False
 
-    def visitor(self, visit: Visit, agent: str | None = None) -> str:
-        """The visitor's name for today; empty where the address or the key is not to be had.
+    def is_ready(self, now: int) -> bool:
+        """Whether a visitor of that time is named from memory: else the disk is waited for."""
+        return self._day_key is None or self._day_key.is_ready(now // DAY_SECONDS)
+
+    def visitor(self, visit: Ended, agent: str | None = None) -> str:
+        """Name the visitor for today; empty where the address or the key is not to be had.
 
         Args:
             visit: whose address is read.
             agent: the first 512 characters of its User-Agent, where they were read before.
         """
-        if self._ratchet is None:
+        if self._day_key is None:
             return ""
-        key = self._ratchet.key(visit.now // DAY_SECONDS)
+        key = self._day_key.key(visit.now // DAY_SECONDS)
         address = self._address_of(visit) if key is not None else None
         if key is None or address is None:
             return ""
-        agent = visit.header(b"user-agent")[:MAX_CHARS] if agent is None else agent
+        agent = visit.request.header(b"user-agent")[:MAX_CHARS] if agent is None else agent
         return self._names_under(key).name(address, agent)
 
     def _names_under(self, key: bytes) -> VisitorNames:
-        """The names of a key's visitors; those of the key before are forgotten with it."""
+        """Give the names of a key's visitors; those of the key before are forgotten with it."""
         naming = self._naming
         if naming is None or naming[0] is not key:
             naming = self._naming = (key, VisitorNames(key, self._site))
         return naming[1]
 
-    def subject(self, visit: Visit) -> str:
-        """The visitor's name for this month; empty where the key was shredded."""
-        choice = visit.choice
+    def subject(self, visit: Ended) -> str:
+        """Name the visitor for this month; empty where the key was shredded."""
+        choice = visit.visitor.choice
         if choice is None or not choice.id:
             return ""
         try:
@@ -97,8 +102,8 @@ class Recognition:
                 logger.error("consentgate: nobody is recognised across days: %s", error)
             return ""
 
-    def rows(self, visit: Visit) -> list[Row]:
-        """What the site log keeps of who makes this request, as far as anyone can tell.
+    def rows(self, visit: Ended) -> list[Row]:
+        """Find what the site log keeps of who makes this request, as far as anyone can tell.
 
         Today's rows under the visitor's name (the names of earlier days cannot be made any more),
         and those of a subject. Reads files: call it in a thread.
@@ -106,9 +111,12 @@ class Recognition:
         Raises:
             LogError: a file cannot be read.
         """
-        return list(rows_with(self._layout, self._names(visit))) if self._has_folder else []
+        if not self._has_folder:
+            return []
+        TICKER.finish()
+        return list(rows_with(self._layout, self._names(visit)))
 
-    def erase(self, visit: Visit) -> int:
+    def erase(self, visit: Ended) -> int:
         """Erase those rows for good, and shred the subject's key; how many there were.
 
         Works on files: call it in a thread.
@@ -118,11 +126,12 @@ class Recognition:
         """
         if not self._has_folder:
             return 0
+        TICKER.finish()
         reference = self._reference(visit)
         names, today = self._names(visit), _date_of(visit)
         return erase(self._layout, names, today, reference=reference).rows
 
-    def _names(self, visit: Visit) -> Names:
+    def _names(self, visit: Ended) -> Names:
         visitor, reference = self.visitor(visit), self._reference(visit)
         months = months_back(_date_of(visit), self._days)
         return {
@@ -130,9 +139,9 @@ class Recognition:
             "subject": self.subjects.tokens(reference, months) if reference else [],
         }
 
-    def _reference(self, visit: Visit) -> str:
-        """The reference of a visitor who may have a key."""
-        choice = visit.choice
+    def _reference(self, visit: Ended) -> str:
+        """Give the reference of a visitor who may have a key; empty: none does."""
+        choice = visit.visitor.choice
         if not self.purpose or choice is None or not choice.id:
             return ""
         reference = self._reference_of(choice.id)
@@ -153,5 +162,5 @@ class Recognition:
             self.subjects.shred(reference)
 
 
-def _date_of(visit: Visit) -> dt.date:
+def _date_of(visit: Ended) -> dt.date:
     return dt.datetime.fromtimestamp(visit.now, dt.UTC).date()

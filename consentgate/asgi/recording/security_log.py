@@ -1,20 +1,20 @@
-"""Owns which answers the security log notes, and what of the visit it is told.
+"""Owns which answers the security log notes, and what of the visit it writes down.
 
 Only what an attack leaves: refused and failing requests, and many missing pages from one network.
-Nothing of an ordinary visit is told, and nothing of this reaches the site log.
+Never knows an ordinary visit, and nothing of this reaches the site log.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 
-from starlette.types import Scope
-
-from consentgate.asgi.posts.limits import RateLimit
+from consentgate.asgi.posts.limits import ClientOf, RateLimit
+from consentgate.domain.agents import UNSORTED, AgentClasses
 from consentgate.domain.policy.policy import Policy
 from consentgate.formats.urls.scrubbing import scrubbed_path
+from consentgate.gates.ended import Ended
 from consentgate.gates.records.site_information import method_name
-from consentgate.gates.visit import Visit
 from consentgate.log.security.file import Incident, SecurityFile
 from consentgate.log.writing.background import TICKER
 from consentgate.lookup.agents import Agents
@@ -22,8 +22,6 @@ from consentgate.lookup.agents import Agents
 MISSING_A_MINUTE = 10
 """So many missing pages in a minute are a person's; the next ones are a scan's."""
 MAX_AGENT_CHARS = 512
-ClientOf = Callable[[Scope], bytes | None]
-"""Gives the client's address, by trusted proxies' word; None: not known."""
 _REASONS = {401: "unauthenticated", 403: "forbidden", 429: "rate-limited"}
 
 
@@ -55,12 +53,12 @@ class SecurityLog:
         )
         return cls(file, agents, client_of)
 
-    def note(self, visit: Visit) -> None:
-        """Write down an answer that tells of an attack."""
+    def note(self, visit: Ended) -> None:
+        """Write down an answer that an attack leaves; any other is left alone."""
         status = visit.status
         if status < 400:
             return
-        address = self._client_of(visit.scope)
+        address = self._client_of(visit.request)
         if address is None:
             return
         reason = self._reason(visit, address)
@@ -69,22 +67,32 @@ class SecurityLog:
         if self._is_fresh:
             self._is_fresh = False
             TICKER.watch(self._file)
-        agent = visit.header(b"user-agent")[:MAX_AGENT_CHARS]
-        looks = self._agents.looks(agent)
-        self._file.write(
-            Incident(
-                at=visit.now,
-                address=address,
-                agent=agent,
-                looks=looks.bot.name if looks.bot else looks.device.value,
-                method=method_name(visit.scope.get("method", "WS")),
-                path=scrubbed_path(visit.scope["path"]),
-                status=status,
-                reason=reason,
-            )
+        agent = visit.request.header(b"user-agent")[:MAX_AGENT_CHARS]
+        incident = Incident(
+            at=visit.now,
+            address=address,
+            agent=agent,
+            looks="",
+            method=method_name(visit.request.method),
+            path=scrubbed_path(visit.request.whole_path),
+            status=status,
+            reason=reason,
         )
+        classes = self._agents.classes.get(agent)
+        if classes is not None:
+            self._write(incident, classes)
+        elif not TICKER.later(partial(self._write_at_leisure, incident)):
+            self._write(incident, UNSORTED)
 
-    def _reason(self, visit: Visit, address: bytes) -> str:
+    def _write(self, incident: Incident, classes: AgentClasses) -> None:
+        looks = classes.bot.name if classes.bot else classes.device
+        self._file.write(replace(incident, looks=looks))
+
+    def _write_at_leisure(self, incident: Incident) -> None:
+        """Find out what the agent is, which an event loop does not wait for, and write."""
+        self._write(incident, self._agents.classes[incident.agent])
+
+    def _reason(self, visit: Ended, address: bytes) -> str:
         if visit.status >= 500:
             return "server-error"
         if visit.status == 404 and not self._missing.allows(address, visit.now):
@@ -92,5 +100,6 @@ class SecurityLog:
         return _REASONS.get(visit.status, "")
 
     def close(self) -> None:
-        """Forget the key and close the file."""
+        """Write what waits, forget the key and close the file."""
+        TICKER.finish()
         self._file.close()

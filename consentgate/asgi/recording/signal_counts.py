@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from consentgate.domain.decision import Reason
-from consentgate.gates.visit import Visit
+from consentgate.gates.ended import Ended
 from consentgate.log.counts.signals import RECEIVED, SignalCounts
 
 
-def count_signals(sums: SignalCounts, visit: Visit) -> None:
+def count_signals(sums: SignalCounts, visit: Ended) -> None:
     """Add what the visit's signals denied; a prefetch is nobody's visit."""
-    if not visit.signals.is_set or visit.signals.prefetch:
+    if not visit.visitor.signals.is_set or visit.visitor.signals.prefetch:
         return
     verdicts = visit.outcome.decision.purposes.items()
     for name, reason, is_stated in (
-        ("gpc", Reason.GPC, visit.signals.gpc),
-        ("dnt", Reason.DNT, visit.signals.dnt),
+        ("gpc", Reason.GPC, visit.visitor.signals.gpc),
+        ("dnt", Reason.DNT, visit.visitor.signals.dnt),
     ):
         if is_stated:
             denied = [key for key, verdict in verdicts if verdict.reason is reason]

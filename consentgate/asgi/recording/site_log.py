@@ -1,69 +1,67 @@
 """Owns how a finished visit becomes an access record; fails closed to the operational one.
 
-The tier is chosen first, from the decision and from what the agent declares itself to be; the
-address is read for T1 alone, and goes no further than the keyed visitor.
+The tier is chosen first, from the decision and from what the agent declares itself to be. The
+address is read for T1 alone and goes no further than the keyed visitor. A visit whose agent is not
+known yet waits for the background thread: nothing slow is done on an event loop. Never knows how a
+line is written.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from functools import partial
 
+from consentgate.asgi.own_routes import OWN
 from consentgate.asgi.recording.recognition import Recognition
-from consentgate.asgi.recording.statistics import CountryOf, VisitorLines
-from consentgate.asgi.routes import OWN_ROUTE
-from consentgate.domain.agents import Bot
-from consentgate.domain.policy.policy import LogSettings, Policy
-from consentgate.domain.record import SCHEMA, Tier
+from consentgate.asgi.recording.route_names import route_of
+from consentgate.asgi.recording.statistics import CountryOf, Finding, Seen, VisitorFacts
+from consentgate.domain.agents import UNSORTED, AgentClasses, Bot
+from consentgate.domain.policy.policy import Policy
+from consentgate.domain.record import Facts, Interest, Operational, Tier, fields_of
 from consentgate.domain.signals import NONE
 from consentgate.formats.urls.scrubbing import scrubbed_path
 from consentgate.formats.urls.templates import UNMATCHED, Templates
-from consentgate.gates.records.callers import Caller
+from consentgate.gates.ended import Ended
 from consentgate.gates.records.header_classes import (
     INTERNAL,
     MAX_CHARS,
     MAX_WORD,
-    NOWHERE,
+    NO_REFERRAL,
     SAME_ORIGIN,
-    Coming,
-    Near,
+    ClassedHeaders,
+    LastReferral,
     Origin,
-    Seen,
-    Shown,
-    coming_of,
+    OriginFacts,
+    Referral,
+    classed_headers,
     is_small,
     names_of,
-    shown_in,
+    refer,
 )
-from consentgate.gates.records.ready_lines import MOST_ROUTE, Case, ReadyLines
+from consentgate.gates.records.ready_lines import NamedLines, OperationalLines
 from consentgate.gates.records.referrers import without_path
 from consentgate.gates.records.site_information import (
     METHODS,
-    Machine,
-    Record,
+    MOST_ROUTE,
+    build_record,
     hour_of,
-    interest_record,
-    machine_record,
-    minute_of,
-    operational_record,
-    two_digits,
 )
-from consentgate.gates.visit import Visit
 from consentgate.log import RecordSink
 from consentgate.log.counts.visits import VisitCounts
 from consentgate.log.writing.background import TICKER
-from consentgate.log.writing.segment import NoFile, SegmentFile, encoder
-from consentgate.log.writing.standard_output import NAME as STANDARD_OUTPUT
-from consentgate.log.writing.standard_output import StandardOutput
+from consentgate.log.writing.opening import open_sink
+from consentgate.log.writing.segment import NoFile, encoder
 from consentgate.lookup.agents import Agents
-from consentgate.memo import Kept
+from consentgate.memo import Memo
 
 PURPOSE = "statistics"
 MOST_ORIGINS = 4_096
+BUSY, NOT_MINIMISED = "busy", "min"
+"""Values of ``err``."""
 
 
-def no_country(visit: Visit) -> str:
-    """No place is looked up."""
+def no_country(visit: Ended) -> str:
+    """Look no place up."""
     return ""
 
 
@@ -79,22 +77,37 @@ class SiteLog:
         agents: Agents | None = None,
         recognition: Recognition | None = None,
     ) -> None:
+        """Prepare the lines of every tier.
+
+        Args:
+            policy: its ``[log]`` says what is kept.
+            sink: takes the lines.
+            country_of: looks up a visit's country where deciding did not.
+            agents: says what an agent is.
+            recognition: names visitors; None: nobody is named.
+        """
+        settings, kept = policy.log, frozenset(policy.log.fields)
         self._version = policy.version
         self._sink = sink
         self._is_fresh = self._is_odd = True
-        self._ignores_signals = policy.log.signals_mode == "as-none"
-        self._drops_signals = policy.log.signals_mode == "drop"
-        self._templates = Templates(policy.log.routes)
-        self._names = frozenset(policy.log.fields)
+        self._ignores_signals = settings.signals_mode == "as-none"
+        self._drops_signals = settings.signals_mode == "drop"
+        self._templates = Templates(settings.routes)
         self.agents = agents or Agents()
-        self._coming: Kept[Origin, Coming] = Kept(coming_of, MOST_ORIGINS, is_small=is_small)
-        self._near = NOWHERE
-        self._lines = ReadyLines(policy.version, encoder())
-        self._ready = self._lines.operational
-        self.counts = VisitCounts(policy.log.folder, self.agents.browser)
+        self._at_once, self._patient = Finding.at_once(self.agents), Finding.patient(self.agents)
+        self._referrals: Memo[OriginFacts, Referral] = Memo(refer, MOST_ORIGINS, is_small=is_small)
+        self._last = NO_REFERRAL
+        encode = encoder()
+        self._operational = OperationalLines(self._version, encode, kept)
+        self._statistics, self._recognised, self._machines = (
+            NamedLines(tier, self._version, encode, kept)
+            for tier in (Tier.STATISTICS, Tier.LONGITUDINAL, Tier.BOT)
+        )
+        self._fields = {tier: fields_of(tier, kept) for tier in Tier}
+        self.counts = VisitCounts(settings.folder, self.agents.browsers.__getitem__)
         """Sums of what no record may say: ``counts.add("event", name, now)``."""
         self.recognition = recognition
-        self._visitors = VisitorLines(policy.log, self._lines, self.agents, country_of, recognition)
+        self._visitors = VisitorFacts(settings, country_of, recognition)
         self.is_on = not isinstance(sink, NoFile)
 
     @classmethod
@@ -106,106 +119,162 @@ class SiteLog:
         recognition: Recognition | None = None,
     ) -> SiteLog:
         """Open the folder that the policy names; without one nothing is written."""
-        sink = _sink_of(policy.log)
+        sink = open_sink(policy.log)
         return cls(policy, sink, country_of=country_of, recognition=recognition)
 
-    def note(self, visit: Visit, duration_ns: int) -> None:
-        """Write the record of a visit that has ended. Never raises.
+    def warm(self) -> None:
+        """Have what takes long loaded beside the requests, where there is a log."""
+        if self.is_on:
+            TICKER.later(self.agents.warm)
 
-        Most visits have no consent and come from a page of the same site: for them as little as
-        possible is done here, and nothing twice.
-        """
+    def note(self, visit: Ended, duration_ns: int) -> None:
+        """Write the record of a visit that has ended, or have it written. Never raises."""
         if self._is_odd and not self._is_noted(visit):
             return
-        scope, signals, host = visit.scope, visit.signals, visit.host
         try:
-            shown = visit.shown or shown_in(scope["headers"])
-            referrer, site, _, _, languages, _, _ = shown
-            caller, near = visit.caller, self._near
-            seen = (caller and caller.seen) or self._seen_of(visit)
-            if (
-                referrer
-                and site == near.site
-                and host == near.host
-                and referrer.startswith(near.start)
-            ):
-                coming = near.coming
-            else:
-                coming = self._coming_from(host, shown)
-            is_whole = languages is not None and (site or not visit.is_https)
-            is_suspect = seen.is_tool or (seen.says_browser and not is_whole)
-            begins = coming.is_entry and not signals.prefetch
-            route, method = scope.get("route"), scope.get("method", "WS")
-            template = getattr(route, "path_format", None)
-            if not template or type(template) is not str:
-                template = route_of(scope, self._templates)
-            case = (
-                visit.now // 3_600,
-                method if method in METHODS else "_OTHER",
-                template,
-                visit.status,
-                coming.kind,
-                seen.device,
-                begins,
-                is_suspect,
-                () if signals is NONE else names_of(signals),
-            )
-            duration_us = duration_ns // 1_000
-            is_known = seen.bot is not None or visit.choice is not None
-            if is_known and self._note_known(visit, seen, case, coming.host, duration_us):
-                return
-            if begins and not is_suspect and route is not OWN_ROUTE:
-                self._count(visit, seen, coming, shown)
-            size, duration = two_digits(visit.bytes_out), two_digits(duration_us)
-            if self._names:
-                self._write(operational_record(self._lines.facts(case, size, duration)))
-            else:
-                self._sink.append(self._ready[case] % (size, duration))
+            if not self._note(visit, duration_ns // 1_000, self._at_once):
+                self._hand_over(visit, duration_ns // 1_000)
         except Exception:
             self._write_failed(visit)
 
-    def _coming_from(self, host: str, shown: Shown) -> Coming:
-        """Where a visit comes from; the next one from the same site need not ask."""
-        referrer, site, destination, accept, _, _, _ = shown
+    def _note(self, visit: Ended, duration_us: int, find: Finding) -> bool:
+        """Write the record; False: it needs what is not known at once, and nothing is written.
+
+        Most visits have no consent and come from a page of the same site: for them as little as
+        possible is done here.
+        """
+        agent, choice = visit.agent, visit.visitor.choice
+        classes = find.classes(agent)
+        if classes is None:
+            return False
+        classed = visit.request.classed or classed_headers(visit.request.headers)
+        referral = self._referral(visit.request.host, classed)
+        facts = self._facts(visit, classes, classed, referral)
+        if classes.bot is not None:
+            machine = Seen(agent, classed, referral.place, duration_us)
+            self._note_machine(visit, classes.bot, facts, machine)
+            return True
+        is_own = visit.route is OWN  # who comes to choose is not told apart (LOG-11)
+        is_statistics = choice is not None and choice.purposes.get(PURPOSE, False)
+        if is_statistics and not is_own and self._may_count(visit):
+            seen = Seen(agent, classed, referral.place, duration_us)
+            return self._note_visitor(visit, facts, seen, find)
+        _, _, _, _, _, _, begins, is_suspect, _, _ = facts
+        if begins and not is_suspect and not is_own:
+            self._count(visit, agent, referral, classed)
+        self._sink.append(self._operational.line(facts, visit.bytes_out, duration_us))
+        return True
+
+    def _facts(
+        self,
+        visit: Ended,
+        classes: AgentClasses,
+        classed: ClassedHeaders,
+        referral: Referral,
+        fault: str = "",
+    ) -> Facts:
+        """Give what a record of any tier may say of a visit."""
+        request, signals = visit.request, visit.visitor.signals
+        _, site, _, _, languages, _, _ = classed
+        device, _, is_tool, says_browser = classes
+        _, kind, _, begins = referral
+        is_whole = languages is not None and (site or not visit.request.is_https)
+        method = request.method
+        template = getattr(visit.route, "path_format", None)
+        if not template or type(template) is not str or len(template) > MOST_ROUTE:
+            template = route_of(visit.route, request.whole_path, self._templates)
+        return (
+            hour_of(visit.now // 3_600 * 3_600),
+            method if method in METHODS else "_OTHER",
+            template,
+            visit.status,
+            kind,
+            device,
+            begins and not signals.prefetch,
+            is_tool or (says_browser and not is_whole),
+            () if signals is NONE else names_of(signals),
+            fault,
+        )
+
+    def _referral(self, host: str, classed: ClassedHeaders) -> Referral:
+        """Tell where a visit comes from; the next one from the same site need not ask."""
+        referrer, site, destination, accept, _, _, _ = classed
+        last_host, last_site, last_start, last = self._last
+        if referrer and site == last_site and host == last_host and referrer.startswith(last_start):
+            return last
         wants_page = accept is not None and b"text/html" in accept
         origin = (without_path(referrer), host, site, destination, wants_page)
-        coming = self._coming[origin]
-        if site == SAME_ORIGIN and coming.kind == INTERNAL:
-            self._near = Near.of(origin, coming)
-        return coming
+        referral = self._referrals[origin]
+        if site == SAME_ORIGIN and referral.kind == INTERNAL:
+            self._last = LastReferral.of(Origin(*origin), referral)
+        return referral
 
-    def _count(self, visit: Visit, seen: Seen, coming: Coming, shown: Shown) -> None:
+    def _count(self, visit: Ended, agent: str, referral: Referral, classed: ClassedHeaders) -> None:
         """Count a visit that begins without consent, each dimension by itself."""
-        is_plain = visit.signals is NONE and visit.choice is None
+        is_plain = visit.visitor.signals is NONE and visit.visitor.choice is None
         if not is_plain and self._is_signalled(visit):
             return
-        _, _, _, _, languages, brands, platform = shown
-        arrival = (
-            visit.now,
-            seen.agent,
-            brands and brands[:MAX_CHARS],
-            platform and platform[:MAX_WORD],
-            self._visitors.place(visit) if visit.country is None else visit.country,
-            languages and languages[:MAX_WORD],
-            coming.outer_host,
+        _, _, _, _, languages, brands, platform = classed
+        country = visit.visitor.country
+        self.counts.add_visit(
+            (
+                visit.now,
+                agent,
+                brands and brands[:MAX_CHARS],
+                platform and platform[:MAX_WORD],
+                self._visitors.place(visit) if country is None else country,
+                languages and languages[:MAX_WORD],
+                referral.outer_host,
+            )
         )
-        self.counts.add_visit(arrival)
 
-    def _is_noted(self, visit: Visit) -> bool:
+    def _note_machine(self, visit: Ended, bot: Bot, facts: Facts, seen: Seen) -> None:
+        """Write the record of a declared machine (TB)."""
+        self._sink.put(self._machines.line(facts, self._visitors.of_machine(visit, seen, bot)))
+
+    def _note_visitor(self, visit: Ended, facts: Facts, seen: Seen, find: Finding) -> bool:
+        """Write the record of who granted statistics (T1, T2); False: not all is known at once."""
+        is_recognised = self._is_recognised(visit)
+        if is_recognised and not find.is_patient:
+            return False  # the subject's key is in a file
+        subject = self._subject(visit) if is_recognised else ""
+        person = self._visitors.of_person(visit, seen, find, subject)
+        if person is None:
+            return False
+        lines = self._recognised if subject else self._statistics
+        self._sink.put(lines.line(facts, person))
+        return True
+
+    def _hand_over(self, visit: Ended, duration_us: int) -> None:
+        """Let the background thread write the record; what is too much says less, now."""
+        if TICKER.later(partial(self._note_at_leisure, visit, duration_us)):
+            return
+        classed = visit.request.classed or classed_headers(visit.request.headers)
+        referral = self._referral(visit.request.host, classed)
+        facts = self._facts(visit, UNSORTED, classed, referral, BUSY)
+        self._sink.append(self._operational.line(facts, visit.bytes_out, duration_us))
+
+    def _note_at_leisure(self, visit: Ended, duration_us: int) -> None:
+        try:
+            self._note(visit, duration_us, self._patient)
+        except Exception:
+            self._write_failed(visit)
+
+    def _is_noted(self, visit: Ended) -> bool:
         """Whether a visit gets a record; with the first the sums begin to be flushed."""
         if self.is_on and self._is_fresh:
             self._watch()
         return self.is_on and not (self._drops_signals and visit.outcome.decision.signals.is_set)
 
-    def _write_failed(self, visit: Visit) -> None:
-        record: Record = {
-            "ts": hour_of(visit.now),
-            "tier": Tier.OPERATIONAL.value,
-            "v": self._version,
-            "status": visit.status,
-            "err": "min",
-        }
-        self._write(record)
+    def _write_failed(self, visit: Ended) -> None:
+        """Write the least: when, which status, and that the rest could not be minimised."""
+        facts = Operational(
+            hour_of(visit.now // 3_600 * 3_600),
+            *("", "", visit.status, "", "", False, False, ()),
+            fault=NOT_MINIMISED,
+            version=self._version,
+        )
+        self._sink.write(build_record(self._fields[Tier.OPERATIONAL], facts))
 
     def _watch(self) -> None:
         """Have the sums flushed, from the first visit on: a process that only forks needs none."""
@@ -213,21 +282,15 @@ class SiteLog:
         self._is_odd = self._drops_signals
         TICKER.watch(self.counts)
 
-    def _write(self, record: Record) -> None:
-        if self._names:
-            kept = self._names | {"ts", "tier", "v"}
-            record = {name: value for name, value in record.items() if name in kept}
-        self._sink.write(record)
-
-    def may_tell(self, visit: Visit) -> bool:
+    def may_tell(self, visit: Ended) -> bool:
         """Whether a sign of interest of this visitor is noted: no machine's, no signal's (LOG-15).
 
         Where ``signals_mode`` is ``as-none`` a signal says nothing here.
         """
-        return not visit.is_bot and not self._is_signalled(visit)
+        return not visit.visitor.is_bot and not self._is_signalled(visit)
 
     def interest(
-        self, visit: Visit, event: str, properties: Mapping[str, str], *, path: str, is_page: bool
+        self, visit: Ended, event: str, properties: Mapping[str, str], *, path: str, is_page: bool
     ) -> None:
         """Note a declared sign of interest: a sum, or a record where statistics is granted.
 
@@ -238,87 +301,69 @@ class SiteLog:
             path: where it was said; empty where that is not known.
             is_page: whether a page reports; its route is found by the declared templates.
         """
-        if not self.is_on or not self.may_tell(visit):
+        if not (self.may_tell(visit) and self._is_noted(visit)):
             return
-        if self._is_fresh:
-            self._watch()
-        seen = self._seen_of(visit)
-        if seen.bot is not None or seen.is_tool:
-            return
-        if not self._may_count(visit):
-            self.counts.add("event", event, visit.now)
-            return
-        more = self._visitors.statistics(visit, seen, "")
-        more.path = scrubbed_path(path) if path else ""
-        more.event, more.properties = event, properties
-        found = self._templates.find(path) if is_page else route_of(visit.scope, self._templates)
-        route = "" if found == UNMATCHED else found
-        record = interest_record(self._version, route, seen.device, more)
-        subject = self._subject(visit)
-        if subject:
-            record.update(tier=Tier.LONGITUDINAL.value, subject=subject)
-        self._write(record)
-
-    def _note_machine(
-        self, visit: Visit, bot: Bot, case: Case, referrer_host: str, duration_us: int
-    ) -> None:
-        """Write the record of a declared machine (TB)."""
-        more = Machine(
-            minute_of(visit.now // 60 * 60),
-            scrubbed_path(visit.scope["path"]),
-            referrer_host,
-            self._visitors.country(visit),
-            bot,
+        found = (
+            self._templates.find(path)
+            if is_page
+            else route_of(visit.route, visit.request.whole_path, self._templates)
         )
-        facts = self._lines.facts(case, visit.bytes_out, duration_us)
-        self._write(machine_record(facts, more))
+        interest = Interest(event, properties)
+        scrubbed = scrubbed_path(path) if path else ""
+        route = "" if found == UNMATCHED else found
+        note = partial(self._interest, visit, interest, route, scrubbed)
+        if not note(self._at_once):
+            is_waiting = TICKER.later(partial(note, self._patient))
+            if not is_waiting:
+                self.counts.add("event", event, visit.now)
 
-    def _note_known(
-        self, visit: Visit, seen: Seen, case: Case, referrer_host: str, duration_us: int
+    def _interest(
+        self, visit: Ended, interest: Interest, route: str, path: str, find: Finding
     ) -> bool:
-        """Write the record of a machine, or of who granted statistics; False: it is neither."""
-        if seen.bot is not None:
-            self._note_machine(visit, seen.bot, case, referrer_host, duration_us)
-        elif visit.scope.get("route") is not OWN_ROUTE and self._may_count(visit):
-            # who comes to choose is not told apart (LOG-11)
-            self._note_visitor(visit, seen, case, referrer_host, duration_us)
-        else:
+        """Note it; False: that needs what is not known at once, and nothing is noted."""
+        agent = visit.agent
+        classes = find.classes(agent)
+        if classes is None:
             return False
+        if classes.bot is not None or classes.is_tool:
+            return True
+        if not self._may_count(visit):
+            self.counts.add("event", interest.event, visit.now)
+            return True
+        is_recognised = self._is_recognised(visit)
+        if is_recognised and not find.is_patient:
+            return False
+        subject = self._subject(visit) if is_recognised else ""
+        classed = visit.request.classed or classed_headers(visit.request.headers)
+        nowhere = Seen(agent, classed, "", 0)
+        person = self._visitors.of_person(visit, nowhere, find, subject)
+        if person is None:
+            return False
+        tier = Tier.LONGITUDINAL if subject else Tier.STATISTICS
+        facts = Operational(
+            *("", "", route, None, "", classes.device, False, False, ()),
+            version=self._version,
+            tier=tier,
+        )
+        person = person._replace(path=path, query=None, is_paid=False)
+        self._sink.write(build_record(self._fields[tier], facts, person, interest))
         return True
 
-    def _note_visitor(
-        self, visit: Visit, seen: Seen, case: Case, referrer_host: str, duration_us: int
-    ) -> None:
-        """Write the record of a visitor who granted statistics (T1), and maybe more (T2)."""
-        subject, known = self._subject(visit), (visit, seen, case, referrer_host, duration_us)
-        if subject or self._names or not self._visitors.is_ready(visit):
-            self._write(self._visitors.record(*known, subject))
-        else:
-            self._sink.put(self._visitors.line(*known))
-
-    def _seen_of(self, visit: Visit) -> Seen:
-        """What the agent shows, found out once for each that the gate knows."""
-        caller = visit.caller or Caller.of(visit.header(b"user-agent").encode("latin-1"))
-        if caller.seen is None:
-            looks = self.agents.looks(caller.agent)
-            is_browser = caller.agent.startswith("Mozilla/5.0")
-            device = looks.device.value
-            caller.seen = Seen(caller.agent, looks.bot, device, looks.is_tool, is_browser)
-        return caller.seen
-
-    def _subject(self, visit: Visit) -> str:
+    def _is_recognised(self, visit: Ended) -> bool:
+        """Whether the visitor granted the purpose of being recognised across days."""
         known = self.recognition
-        if known is None or not known.purpose or not self._is_granted(visit, known.purpose):
-            return ""
-        return known.subject(visit)
+        return known is not None and bool(known.purpose) and self._is_granted(visit, known.purpose)
 
-    def _may_count(self, visit: Visit) -> bool:
+    def _subject(self, visit: Ended) -> str:
+        return self.recognition.subject(visit) if self.recognition is not None else ""
+
+    def _may_count(self, visit: Ended) -> bool:
         """T1 needs a *grant* of statistics and no signal (LOG-15); denied collectors get none."""
         return not visit.is_collected and self._is_granted(visit, PURPOSE)
 
-    def _is_granted(self, visit: Visit, purpose: str) -> bool:
+    def _is_granted(self, visit: Ended, purpose: str) -> bool:
         decision = visit.outcome.decision
-        choice = visit.choice
+        choice = visit.visitor.choice
         return (
             choice is not None
             and choice.purposes.get(purpose, False)
@@ -326,46 +371,18 @@ class SiteLog:
             and not self._is_signalled(visit)
         )
 
-    def _is_signalled(self, visit: Visit) -> bool:
+    def _is_signalled(self, visit: Ended) -> bool:
         """Whether a signal forbids all but the operational line and the signal's own count."""
         signals = visit.outcome.decision.signals
         return signals is not NONE and signals.is_set and not self._ignores_signals
 
-    def count_choice(self, visit: Visit, kind: str) -> None:
+    def count_choice(self, visit: Ended, kind: str) -> None:
         """Count what visitors choose: one more of a kind such as ``reject``."""
         if self.is_on and not self._is_signalled(visit):
             self.counts.add("choice", kind, visit.now)
 
     def close(self) -> None:
         """Write what waits and let go of the files."""
+        TICKER.finish()
         self.counts.flush()
         self._sink.close()
-
-
-def _sink_of(settings: LogSettings) -> RecordSink:
-    if settings.directory == STANDARD_OUTPUT:
-        return StandardOutput()
-    if not settings.directory:
-        return NoFile()
-    return SegmentFile(settings.directory, durability=settings.durability)
-
-
-_NONE_DECLARED = Templates(())
-
-
-def route_of(scope: Mapping[str, Any], declared: Templates = _NONE_DECLARED) -> str:
-    """The template of the route that answered, never the address.
-
-    Starlette, FastAPI (``route``) and Litestar (``path_template``) leave it in the scope; for
-    other frameworks the policy declares templates. Without one nothing is claimed: a stranger
-    may have written anything into the address.
-    """
-    route = scope.get("route")
-    template = getattr(route, "path_format", None) or getattr(route, "path", None)
-    template = template or scope.get("path_template")
-    if isinstance(template, str) and template:
-        return template[:MOST_ROUTE]
-    return declared.find(scope.get("path", "/")) if declared.declared else UNMATCHED
-
-
-__all__ = ["SCHEMA", "CountryOf", "SiteLog", "no_country", "route_of"]

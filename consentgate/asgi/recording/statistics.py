@@ -1,130 +1,157 @@
-"""Owns what the site log says of visitors who granted statistics (T1, T2); T0 never comes here.
+"""Owns the facts that the site log has of visitors who granted statistics, and of machines.
 
-Of their headers classes are read and nothing else; the address goes no further than the keyed name.
+Of their headers classes are read and nothing else. The address goes no further than the keyed name.
+Never sees a visit of T0.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from consentgate.asgi.recording.recognition import Recognition
+from consentgate.domain.agents import AgentClasses, Bot, Browser
 from consentgate.domain.policy.policy import LogSettings
+from consentgate.domain.record import Audience, Statistics, Tier, fields_of
 from consentgate.formats.urls.scrubbing import has_click_id, kept_query, scrubbed_path
+from consentgate.gates.ended import Ended
 from consentgate.gates.records.header_classes import (
-    Seen,
+    MAX_CHARS,
+    MAX_WORD,
+    ClassedHeaders,
     country_code,
     hinted,
     language_of,
-    shown_in,
 )
-from consentgate.gates.records.ready_lines import Case, ReadyLines
-from consentgate.gates.records.site_information import (
-    Record,
-    Statistics,
-    longitudinal_record,
-    minute_of,
-    statistics_record,
-    two_digits,
-)
-from consentgate.gates.visit import Visit
+from consentgate.gates.records.site_information import minute_of
 from consentgate.lookup.agents import Agents
+from consentgate.memo import Memo
 
-CountryOf = Callable[[Visit], str]
+CountryOf = Callable[[Ended], str]
 """Gives the country of a visit's place, ISO 3166-1; empty where it is not known."""
+MOST_AUDIENCES = 4_096
 
 
-class VisitorLines:
-    """Makes records and lines of visits whose visitors granted statistics."""
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """How what is not in memory is found: not at all on the event loop, at leisure in a thread."""
+
+    classes: Callable[[str], AgentClasses | None]
+    browser: Callable[[str], Browser | None]
+    is_patient: bool
+    """Whether files may be read, and what is slow may be done."""
+
+    @classmethod
+    def at_once(cls, agents: Agents) -> Finding:
+        """Give what is known, None where it would have to be found out."""
+        return cls(agents.classes.get, agents.browsers.get, is_patient=False)
+
+    @classmethod
+    def patient(cls, agents: Agents) -> Finding:
+        """Find out whatever is asked."""
+        return cls(agents.classes.__getitem__, agents.browsers.__getitem__, is_patient=True)
+
+
+class Seen(NamedTuple):
+    """What was read of a visit before its tier was chosen."""
+
+    agent: str
+    classed: ClassedHeaders
+    referrer: str
+    """Host that the visit came from, else its class."""
+    duration_us: int
+
+
+Source = tuple[str, bytes | None, bytes | None, bytes | None, str]
+"""Of what an audience is told: place, languages, brands, platform, agent, each cut to a bound."""
+
+
+class VisitorFacts:
+    """Gives what a line of T1, T2 or TB says beside the facts of T0."""
 
     def __init__(
-        self,
-        settings: LogSettings,
-        lines: ReadyLines,
-        agents: Agents,
-        country_of: CountryOf,
-        recognition: Recognition | None,
+        self, settings: LogSettings, country_of: CountryOf, recognition: Recognition | None
     ) -> None:
-        self._lines = lines
-        self._agents = agents
+        """Remember who looks things up.
+
+        Args:
+            settings: say which fields are kept.
+            country_of: looks up a visit's country where deciding did not.
+            recognition: names visitors; None: nobody is named.
+        """
         self._country_of = country_of
-        self._recognition = recognition
         self._queries = frozenset(settings.query_fields)
+        fields = fields_of(Tier.STATISTICS, frozenset(settings.fields))
+        self._recognition = recognition if any(one.name == "visitor" for one in fields) else None
+        self._audiences: Memo[Source, Audience] = Memo(None, MOST_AUDIENCES)
 
-    def place(self, visit: Visit) -> str:
-        """The place of a visit: as it was looked up to decide, else looked up now."""
-        return self._country_of(visit) if visit.country is None else visit.country
+    def place(self, visit: Ended) -> str:
+        """Give the place of a visit: as it was looked up to decide, else looked up now."""
+        return self._country_of(visit) if visit.visitor.country is None else visit.visitor.country
 
-    def country(self, visit: Visit) -> str:
-        """Its country; empty where it is not known."""
-        return country_code(self.place(visit))
-
-    def is_ready(self, visit: Visit) -> bool:
-        """Whether the parts of its line are ready: declared query fields are a visitor's own."""
-        return not (self._queries and visit.scope.get("query_string"))
-
-    def line(
-        self, visit: Visit, seen: Seen, case: Case, referrer_host: str, duration_us: int
-    ) -> bytes:
-        """The line of T1 that ``record`` would become, of parts that are ready."""
-        lines, scope = self._lines, visit.scope
-        shown = visit.shown or shown_in(scope["headers"])
-        _, _, _, _, languages, brands, platform = shown
-        minute = minute_of(visit.now // 60 * 60).encode()
-        size, duration = two_digits(visit.bytes_out), two_digits(duration_us)
-        query = scope.get("query_string", b"")
-        visitor = self._visitor(visit, seen)
-        parts = (
-            lines.statistics[case, referrer_host] % (minute, size, duration),
-            lines.path(scrubbed_path(scope["path"])),
-            b',"paid":true' if query and has_click_id(query) else b"",
-            lines.country[self.place(visit)],
-            lines.language[languages],
-            lines.hinted[brands, platform] or self._browser(seen),
-            b',"visitor":"%b"}\n' % visitor.encode() if visitor else b"}\n",
+    def of_person(
+        self, visit: Ended, seen: Seen, find: Finding, subject: str = ""
+    ) -> Statistics | None:
+        """Give the facts of a visitor who granted statistics; None: some are not known at once."""
+        agent, classed, referrer, duration_us = seen
+        audience, named, now = (
+            self._audience(visit, agent, classed, find),
+            self._recognition,
+            visit.now,
         )
-        return b"".join(parts)
-
-    def record(
-        self,
-        visit: Visit,
-        seen: Seen,
-        case: Case,
-        referrer_host: str,
-        duration_us: int,
-        subject: str = "",
-    ) -> Record:
-        """The record of T1; of T2 with the month's subject."""
-        facts = self._lines.facts(case, visit.bytes_out, duration_us)
-        more = self.statistics(visit, seen, referrer_host)
-        if subject:
-            return longitudinal_record(facts, more, subject)
-        return statistics_record(facts, more)
-
-    def statistics(self, visit: Visit, seen: Seen, referrer_host: str) -> Statistics:
-        """What a record says in addition to T0."""
-        query = visit.scope.get("query_string", b"")
-        shown = visit.shown or shown_in(visit.scope["headers"])
-        _, _, _, _, languages, brands, platform = shown
-        known = hinted(brands, platform)
+        if audience is None:
+            return None
+        if named is not None and not find.is_patient and not named.is_ready(now):
+            return None
+        query = visit.request.query
         return Statistics(
-            minute=minute_of(visit.now // 60 * 60),
-            path=scrubbed_path(visit.scope["path"]),
-            query=kept_query(query, self._queries) if query else {},
-            is_paid=bool(query) and has_click_id(query),
-            referrer_host=referrer_host,
-            country=self.country(visit),
-            language=language_of(languages),
-            browser=known or (self._agents.browser(seen.agent) if seen.agent else None),
-            visitor=self._visitor(visit, seen),
+            visit.bytes_out,
+            duration_us,
+            minute_of(now // 60 * 60),
+            referrer,
+            visit.request.header,
+            scrubbed_path(visit.request.whole_path),
+            audience,
+            kept_query(query, self._queries) if query else None,
+            bool(query) and has_click_id(query),
+            named.visitor(visit, agent) if named is not None else "",
+            subject,
         )
 
-    def _browser(self, seen: Seen) -> bytes:
-        """What a line says of the browser by its agent."""
-        if seen.told is None:
-            browser = self._agents.browser(seen.agent) if seen.agent else None
-            seen.told = self._lines.browser(browser)
-        return seen.told
+    def _audience(
+        self, visit: Ended, agent: str, classed: ClassedHeaders, find: Finding
+    ) -> Audience | None:
+        """Tell country, language and browser; None: the browser is not known at once."""
+        _, _, _, _, languages, brands, platform = classed
+        country = visit.visitor.country
+        source = (
+            self._country_of(visit) if country is None else country,
+            languages and languages[:MAX_WORD],
+            brands and brands[:MAX_CHARS],
+            platform and platform[:MAX_WORD],
+            agent,
+        )
+        return self._audiences.get(source) or self._find_audience(source, find)
 
-    def _visitor(self, visit: Visit, seen: Seen) -> str:
-        known = self._recognition
-        return known.visitor(visit, seen.agent) if known is not None else ""
+    def _find_audience(self, source: Source, find: Finding) -> Audience | None:
+        place, languages, brands, platform, agent = source
+        browser = hinted(brands, platform) or find.browser(agent)
+        if browser is None:
+            return None
+        audience = Audience(country_code(place), language_of(languages), browser)
+        self._audiences.put(source, audience)
+        return audience
+
+    def of_machine(self, visit: Ended, seen: Seen, bot: Bot) -> Statistics:
+        """Give the facts of a declared machine, which is nobody: its address is not read."""
+        return Statistics(
+            visit.bytes_out,
+            seen.duration_us,
+            minute_of(visit.now // 60 * 60),
+            seen.referrer,
+            visit.request.header,
+            scrubbed_path(visit.request.whole_path),
+            Audience(country_code(self.place(visit))),
+            bot=bot,
+        )

@@ -11,9 +11,9 @@ import logging
 from collections import Counter
 from collections.abc import Iterable
 
+from consentgate.gates.ended import Ended
 from consentgate.gates.pages.beacons import verdicts_of
 from consentgate.gates.pages.page_headers import COMPRESSED, OVERLONG, UNREADABLE
-from consentgate.gates.visit import Visit
 
 logger = logging.getLogger("consentgate")
 
@@ -32,7 +32,7 @@ _REMEDIES = {
 """What is counted to what is said of it the first time."""
 
 
-class Findings:
+class Warnings:
     """Counts every one, and says each name once in the life of a process."""
 
     def __init__(self, counts: Counter[str], *, blocks: bool) -> None:
@@ -53,15 +53,16 @@ class Findings:
         self._counts = counts
         self._verb = "blocked" if blocks else "let through"
 
-    def note(self, visit: Visit) -> None:
+    def note(self, visit: Ended) -> None:
         """Take in what one visit has shown."""
-        if visit.undeclared:
-            self._undeclared(visit.undeclared, self.sent_by_browsers, "a browser sent")
-        if visit.undeclared_set:
-            self._undeclared(visit.undeclared_set, self.set_by_app, "the app sets")
-        for what in visit.noticed:
+        found = visit.found
+        if found.sent:
+            self._undeclared(found.sent, self.sent_by_browsers, "a browser sent")
+        if found.set:
+            self._undeclared(found.set, self.set_by_app, "the app sets")
+        for what in found.noticed:
             self._noticed(what)
-        for name in visit.repeated:
+        for name in found.repeated:
             self._counts["repeated_name"] += 1
             if is_new(name, self._repeated):
                 logger.warning(
@@ -70,8 +71,8 @@ class Findings:
                     shown(name),
                 )
 
-        if visit.plan.policy.site.personal_urls == "block":
-            self._tell_hosts(verdicts_of(visit.page_outcome).told)
+        if visit.outcome.plan.policy.site.personal_urls == "block":
+            self._tell_hosts(verdicts_of(visit.outcome.for_page).told)
 
     def _tell_hosts(self, hosts: Iterable[str]) -> None:
         """Say to whom a page would have told who a visitor is: the host, never the address."""

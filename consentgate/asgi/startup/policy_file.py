@@ -8,7 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from consentgate.asgi.pages.languages import load_texts
+from consentgate.asgi.startup.texts import load_texts
 from consentgate.domain.policy.policy import Policy
 from consentgate.errors import Fault, PolicyError, SettingError
 

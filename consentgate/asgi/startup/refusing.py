@@ -42,7 +42,7 @@ def misspelt(names: Iterable[str], options: Callable[..., object]) -> TypeError 
     return None
 
 
-class Refusal:
+class StartRefused:
     """Stands where a gate would: ends the start of a server, and serves nothing."""
 
     def __init__(self, fault: Exception) -> None:

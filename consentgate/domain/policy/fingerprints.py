@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from functools import cached_property
 
 from consentgate.domain.policy.policy import Policy, Service
 from consentgate.domain.policy.purposes import NECESSARY, Purpose
@@ -16,7 +17,7 @@ HASH_BYTES = 6
 """Bytes of the hash that a token carries to name a meaning."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Meaning:
     """What could be chosen at one time, in the order of its bits in a token (sorted keys)."""
 
@@ -25,7 +26,7 @@ class Meaning:
     services: tuple[tuple[str, str, tuple[str, ...]], ...]
     """Key, fingerprint and optional purposes of every service that needs a choice."""
 
-    @property
+    @cached_property
     def hash(self) -> bytes:
         """Six bytes that name this meaning in tokens and in the ledger."""
         return hashlib.sha256(self.to_json().encode()).digest()[:HASH_BYTES]

@@ -68,23 +68,17 @@ def _origin(record: Record) -> str:
     return "-" if host in _SITES else f"https://{quote(host, safe='.-:')}/"
 
 
-_W3C_FIELDS = (
-    ("x-tier", "tier"),
-    ("cs-method", "method"),
-    ("cs-uri-stem", "path"),
-    ("x-route", "route"),
-    ("sc-status", "status"),
-    ("sc-bytes", "bytes"),
-    ("cs(Referer)", "ref"),
-    ("x-country", "country"),
-    ("x-device", "device"),
-    ("x-browser", "browser"),
-    ("x-os", "os"),
-    ("x-bot", "bot"),
-    ("x-entry", "entry"),
-)
-_W3C_HEADER = (
-    f"#Version: 1.0\n#Fields: date time time-taken {' '.join(name for name, _ in _W3C_FIELDS)}"
+_W3C = {
+    "method": "cs-method",
+    "path": "cs-uri-stem",
+    "status": "sc-status",
+    "bytes": "sc-bytes",
+    "ref": "cs(Referer)",
+}
+"""Field to its name in the W3C format; the rest begin with ``x-``."""
+_W3C_FIELDS = tuple(name for name in NAMES if name not in ("ts", "dur_us"))
+_W3C_HEADER = "#Version: 1.0\n#Fields: date time time-taken " + " ".join(
+    _W3C.get(name, f"x-{name}") for name in _W3C_FIELDS
 )
 
 
@@ -93,14 +87,14 @@ def w3c_line(record: Record) -> str:
     day, time = moment(record)
     taken = record.get("dur_us")
     cells = [day, time, "-" if taken is None else f"{taken / 1e6:.6f}"]
-    cells += [_w3c_cell(record.get(field)) for _, field in _W3C_FIELDS]
+    cells += [_w3c_cell(record.get(name)) for name in _W3C_FIELDS]
     return " ".join(cells)
 
 
 def _w3c_cell(value: object) -> str:
     if value is None or value == "":
         return "-"
-    text = "1" if value is True else str(value)
+    text = "1" if value is True else str(_flat("", value))
     return quote(text, safe="/{}()~:@!$&'*+,;=.").replace("%20", "+")
 
 

@@ -6,8 +6,9 @@ Families, not people: all Firefoxes of one major version on one system share a l
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
+
+from consentgate.memo import remember, up_to
 
 _SYSTEMS = {
     "Windows": "Windows NT 10.0; Win64; x64",
@@ -47,13 +48,13 @@ def frozen_agent(record: Mapping[str, Any]) -> str:
     )
 
 
-@lru_cache(1_024)
+@remember(1_024, is_small=up_to(512))
 def _machine(name: str) -> str:
     """Readers take a robot for one by the words ``bot`` and ``compatible``."""
     return f"Mozilla/5.0 (compatible; {_plain(name)}; bot)"
 
 
-@lru_cache(4_096)
+@remember(4_096, is_small=up_to(512))
 def _browser(family: str, major: str, system: str, device: str) -> str:
     known = _SYSTEMS.get(system, _plain(system))
     if system == "iOS" and device == "tablet":

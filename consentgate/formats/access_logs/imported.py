@@ -7,8 +7,9 @@ a parser does not hand on cannot be written.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from typing import NamedTuple
+
+from consentgate.memo import remember, up_to
 
 MAX_CHARS = 1_048_576
 """A longer line is no line of an access log."""
@@ -61,7 +62,7 @@ def minute_of_stamp(stamp: str, zone: str) -> int:
     return int(moment.timestamp()) // 60 - zone_minutes(zone)
 
 
-@lru_cache(64)
+@remember(64)
 def zone_minutes(zone: str) -> int:
     """Minutes that ``+0530`` is ahead of UTC.
 
@@ -78,7 +79,7 @@ _SMALLEST = ((1e11, 1.0), (1e14, 1e3), (1e17, 1e6), (1e20, 1e9))
 """A number below the first is in units of which the second make a second."""
 
 
-@lru_cache(1_024)
+@remember(1_024, is_small=up_to(64))
 def minute_of_text(text: str) -> int:
     """Minutes since 1970 of an ISO 8601, epoch or common-log moment.
 

@@ -9,22 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from consentgate.formats.html.tags import TAG, attributes_of
+
 MAX_CARRY_BYTES = 65_536
 """What may be held back while looking for ``<body>``; beyond it the page passes as it is."""
 
-_ATTRIBUTES = (
-    rb"(?>(?:[\t\n\f\r /]++|"
-    rb"=?+[^\t\n\f\r />=]++(?:"
-    rb"[\t\n\f\r ]*+=[\t\n\f\r ]*+"
-    rb"(?:\"[^\"]*+\"|'[^']*+'|[^\t\n\f\r >\"'][^\t\n\f\r >]*+|(?=>))|"
-    rb"(?![\t\n\f\r ]*+=))|"
-    rb"=(?![^\t\n\f\r />=]))*)"
-)
-_TAG = re.compile(rb"<(/?)([A-Za-z][^\t\n\f\r />]*+)(?=[\t\n\f\r />])" + _ATTRIBUTES + rb">")
-_ATTRIBUTE = re.compile(
-    rb"[\t\n\f\r /]*+(=?+[^\t\n\f\r />=]++)(?:[\t\n\f\r ]*+=[\t\n\f\r ]*+"
-    rb"(?:\"([^\"]*+)\"|'([^']*+)'|([^\t\n\f\r >\"'][^\t\n\f\r >]*+)))?"
-)
 _LANGUAGE = re.compile(rb"[A-Za-z0-9]{1,8}(?:[-_][A-Za-z0-9]{1,8}){0,7}")
 _SPACE = re.compile(rb"[\t\n\f\r ]*+")
 _COMMENT_END = re.compile(rb"--!?>")
@@ -157,7 +146,7 @@ class Openings:
             if data.startswith((b"<!", b"<?"), at):
                 end = _declaration_end(data, at)
             else:
-                found = _TAG.match(data, at)
+                found = TAG.match(data, at)
                 if found is None:
                     return -1 if _may_be_cut(data, at) else self._body_at(at)
                 if found[2].lower() == b"body" and not found[1]:
@@ -198,20 +187,18 @@ class Openings:
         return b"".join((data[:head_at], self._head, data[head_at:at], opening, data[at:]))
 
 
-_HTML = re.compile(rb"<html(?=[\t\n\f\r />])[^>]{0,2048}>", re.IGNORECASE)
-
-
 def language_in(start: bytes) -> bytes:
     """The language that the first bytes of a page state; empty where they state none."""
-    found = _HTML.search(start)
-    return _language(found[0]) if found is not None else b""
+    openings = Openings(b"", b"")
+    openings.feed(start)
+    return openings.language
 
 
 def _language(tag: bytes) -> bytes:
-    """The value of a start tag's ``lang``; empty where there is none or it is not a tag."""
-    for found in _ATTRIBUTE.finditer(tag, len("<html")):
-        if found[1].lower() == b"lang":
-            value = (found[2] or found[3] or found[4] or b"").strip(b"\t\n\f\r ")
+    """The value of a start tag's first ``lang``; empty where there is none or it is no tag."""
+    for attribute in attributes_of(tag, len("<html"), len(tag) - 1):
+        if attribute.name == b"lang":
+            value = attribute.value.strip(b"\t\n\f\r ")
             return value if _LANGUAGE.fullmatch(value) else b""
     return b""
 

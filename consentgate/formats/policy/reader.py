@@ -37,7 +37,7 @@ from consentgate.domain.policy.purposes import NECESSARY, SHIPPED, Purpose, Word
 from consentgate.domain.regime_table import ROW_KEYS, row_problem
 from consentgate.errors import Fault, PolicyError
 from consentgate.formats.headers.forwarded import UNIX
-from consentgate.formats.policy.line_numbers import Places
+from consentgate.formats.policy.line_numbers import Path, Places
 from consentgate.formats.policy.log_settings import log_problems, log_settings
 from consentgate.formats.policy.shape import (
     COOKIE_NAME,
@@ -51,7 +51,6 @@ from consentgate.formats.policy.shape import (
 )
 from consentgate.formats.policy.wording import Texts, text_findings
 
-Path = tuple[str | int, ...]
 Catalogue = Mapping[str, Mapping[str, Any]]
 
 MAX_COOKIE_DAYS = 400

@@ -12,13 +12,14 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from urllib.parse import unquote, unquote_to_bytes
+
+from consentgate.memo import remember, up_to
 
 MAX_PATH_CHARS = 4_096
 """What is looked at of a path: no prefix in a policy is longer."""
 
-_MAX_KEPT_CHARS = 300
+_MAX_REMEMBERED_CHARS = 300
 """Longer hosts are not remembered."""
 _STRIPPED = "".join(map(chr, range(0x21)))
 _REMOVED = {ord(char): None for char in "\t\n\r"}
@@ -142,15 +143,12 @@ def _without_dots(path: str) -> str:
     return "/" + "/".join(kept)
 
 
+@remember(4_096, is_small=up_to(_MAX_REMEMBERED_CHARS))
 def canonical_host(host: str) -> str:
     """The host as a browser looks it up; empty where it refuses it.
 
     ``ＥＶＩＬ｡example.`` is ``evil.example``, ``0x7f.1`` is ``127.0.0.1``.
     """
-    return _known_host(host) if len(host) <= _MAX_KEPT_CHARS else _looked_up(host)
-
-
-def _looked_up(host: str) -> str:
     if "%" in host:
         host = unquote_to_bytes(host).decode("utf-8", "replace")
     host = host.lower()
@@ -162,9 +160,6 @@ def _looked_up(host: str) -> str:
     if not _PLAIN_HOST.fullmatch(host):
         return ""
     return _ipv4(host) if _NUMBER.fullmatch(host.rpartition(".")[2]) else host
-
-
-_known_host = lru_cache(maxsize=4_096)(_looked_up)
 
 
 def _to_ascii(host: str) -> str:

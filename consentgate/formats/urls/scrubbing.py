@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable
-from functools import lru_cache
 from urllib.parse import unquote, unquote_plus
+
+from consentgate.memo import remember, up_to
 
 MAX_CHARS = 256
 MAX_SEGMENTS = 32
@@ -91,10 +92,10 @@ def _scrub(path: str) -> str:
     return "/".join(kept)[:MAX_CHARS]
 
 
-_scrubbed_path = lru_cache(8_192)(_scrub)
+_scrubbed_path = remember(8_192, is_small=up_to(MAX_CHARS * 2))(_scrub)
 
 
-@lru_cache(1_024)
+@remember(1_024)
 def _next_is(segment: str) -> str:
     """What the segment after that one is; empty: nothing is known."""
     if _NEXT_IS_PERSON.fullmatch(segment):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from functools import lru_cache
+from collections.abc import Callable, Iterable
+
+from consentgate.memo import Memo, up_to
 
 UNMATCHED = "(unmatched)"
 """What a record calls an address that falls under no template: a stranger may have written it."""
 TEMPLATE = r"^/[A-Za-z0-9_~.{}:/-]{0,255}$"
 """The form of a template, for policies."""
+_LONGEST_REMEMBERED = 512
 _FIELD = re.compile(r"\{(\w+)(:path)?\}")
 
 
@@ -19,7 +21,9 @@ class Templates:
     def __init__(self, templates: Iterable[str]) -> None:
         self.declared = tuple(templates)
         self._any = re.compile("|".join(f"({one})" for one in self.patterns("[^/]+", ".+")))
-        self.find = lru_cache(4_096)(self.match)
+        self.find: Callable[[str], str] = Memo(
+            self.match, 4_096, is_small=up_to(_LONGEST_REMEMBERED)
+        ).__getitem__
         """``find(path)``: the template, or ``(unmatched)``."""
 
     def match(self, path: str) -> str:

@@ -2,106 +2,82 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 from consentgate.formats import cookies
-from consentgate.gates.cookies.remembered import remembering_token
-from consentgate.gates.cookies.request import Headers
-from consentgate.gates.cookies.response import (
-    expiries,
-    is_personal,
-    may_set,
-    unseen_expiries,
-)
+from consentgate.formats.headers import Headers
+from consentgate.gates.cookies.response import expiries, may_set, unseen_expiries
+from consentgate.gates.gated import NOTHING, Found, Gated
 from consentgate.gates.headers.caching import with_private
-from consentgate.gates.plan import Outcome, Pass
+from consentgate.gates.headers.names import COOKIE, marks
+from consentgate.gates.outcomes import Outcome, Pass
+from consentgate.gates.request import Request
 
-if TYPE_CHECKING:
-    from consentgate.gates.visit import Visit
+_PERMITTED, _DENIED = Pass.PERMITTED, Pass.DENIED
 
 
-def gated_cookies(visit: Visit, headers: Headers, *, adds: bool = True) -> Headers:
-    """Drop the ``Set-Cookie`` lines that may not pass, add the expiry of denied cookies.
+def passing_lines(headers: Headers, outcome: Outcome, now: int) -> Gated:
+    """Drop the lines that may not pass; say private where one would not pass for others.
 
     Args:
-        visit: the request.
         headers: the app's pairs; returned as they are where nothing changes.
-        adds: whether the answer may carry lines of our own, which are for one visitor.
+        outcome: what this visitor permits.
+        now: whole seconds since the epoch.
     """
-    kept = passing_lines(visit, headers)
-    added = added_lines(visit) if adds else []
-    if added:
-        return with_private(kept) + [(b"set-cookie", line) for line in added]
-    return kept
-
-
-def passing_lines(visit: Visit, headers: Headers) -> Headers:
-    """The pairs without the lines that may not pass; private where one would not for others."""
-    outcome = visit.outcome
+    passes, passes_for_all = outcome.passes, outcome.strictest.passes
     blocked: set[int] = set()
-    names: dict[bytes, int] = {}
+    names: list[bytes] = []
     undeclared: list[bytes] = []
     is_for_one = False
     for position, (field, line) in enumerate(headers):
-        if len(field) != 10 or field.lower() != b"set-cookie":
+        if marks[field] != COOKIE:
             continue
         name = cookies.set_cookie_name(line)
-        names[name] = names.get(name, 0) + 1
-        if not may_set(line, outcome, visit.now, undeclared, name=name):
+        names.append(name)
+        if passes[name] is _PERMITTED:
+            is_for_one = is_for_one or passes_for_all[name] is _DENIED
+        elif not may_set(line, outcome, now, undeclared, name=name):
             blocked.add(position)
-        elif not is_for_one:
-            is_for_one = is_personal(name, outcome)
-    if not names:
-        return headers
-    # CKE-11; RFC 6265bis 4.1.1: SHOULD NOT
-    visit.repeated = (*visit.repeated, *(name for name, count in names.items() if count > 1))
-    visit.undeclared_set = (*visit.undeclared_set, *undeclared)
+    found = NOTHING
+    if undeclared or len(set(names)) < len(names):
+        # CKE-11; RFC 6265bis 4.1.1: SHOULD NOT
+        repeated = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+        found = Found(set=tuple(undeclared), repeated=tuple(repeated))
     if blocked:
         headers = [pair for position, pair in enumerate(headers) if position not in blocked]
-    return with_private(headers) if is_for_one else headers
+    return Gated(with_private(headers) if is_for_one else headers, found)
 
 
-def added_lines(visit: Visit) -> list[bytes]:
-    """Our own lines, once a visit: expiries, and the signal to remember."""
-    if visit.is_line_added:
-        return []
-    visit.is_line_added = True
-    lines = expiries_of(visit, visit.outcome) if visit.denied else []
-    remembered = remembering_token(visit) if visit.signals.is_set else None
-    if remembered is not None:
-        lines.append(visit.token_line(remembered))
-    return lines
+def with_lines(headers: Headers, lines: Iterable[bytes]) -> Headers:
+    """Add lines of our own after the app's, which makes the answer one visitor's."""
+    added = [(b"set-cookie", line) for line in lines]
+    return with_private(headers) + added if added else headers
 
 
-def expiries_of(visit: Visit, outcome: Outcome) -> list[bytes]:
-    """Lines that remove every cookie of this request that ``outcome`` denies."""
+def expire(request: Request, denied: Iterable[bytes], outcome: Outcome, now: int) -> list[bytes]:
+    """Write the lines that remove denied cookies of a request.
+
+    Args:
+        request: says where they can lie.
+        denied: their names.
+        outcome: what this visitor permits.
+        now: whole seconds since the epoch.
+    """
     return expiries(
-        _denied_by(visit, outcome),
+        denied,
         outcome,
-        host=visit.host,
-        path=visit.sent_path,
-        is_secure=visit.is_https,
-        now=visit.now,
+        host=request.host,
+        path=request.sent_path,
+        is_secure=request.is_https,
+        now=now,
     )
 
 
-def farewells(visit: Visit, outcome: Outcome) -> list[bytes]:
-    """Lines that remove every cookie known to a site that ``outcome`` denies (WDR-02)."""
+def expire_denied(request: Request, outcome: Outcome, now: int) -> list[bytes]:
+    """Write the lines that remove every cookie known to a site that ``outcome`` denies (WDR-02)."""
+    sent = [name for _, field in request.cookies for name, _ in cookies.pairs(field)]
+    denied = [name for name in sent if outcome.passes[name] is Pass.DENIED]
     unseen = unseen_expiries(
-        outcome, host=visit.host, path=visit.sent_path, is_secure=visit.is_https
+        outcome, host=request.host, path=request.sent_path, is_secure=request.is_https
     )
-    return [*expiries_of(visit, outcome), *unseen]
-
-
-def _denied_by(visit: Visit, outcome: Outcome) -> Sequence[bytes]:
-    if outcome is visit.outcome:
-        return visit.denied
-    headers: Headers = visit.scope["headers"]
-    passed = [
-        name
-        for field, value in headers
-        if field.lower() == b"cookie"
-        for name, _ in cookies.pairs(value)
-    ]
-    return [name for name in [*visit.denied, *passed] if outcome.cookie(name) is Pass.DENIED]
+    return [*expire(request, denied, outcome, now), *unseen]

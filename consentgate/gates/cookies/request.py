@@ -2,87 +2,76 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 from consentgate.formats import cookies
-from consentgate.gates.plan import Outcome, Pass
+from consentgate.formats.headers import Headers
+from consentgate.gates.gated import NOTHING, Found, Gated
+from consentgate.gates.outcomes import Outcome, Pass
+from consentgate.gates.request import Request
 
-Headers = list[tuple[bytes, bytes]]
-
-
-@dataclass(slots=True)
-class Sifted:
-    """The request's cookies after the gate."""
-
-    headers: Headers
-    """What the app sees; the same list where nothing was taken away."""
-    denied: list[bytes]
-    """Names that are declared and denied: to be expired in the response."""
-    undeclared: list[bytes]
-    """Names that nobody declared, whether they passed or not."""
+_PERMITTED, _DENIED, _OWN = Pass.PERMITTED, Pass.DENIED, Pass.OWN
+_PASSES = Pass.UNDECLARED_PASSES
 
 
-def sift(headers: Headers, at: Sequence[int], outcome: Outcome) -> Sifted:
+def drop_denied_cookies(request: Request, outcome: Outcome) -> Gated:
     """Keep the cookies that the outcome permits, each byte for byte, and drop the others.
 
     Our own token never reaches the app. A field that keeps nothing disappears; several fields
     (HTTP/2 crumbs, RFC 9113 8.2.3) stay several.
+    """
+    denied: list[bytes] = []
+    undeclared: list[bytes] = []
+    headers = request.headers
+    for pair in request.cookies:
+        passing = _permitted(pair[1], outcome, denied, undeclared)
+        if passing is not pair[1]:
+            headers = _exchanged(headers, pair, passing)
+    found = Found(tuple(denied), tuple(undeclared)) if denied or undeclared else NOTHING
+    return Gated(headers, found)
+
+
+def _permitted(
+    field: bytes, outcome: Outcome, denied: list[bytes], undeclared: list[bytes]
+) -> bytes | None:
+    """The field without what may not pass: itself, another one, or None for nothing.
 
     Args:
-        headers: the scope's header pairs.
-        at: positions of the ``cookie`` fields in them.
+        field: the value of one ``Cookie`` field.
         outcome: what this visitor permits.
+        denied: takes the names that are declared and denied.
+        undeclared: takes the names that nobody declared.
     """
-    sifted = Sifted(headers, [], [])
-    replaced: dict[int, bytes | None] = {}
-    for position in at:
-        value = headers[position][1]
-        kept = _keep(value, outcome, sifted)
-        if kept is not None:
-            replaced[position] = cookies.join(kept) if kept else None
-    if replaced:
-        sifted.headers = _without(headers, replaced)
-    return sifted
-
-
-def _keep(value: bytes, outcome: Outcome, sifted: Sifted) -> list[bytes] | None:
-    """The pieces that pass; None where all of them do."""
-    kept: list[bytes] = []
+    passing: list[bytes] = []
     is_whole = True
-    known = outcome.passes.get
-    for piece in value.split(b";"):
+    passes = outcome.passes
+    for piece in field.split(b";"):
         name, equals, _ = piece.partition(b"=")
-        name = name.strip(b" \t") if equals else b""
-        verdict = known(name) if name else None
-        if verdict is Pass.PERMITTED:
-            kept.append(piece)
+        verdict = passes[name if equals else b""]
+        if verdict is _PERMITTED:
+            passing.append(piece)
             continue
         if not equals and not piece.strip(b" \t"):
-            kept.append(piece)  # "a=1;" keeps its trailing semicolon
+            passing.append(piece)  # "a=1;" keeps its trailing semicolon
             continue
-        verdict = verdict or outcome.cookie(name)
-        if verdict is Pass.PERMITTED:
-            kept.append(piece)
-            continue
-        if verdict is Pass.DENIED:
-            sifted.denied.append(name)
-        elif verdict is not Pass.OWN:
-            sifted.undeclared.append(name)
-            if verdict is Pass.UNDECLARED_PASSES:
-                kept.append(piece)
+        if verdict is _DENIED:
+            denied.append(name.strip(b" \t"))
+        elif verdict is not _OWN:
+            undeclared.append(name.strip(b" \t") if equals else b"")
+            if verdict is _PASSES:
+                passing.append(piece)
                 continue
         is_whole = False
     if is_whole:
-        return None
-    return kept if any(piece.strip(b" \t") for piece in kept) else []
+        return field
+    joined = cookies.join(passing)
+    return joined if joined.strip(b" \t;") else None
 
 
-def _without(headers: Headers, replaced: dict[int, bytes | None]) -> Headers:
-    rebuilt: Headers = []
-    for position, pair in enumerate(headers):
-        if position not in replaced:
-            rebuilt.append(pair)
-        elif (value := replaced[position]) is not None:
-            rebuilt.append((pair[0], value))
-    return rebuilt
+def _exchanged(headers: Headers, field: tuple[bytes, bytes], value: bytes | None) -> Headers:
+    """The pairs with another value in the place of one ``Cookie`` field; None takes it out."""
+    at = headers.index(field)
+    changed = headers.copy()
+    if value is None:
+        del changed[at]
+    else:
+        changed[at] = (field[0], value)
+    return changed

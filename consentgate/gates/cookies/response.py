@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
-from itertools import product
+from collections.abc import Iterable, Iterator
 
-from consentgate.domain.policy.policy import CookiePattern, Match
+from consentgate.domain.policy.policy import Match
 from consentgate.formats import cookies
-from consentgate.gates.plan import Outcome, Pass
+from consentgate.gates.outcomes import Outcome, Pass
 
 MAX_EXPIRY_BYTES = 3_000
 """Room for expiry lines in one response: proxies commonly take 4 KB of headers."""
@@ -29,7 +27,7 @@ def may_set(
     """
     if name is None:
         name = cookies.set_cookie_name(line)
-    verdict = outcome.cookie(name)
+    verdict = outcome.passes[name]
     if verdict is Pass.PERMITTED:
         return True
     if verdict is Pass.OWN:
@@ -38,12 +36,6 @@ def may_set(
     if verdict in (Pass.UNDECLARED, Pass.UNDECLARED_PASSES) and not is_deletion:
         undeclared.append(name)
     return is_deletion or verdict is Pass.UNDECLARED_PASSES
-
-
-def is_personal(name: bytes, outcome: Outcome) -> bool:
-    """Whether a line that passes would not pass for everybody: no cache may hand it on."""
-    is_permitted = outcome.cookie(name) is Pass.PERMITTED
-    return is_permitted and outcome.plan.strictest.cookie(name) is Pass.DENIED
 
 
 def expiries(
@@ -73,38 +65,10 @@ def expiries(
     lines: list[tuple[int, bytes]] = []
     for name in dict.fromkeys(denied):
         if cookies.is_token(name):
-            pattern = outcome.pattern_of(name)
-            is_short = len(name) + len(host) + len(path) <= 256
-            variants = _variants if is_short else _variants.__wrapped__
-            lines += enumerate(variants(name, pattern, host, path, is_secure))
+            lines += enumerate(outcome.plan.expiries[name, host, path, is_secure])
     if sum(len(line) for _, line in lines) <= MAX_EXPIRY_BYTES:
         return [line for _, line in lines]
     return _fit(lines, now * 7 + zlib.crc32(path.encode("utf-8", "replace")))
-
-
-@lru_cache(maxsize=1_024)
-def _variants(
-    name: bytes, pattern: CookiePattern | None, host: str, path: str, is_secure: bool
-) -> Sequence[bytes]:
-    is_partitioned = pattern is not None and pattern.is_partitioned
-    if name.startswith(b"__Host-"):
-        pairs = [(b"", b"/")]
-    else:
-        pairs = list(product(cookies.domain_variants(host), cookies.path_variants(path)))
-        pairs.sort(key=lambda pair: len(pair[1]))
-    if pattern is not None and (pattern.domain or pattern.path != "/"):
-        first = ((pattern.domain or "").lstrip(".").encode(), pattern.path.encode())
-        pairs = [first, *(pair for pair in pairs if pair != first)]
-    return [
-        cookies.expiry(
-            name,
-            domain=domain,
-            path=variant,
-            is_secure=is_secure,
-            is_partitioned=is_partitioned,
-        )
-        for domain, variant in pairs
-    ]
 
 
 def unseen_expiries(outcome: Outcome, *, host: str, path: str, is_secure: bool) -> Iterator[bytes]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-Headers = list[tuple[bytes, bytes]]
+from consentgate.formats.headers import Headers
 
 VISITOR = (b"cookie", b"sec-gpc", b"dnt")
 """What an answer that asked for consent can depend on (SIG-15)."""

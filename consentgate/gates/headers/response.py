@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 
+from consentgate.formats.headers import Headers
 from consentgate.formats.headers import lists as header_lists
 from consentgate.formats.urls.addresses import of_refresh, of_srcset
 from consentgate.gates.headers import client_hints, reporting
 from consentgate.gates.headers.caching import VISITOR, with_private, with_vary
-from consentgate.gates.plan import Outcome
+from consentgate.gates.outcomes import Outcome, once_per_outcome
 
-Headers = list[tuple[bytes, bytes]]
 _Gate = Callable[[bytes, "Judge"], bytes | None]
 """Takes a value, gives what stays of it: the same bytes, others, or None for nothing."""
 
@@ -45,12 +45,10 @@ class Judge:
         return not self._denied.isdisjoint(self._table.services_of(url))
 
 
+@once_per_outcome
 def judge_of(outcome: Outcome) -> Judge:
     """The outcome's judge, made once."""
-    found = outcome.kept.get("header judge")
-    if found is None:
-        found = outcome.kept["header judge"] = Judge(outcome)
-    return found  # type: ignore[return-value]  # only this function writes the entry
+    return Judge(outcome)
 
 
 def _link(value: bytes, judge: Judge) -> bytes | None:
@@ -145,7 +143,7 @@ def gated_headers(headers: Headers, outcome: Outcome, *, is_for_all: bool = Fals
             break
     else:
         return headers
-    strictest = outcome.plan.strictest
+    strictest = outcome.strictest
     for_nobody = _gated(headers, judge_of(strictest))
     if for_nobody is headers:
         return headers

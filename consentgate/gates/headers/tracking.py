@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from consentgate.domain.decision import Reason
+from consentgate.formats.headers import Headers
 from consentgate.formats.headers.tracking_status import Tracking, tk_value
-from consentgate.gates.plan import Outcome
-
-Headers = list[tuple[bytes, bytes]]
+from consentgate.gates.outcomes import Outcome, once_per_outcome
 
 _DYNAMIC = tk_value(Tracking.DYNAMIC)
 
@@ -33,6 +32,11 @@ def tracking_of(outcome: Outcome) -> Tracking:
     return Tracking.CONSENT if is_chosen else Tracking.GENERAL
 
 
+@once_per_outcome
+def _value_of(outcome: Outcome) -> bytes:
+    return tk_value(tracking_of(outcome))
+
+
 def with_tk(headers: Headers, outcome: Outcome, *, is_for_one: bool) -> Headers:
     """Say it once; an answer that caches may share says only where it is said (SIG-22).
 
@@ -41,9 +45,6 @@ def with_tk(headers: Headers, outcome: Outcome, *, is_for_one: bool) -> Headers:
         outcome: what was decided for this visitor.
         is_for_one: whether the answer is marked as made for this visitor.
     """
-    value = outcome.kept.get("tk")
-    if value is None:
-        value = outcome.kept["tk"] = tk_value(tracking_of(outcome))
-    chosen = bytes(value) if is_for_one and isinstance(value, bytes) else _DYNAMIC
+    chosen = _value_of(outcome) if is_for_one else _DYNAMIC
     kept = [pair for pair in headers if pair[0].lower() != b"tk"]
     return [*kept, (b"tk", chosen)]

@@ -1,6 +1,6 @@
 """Owns ETag and Last-Modified, which a site can plant in a browser and read again (STO-08).
 
-A visitor who may not be followed is dealt with blindly. *Reading*: the app never sees what the
+A visitor who may not be followed gets what everyone gets. *Reading*: the app never sees what the
 browser gives back (If-None-Match, If-Modified-Since, If-Range); the gate compares it with what
 the app says of the resource now, and answers 304 itself. A file that has not changed is still not
 sent again; a validator made for one visitor is never recognised, since the app that would have to
@@ -14,20 +14,19 @@ If-Match, and a script that reads them could keep anything anyway.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any
+from typing import NamedTuple
 
-if TYPE_CHECKING:
-    from consentgate.gates.visit import Visit
-
-Headers = list[tuple[bytes, bytes]]
-Message = MutableMapping[str, Any]
+from consentgate.formats.headers import Headers
+from consentgate.gates.headers.names import VALIDATORS
+from consentgate.gates.messages import Message
+from consentgate.gates.outcomes import Outcome
+from consentgate.gates.request import Request
+from consentgate.memo import Memo
 
 _MOST_KNOWN = 8_192
 _MOST_HASHED = 262_144
-VALIDATORS = frozenset((b"etag", b"last-modified"))
-"""What names a state of the resource."""
 _OF_THE_BODY = frozenset(
     (b"content-length", b"content-type", b"content-encoding", b"transfer-encoding", b"trailer")
 )
@@ -52,29 +51,33 @@ class KnownValidators:
     """What the app last said of each resource to somebody it could not know."""
 
     def __init__(self) -> None:
-        self._said: dict[bytes, tuple[bytes, bytes]] = {}
+        self._said: Memo[bytes, tuple[bytes, bytes]] = Memo(lambda name: (b"", b""), _MOST_KNOWN)
 
     def told(self, key: bytes, etag: bytes, modified: bytes) -> tuple[bool, bool]:
         """Take in what is said now; give whether each was said the time before, too."""
         name = blake2b(key, digest_size=12).digest()
-        before = self._said.get(name, (b"", b""))
-        if len(self._said) >= _MOST_KNOWN:
-            self._said.clear()
-        self._said[name] = (etag, modified)
+        before = self._said[name]
+        self._said.put(name, (etag, modified))
         return before[0] == etag, before[1] == modified
 
 
-class Blind:
-    """One answer to a visitor who may not be recognised by it: message in, messages out."""
+class Answered(NamedTuple):
+    """What goes on for the start of an answer."""
+
+    messages: tuple[Message, ...]
+    is_over: bool
+    """Whether that is the whole answer: what the app goes on to send is not passed on."""
+
+
+class SharedValidators:
+    """The validators of one answer to a visitor who may not be recognised by them."""
 
     __slots__ = (
         "_conditions",
         "_etag",
         "_has_body",
-        "_held",
         "_is_etag_known",
         "_is_modified_known",
-        "_is_silent",
         "_key",
         "_known",
         "_modified",
@@ -100,38 +103,33 @@ class Blind:
         self._known = known
         self._key = key
         self._has_body = has_body
-        self._held: Message | None = None
-        self._is_silent = False
         self._etag = self._modified = b""
         self._is_etag_known = self._is_modified_known = False
 
-    def start(self, message: Message) -> tuple[Message, ...]:
+    def start(self, message: Message) -> Answered | None:
         """Say what goes on for the start of the response, after the other gates.
 
-        It waits for the first of the body, which says whether the bytes can be hashed.
+        Returns:
+            None where it waits for the first of the body, which says whether the bytes can be
+            hashed: see ``first``.
         """
         self._etag = _value(message["headers"], b"etag")
         self._modified = _value(message["headers"], b"last-modified")
         is_whole = message.get("status") == 200
         if not self._key:
             if is_whole and self._is_unchanged(self._etag):
-                return self._not_modified(message, message["headers"])
-            return (message,)
+                return _not_modified(message, message["headers"])
+            return Answered((message,), is_over=False)
         told = self._known.told(self._key, self._etag, self._modified)
         self._is_etag_known, self._is_modified_known = told
         if is_whole and self._has_body and not message.get("trailers", False):
-            self._held = message
-            return ()
+            return None
         is_common = self._is_etag_known and not is_whole
-        return (self._leveled(message, self._etag if is_common else b""),)
+        leveled = self._leveled(message, self._etag if is_common else b"")
+        return Answered((leveled,), is_over=False)
 
-    def later(self, message: Message) -> tuple[Message, ...]:
-        """Say what goes on for any message after the start."""
-        if self._is_silent:
-            return ()
-        if self._held is None:
-            return (message,)
-        start, self._held = self._held, None
+    def first(self, start: Message, message: Message) -> Answered:
+        """Say what goes on for a start that waited, and for the message after it."""
         etag = self._etag if self._is_etag_known else b""
         is_unchanged = False
         if message["type"] == "http.response.body":
@@ -142,7 +140,9 @@ class Blind:
             else:
                 is_unchanged = self._is_unchanged(self._etag)
         leveled = self._leveled(start, etag)
-        return self._not_modified(start, leveled["headers"]) if is_unchanged else (leveled, message)
+        if is_unchanged:
+            return _not_modified(start, leveled["headers"])
+        return Answered((leveled, message), is_over=False)
 
     def _is_unchanged(self, etag: bytes) -> bool:
         """RFC 9110 13.2.2: If-None-Match, compared weakly, goes before If-Modified-Since.
@@ -167,15 +167,18 @@ class Blind:
             headers.append((b"etag", etag))
         return {**message, "headers": headers}
 
-    def _not_modified(self, start: Message, headers: Headers) -> tuple[Message, ...]:
-        """Answer 304 in the app's place; what the app goes on to send is not passed on."""
-        self._is_silent = True
-        kept = [pair for pair in headers if pair[0].lower() not in _OF_THE_BODY]
-        rest = {name: value for name, value in start.items() if name != "trailers"}
-        return (
+
+def _not_modified(start: Message, headers: Headers) -> Answered:
+    """Answer 304 in the app's place."""
+    kept = [pair for pair in headers if pair[0].lower() not in _OF_THE_BODY]
+    rest = {name: value for name, value in start.items() if name != "trailers"}
+    return Answered(
+        (
             {**rest, "status": 304, "headers": kept},
             {"type": "http.response.body", "body": b"", "more_body": False},
-        )
+        ),
+        is_over=True,
+    )
 
 
 def _hashed(body: bytes) -> bytes:
@@ -191,21 +194,30 @@ def _value(headers: Headers, name: bytes) -> bytes:
     return next((value.strip() for key, value in headers if key.lower() == name), b"")
 
 
-def blind_for(visit: Visit, headers: Headers) -> Blind | None:
+def shared_validators_for(
+    request: Request,
+    outcome: Outcome,
+    known: KnownValidators,
+    conditions: Mapping[bytes, bytes],
+    headers: Headers,
+) -> SharedValidators | None:
     """What deals with an answer's validators; None where they may stay.
 
     Args:
-        visit: the request.
+        request: what is answered.
+        outcome: what this visitor permits.
+        known: what the app said of its resources before.
+        conditions: what the app did not see of the request, by lower-case name.
         headers: of the response, after the other gates; never a page's, which has none.
     """
-    method = visit.scope.get("method")
-    if visit.outcome.may_follow or method not in ("GET", "HEAD") or not _has_validator(headers):
+    method = request.method
+    if outcome.may_follow or method not in ("GET", "HEAD") or not _has_validator(headers):
         return None
-    is_common = _is_embedded(visit.header(b"sec-fetch-dest"), headers)
-    return Blind(
-        visit.conditions,
-        known=visit.plan.known_validators,
-        key=visit.address.encode("latin-1", "replace") if is_common else b"",
+    is_common = _is_embedded(request.header(b"sec-fetch-dest"), headers)
+    return SharedValidators(
+        conditions,
+        known=known,
+        key=request.address.encode("latin-1", "replace") if is_common else b"",
         has_body=method != "HEAD",
     )
 

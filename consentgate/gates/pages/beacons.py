@@ -19,10 +19,12 @@ from consentgate.formats.html.rewriter import Rewriter
 from consentgate.formats.urls.addresses import Address, canonical_host, decodings
 from consentgate.formats.urls.personal import tells_who
 from consentgate.gates.declared.hosts import HostTable
-from consentgate.gates.plan import Outcome
+from consentgate.gates.outcomes import Outcome, once_per_outcome
+from consentgate.memo import Memo, up_to
 
 _MOST_HOSTS: Final = 8_192
 _MOST_SCRIPTS: Final = 256
+_MOST_SCRIPT_BYTES: Final = 65_536
 _MOST_HOST_BYTES: Final = 96
 _WORD = re.compile(rb"[\w$]")
 _KEY = re.compile(r"[a-z][a-z0-9_-]{0,39}")
@@ -37,15 +39,15 @@ _BREAK = re.compile(r"[\t\n\r]")
 _REMOVED = str.maketrans("", "", "\t\n\r")
 
 
-class _Hosts(dict[bytes, bool]):
-    """Whether a host may be denied, by its bytes as they stand in a page; found out once."""
+class _Hosts:
+    """Says whether a host may be denied."""
 
     def __init__(self, table: HostTable, denied: frozenset[str]) -> None:
-        super().__init__()
         self._table = table
         self._denied = denied
 
-    def __missing__(self, raw: bytes) -> bool:
+    def may_be_denied(self, raw: bytes) -> bool:
+        """Whether it may, by its bytes as they stand in a page."""
         if b"&" in raw:
             return True  # character references: the tag itself will tell
         if raw.endswith(b"\\"):
@@ -56,12 +58,7 @@ class _Hosts(dict[bytes, bool]):
         # a line break inside quotes is left out of an address, without them it ends it
         texts = decodings(raw)
         readings = {text.translate(_REMOVED) for text in texts}
-        answer = any(map(self._is_denied, readings | {_BREAK.split(text, 1)[0] for text in texts}))
-        if len(raw) <= _MOST_HOST_BYTES:
-            if len(self) >= _MOST_HOSTS:
-                self.clear()
-            self[raw] = answer
-        return answer
+        return any(map(self._is_denied, readings | {_BREAK.split(text, 1)[0] for text in texts}))
 
     def _is_denied(self, authority: str) -> bool:
         host = canonical_host(authority.partition(":")[0])
@@ -84,7 +81,8 @@ class Verdicts:
         )
         self.told: set[str] = set()
         """Hosts of third parties that a page's address would have told who a visitor is."""
-        self.hosts = _Hosts(table, self._denied | self._guarded)
+        hosts = _Hosts(table, self._denied | self._guarded)
+        self.hosts = Memo(hosts.may_be_denied, _MOST_HOSTS, is_small=up_to(_MOST_HOST_BYTES))
         """Whether a host may be denied, by its bytes as they stand in a page."""
         self._snippets = [
             (snippet.encode(), service.key)
@@ -95,7 +93,10 @@ class Verdicts:
         ]
         self.signatures = tuple(dict.fromkeys(snippet for snippet, _ in self._snippets))
         """What the inline scripts of denied services are known by."""
-        self._known: dict[bytes, tuple[str, ...]] = {}
+        self.knows: Callable[[bytes], tuple[str, ...]] = Memo(
+            self._known, _MOST_SCRIPTS, is_small=up_to(_MOST_SCRIPT_BYTES)
+        ).__getitem__
+        """The denied services whose signature an inline script bears, in policy order."""
 
     @cached_property
     def is_idle(self) -> bool:
@@ -117,16 +118,9 @@ class Verdicts:
             self.told.add(address.host)
         return UNKNOWN
 
-    def knows(self, script: bytes) -> tuple[str, ...]:
-        """The denied services whose signature an inline script bears, in policy order."""
-        found = self._known.get(script)
-        if found is None:
-            keys = (key for snippet, key in self._snippets if _bears(script, snippet))
-            found = tuple(dict.fromkeys(keys))
-            if len(self._known) >= _MOST_SCRIPTS:
-                self._known.clear()
-            self._known[script] = found
-        return found
+    def _known(self, script: bytes) -> tuple[str, ...]:
+        keys = (key for snippet, key in self._snippets if _bears(script, snippet))
+        return tuple(dict.fromkeys(keys))
 
     def denied_marks(self, services: str, purposes: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """What is denied of the keys in ``data-service`` and ``data-purpose`` (STO-02).
@@ -161,12 +155,10 @@ def _bears(script: bytes, snippet: bytes) -> bool:
     return False
 
 
+@once_per_outcome
 def verdicts_of(outcome: Outcome) -> Verdicts:
     """The outcome's verdicts, made once."""
-    found = outcome.kept.get("verdicts")
-    if found is None:
-        found = outcome.kept["verdicts"] = Verdicts(outcome, outcome.plan.hosts)
-    return found  # type: ignore[return-value]  # only this function writes the entry
+    return Verdicts(outcome, outcome.plan.hosts)
 
 
 class Beacons:

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
 from urllib.parse import quote
 
 from consentgate.domain.policy.policy import HostPattern, Service
-from consentgate.gates.plan import Outcome
-
-Headers = list[tuple[bytes, bytes]]
+from consentgate.formats.headers import Headers
+from consentgate.gates.outcomes import Outcome, once_per_outcome
+from consentgate.memo import remember
 
 ENFORCE = b"content-security-policy"
 REPORT_ONLY = b"content-security-policy-report-only"
@@ -25,10 +24,10 @@ MAX_BYTES = 6_000
 _EVERYWHERE = b"default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:"
 """Everything that names no host stays as the app allows it; ``default-src`` is what also covers
 prefetch and preconnect (CSP3, "resource hints")."""
-_KEY = "csp"
 _HOST = re.compile(r"(\*\.)?([a-z0-9_-]+\.)*[a-z0-9_-]+")
 
 
+@once_per_outcome
 def blocking_csp(outcome: Outcome) -> bytes:
     """The policy that lets a page reach this site and permitted services, and nobody else.
 
@@ -39,24 +38,17 @@ def blocking_csp(outcome: Outcome) -> bytes:
         The value of a ``Content-Security-Policy`` field, without commas; empty where nothing
         is denied.
     """
-    found = outcome.kept.get(_KEY)
-    if found is None:
-        found = _policy(outcome, _granted(outcome)) if outcome.denied_purposes else b""
-        outcome.kept[_KEY] = found
-    return found  # type: ignore[return-value]  # only bytes are kept under that key
+    return _policy(outcome, _granted(outcome)) if outcome.denied_purposes else b""
 
 
+@once_per_outcome
 def declared_csp(outcome: Outcome) -> bytes:
     """The policy for a page that everybody shares: every declared service may be reached.
 
     What single visitors denied is then inert in the page itself; this holds back what nobody
     declared.
     """
-    found = outcome.kept.get("csp of all")
-    if found is None:
-        found = _policy(outcome, outcome.plan.policy.services)
-        outcome.kept["csp of all"] = found
-    return found  # type: ignore[return-value]  # only bytes are kept under that key
+    return _policy(outcome, outcome.plan.policy.services)
 
 
 def csp_headers(outcome: Outcome, root: str, *, is_readable: bool = True) -> Headers:
@@ -72,8 +64,7 @@ def csp_headers(outcome: Outcome, root: str, *, is_readable: bool = True) -> Hea
             DNS prefetching, which no policy covers.
     """
     mode = outcome.plan.policy.site.csp
-    is_shared = outcome is outcome.plan.shared_outcome
-    policy = declared_csp(outcome) if is_shared and is_readable else blocking_csp(outcome)
+    policy = declared_csp(outcome) if outcome.is_shared and is_readable else blocking_csp(outcome)
     if not is_readable and policy:
         return [(ENFORCE, with_reports(policy, root)), (b"x-dns-prefetch-control", b"off")]
     if mode == "off":
@@ -84,12 +75,11 @@ def csp_headers(outcome: Outcome, root: str, *, is_readable: bool = True) -> Hea
 
 def is_binding(outcome: Outcome) -> bool:
     """Whether the page's policy outlasts a grant: only a new page may then reach more hosts."""
-    plan = outcome.plan
-    is_shared = plan.shared_outcome is not None
-    return plan.policy.site.csp == "enforce" and not is_shared and bool(blocking_csp(outcome))
+    is_enforced = outcome.plan.policy.site.csp == "enforce"
+    return is_enforced and not outcome.has_shared_pages and bool(blocking_csp(outcome))
 
 
-@lru_cache(maxsize=128)
+@remember(128)
 def with_reports(policy: bytes, root: str) -> bytes:
     """Add where violations are reported: our own address, so nobody else learns of them.
 

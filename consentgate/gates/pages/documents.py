@@ -7,9 +7,9 @@ under the blocking policy (STO-14); everything else passes.
 from __future__ import annotations
 
 import enum
-from functools import lru_cache
 
-Headers = list[tuple[bytes, bytes]]
+from consentgate.formats.headers import Headers
+from consentgate.memo import Memo, remember, up_to
 
 _NO_BODY = frozenset((204, 205, 304))
 _ASCII_LIKE = (
@@ -67,8 +67,11 @@ def kind_of(status: int, headers: Headers) -> Kind:
     kind = Kind.UNTYPED
     is_compressed = False
     is_whole = status != 206
+    is_redirect = 300 <= status < 400
     for name, value in headers:
         folded = name.lower()
+        if _is_empty(folded, value) or (is_redirect and folded == b"location"):
+            return Kind.OTHER
         if folded == b"content-type":
             kind = _kind_of_types(value, kind)
         elif folded == b"content-encoding":
@@ -84,6 +87,11 @@ def kind_of(status: int, headers: Headers) -> Kind:
     return Kind.COMPRESSED if is_compressed else Kind.UNREADABLE
 
 
+def _is_empty(name: bytes, value: bytes) -> bool:
+    """Whether a header, lower-case name, says that there is no body: then there is no document."""
+    return name == b"content-length" and value.strip() == b"0"
+
+
 def _kind_of_types(value: bytes, before: Kind) -> Kind:
     """What one field says, after others: of several types browsers take the last (Fetch 3.5)."""
     if b"," not in value:
@@ -94,7 +102,16 @@ def _kind_of_types(value: bytes, before: Kind) -> Kind:
     return before
 
 
-@lru_cache(maxsize=256)
+def kind_of_field(value: bytes) -> Kind:
+    """What the value of one ``Content-Type`` field says."""
+    return _kind_of_types(value, Kind.UNTYPED)
+
+
+types: Memo[bytes, Kind] = Memo(kind_of_field, 256, is_small=up_to(256))
+"""Value of a ``Content-Type`` field to what it says."""
+
+
+@remember(256, is_small=up_to(256))
 def kind_of_type(content_type: bytes) -> Kind:
     """What the value of a ``Content-Type`` says, without regard to the other headers."""
     media_type, _, parameters = content_type.partition(b";")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-Headers = list[tuple[bytes, bytes]]
+from consentgate.formats.headers import Headers
 
 _NAME = b"referrer-policy"
 LEAST = b"strict-origin-when-cross-origin"

@@ -1,16 +1,14 @@
-"""Owns telling declared crawlers from people, by what they say of themselves.
+"""Owns how declared crawlers are told from people; never knows what the site log counts as one.
 
-Cautious on purpose: a browser taken for a crawler could not choose. What the site log counts as a
-machine is another, wider question.
+It is cautious on purpose: a browser that is taken for a crawler could not choose.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
-from consentgate.gates.records.header_classes import Seen
-from consentgate.memo import Kept
+from consentgate.memo import Memo, up_to
 
 MAX_CHARS = 512
 MOST_CALLERS = 8_192
@@ -32,23 +30,20 @@ def is_crawler(user_agent: bytes) -> bool:
     return Caller.of(user_agent).is_crawler
 
 
-@dataclass(slots=True, eq=False)
-class Caller:
+class Caller(NamedTuple):
     """Who asks, by its User-Agent alone."""
 
     agent: str
     """Its first 512 characters; empty: there is none."""
     is_crawler: bool
-    seen: Seen | None = None
-    """What the site log makes of it; None: it was not asked yet."""
 
     @classmethod
     def of(cls, user_agent: bytes) -> Caller:
-        """Read a User-Agent; whoever asks often keeps the answer."""
+        """Read the value of a User-Agent."""
         agent = user_agent[:MAX_CHARS].decode("latin-1")
         return cls(agent, _CRAWLER.search(agent.lower()) is not None)
 
 
-def known_callers() -> Kept[bytes, Caller]:
-    """Callers by User-Agent, each read once; for as long as a gate lives."""
-    return Kept(Caller.of, MOST_CALLERS, is_small=lambda agent: len(agent) <= MAX_CHARS)
+def known_callers() -> Memo[bytes, Caller]:
+    """Make a memory of callers by User-Agent, each read once."""
+    return Memo(Caller.of, MOST_CALLERS, is_small=up_to(MAX_CHARS))

@@ -1,51 +1,41 @@
-"""Owns what the headers of a visit show to the site log, in classes; never their own text."""
+"""Owns the classes into which the site log puts a visit's headers; never keeps their own text."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Iterable
+from typing import NamedTuple
 
-from consentgate.domain.agents import Bot, Browser
+from consentgate.domain.agents import Browser
 from consentgate.domain.signals import Signals
 from consentgate.formats.headers.client_hints import hinted_browser
 from consentgate.gates.records.referrers import is_entry, origin_of, primary_language
+from consentgate.memo import remember
 
 MAX_CHARS = 512
-"""Of any header: what follows costs time and says nothing."""
+"""Characters that are read of any header: what follows costs time and says nothing."""
 MAX_WORD = 32
-"""Of a header that is one of few words, the longest of which is shorter."""
+"""Characters that are read of a header whose value is one of few, all shorter words."""
 
 
-@dataclass(slots=True, eq=False)
-class Seen:
-    """What a User-Agent shows, in classes."""
-
-    agent: str
-    """Its first 512 characters."""
-    bot: Bot | None
-    device: str
-    is_tool: bool
-    says_browser: bool
-    """Whether it has a browser's name. Then it is suspect where it comes with headers that no
-    browser sends: each states its languages, and over HTTPS each in use since 2023 its
-    ``Sec-Fetch-*`` headers."""
-    told: bytes | None = None
-    """What a line says of its family and system; None: nobody asked yet."""
-
-
-@dataclass(slots=True, eq=False)
-class Coming:
+class Referral(NamedTuple):
     """Where a visit comes from."""
 
     host: str
     """Empty: not known."""
     kind: str
+    """Class of the host."""
     outer_host: str
     """The same host; empty: one of our own."""
     is_entry: bool
+    """Whether a visit begins, as far as the headers tell."""
+
+    @property
+    def place(self) -> str:
+        """The host, else its class."""
+        return self.host or self.kind
 
 
-SHOWN = {
+CLASSED = {
     name: place
     for place, name in enumerate(
         (
@@ -59,34 +49,42 @@ SHOWN = {
         )
     )
 }
-"""Headers that the site log puts into classes, and the place of each in what is shown."""
-MOST_SHOWN = len(SHOWN)
-NO_PLACES: dict[bytes, int] = {}
-Shown = list[bytes | None]
-"""The first of each of those headers; None where there is none."""
-Origin = tuple[bytes, str, bytes | None, bytes | None, bool]
-"""What tells where a visit comes from: Referer without its path, own host, ``Sec-Fetch-Site``,
-``Sec-Fetch-Dest``, whether a page is wanted."""
+"""Headers that the site log puts into classes, and the place of each in ``ClassedHeaders``."""
+ClassedHeaders = list[bytes | None]
+"""The first of each of those headers, in that order; None where there is none. It is made for each
+visit and unpacked where it is read: ``referrer, site, destination, accept, languages, brands,
+platform``."""
 
 
-def coming_of(origin: Origin) -> Coming:
-    """Where a visit comes from; few origins make most of them."""
-    referrer, own_host, site, destination, wants_page = origin
-    host, kind = origin_of(referrer, own_host[:MAX_CHARS])
-    return Coming(
-        host,
-        kind,
-        "" if kind == "internal" else host,
-        is_entry(_word(site), _word(destination), kind, accept="text/html" if wants_page else ""),
-    )
+class Origin(NamedTuple):
+    """What tells where a visit comes from."""
+
+    referrer: bytes
+    """Without its path."""
+    own_host: str
+    site: bytes | None
+    destination: bytes | None
+    wants_page: bool
+
+
+OriginFacts = tuple[bytes, str, bytes | None, bytes | None, bool]
+"""The same without names: it is made for each visit, and named only for the first of its like."""
+
+
+def refer(facts: OriginFacts) -> Referral:
+    """Tell where a visit comes from; few origins make most of them."""
+    origin = Origin(*facts)
+    host, kind = origin_of(origin.referrer, origin.own_host[:MAX_CHARS])
+    accept = "text/html" if origin.wants_page else ""
+    begins = is_entry(_word(origin.site), _word(origin.destination), kind, accept)
+    return Referral(host, kind, "" if kind == INTERNAL else host, begins)
 
 
 INTERNAL, SAME_ORIGIN = "internal", b"same-origin"
 
 
-@dataclass(frozen=True, slots=True)
-class Near:
-    """Where the last visit came from that went from page to page of one site: most others, too.
+class LastReferral(NamedTuple):
+    """The last visit that went from page to page of one site, as most do: the next asks nothing.
 
     As the browser itself says so, neither ``Sec-Fetch-Dest`` nor ``Accept`` makes a visit begin.
     """
@@ -95,67 +93,66 @@ class Near:
     site: bytes
     start: bytes
     """What its Referer began with: origin and a slash."""
-    coming: Coming
+    referral: Referral
 
     @classmethod
-    def of(cls, origin: Origin, coming: Coming) -> Near:
-        """Remember it; what is too long is nobody else's."""
-        referrer, host, site, _, _ = origin
-        if site != SAME_ORIGIN or coming.kind != INTERNAL or not is_small(origin):
-            return NOWHERE
-        return cls(host, site, referrer + b"/", coming)
+    def of(cls, origin: Origin, referral: Referral) -> LastReferral:
+        """Remember a visit; one whose headers are too long is not like the next."""
+        if origin.site != SAME_ORIGIN or referral.kind != INTERNAL or not is_small(origin):
+            return NO_REFERRAL
+        return cls(origin.own_host, origin.site, origin.referrer + b"/", referral)
 
 
-NOWHERE = Near("", b"?", b"", Coming("", "none", "", is_entry=False))
-"""Nobody comes from there."""
+NO_REFERRAL = LastReferral("", b"?", b"", Referral("", "none", "", is_entry=False))
+"""No visit is like it."""
 
 
-def is_small(origin: Origin) -> bool:
-    """Whether no part of it is longer than such parts are."""
-    referrer, own_host, site, destination, _ = origin
-    words = max(len(site or b""), len(destination or b""))
-    return max(len(referrer), len(own_host)) <= MAX_CHARS and words <= MAX_WORD
+def is_small(facts: OriginFacts) -> bool:
+    """Whether no part of an origin is longer than such parts are."""
+    origin = Origin(*facts)
+    words = max(len(origin.site or b""), len(origin.destination or b""))
+    return max(len(origin.referrer), len(origin.own_host)) <= MAX_CHARS and words <= MAX_WORD
 
 
 def _word(header: bytes | None) -> str:
     return (header or b"")[:MAX_WORD].decode("latin-1")
 
 
-def shown_in(headers: list[tuple[bytes, bytes]]) -> Shown:
-    """What of a request's headers is put into classes, as it came: little of it is ever read."""
-    shown: Shown = [None] * MOST_SHOWN
+def classed_headers(headers: Iterable[tuple[bytes, bytes]]) -> ClassedHeaders:
+    """Pick the headers that are put into classes, as they came: little of them is ever read."""
+    found: ClassedHeaders = [None] * len(CLASSED)
     for name, value in headers:
-        if name in SHOWN and shown[place := SHOWN[name]] is None:
-            shown[place] = value
-    return shown
+        if name in CLASSED and found[place := CLASSED[name]] is None:
+            found[place] = value
+    return found
 
 
 def hinted(brands: bytes | None, platform: bytes | None) -> Browser | None:
-    """The browser as its hints say; None where it gives none."""
+    """Tell the browser by its hints; None where it gives none."""
     if brands is None:
         return None
     return _hinted_by(brands[:MAX_CHARS], (platform or b"")[:MAX_CHARS])
 
 
-@lru_cache(1_024)
+@remember(1_024)
 def _hinted_by(brands: bytes, platform: bytes) -> Browser | None:
     return hinted_browser(brands.decode("latin-1"), platform.decode("latin-1"))
 
 
 def language_of(accept_language: bytes | None) -> str:
-    """The primary language of ``Accept-Language``."""
+    """Tell the primary language of ``Accept-Language``; empty where it names none."""
     return primary_language((accept_language or b"")[:MAX_WORD].decode("latin-1"))
 
 
-@lru_cache(1_024)
+@remember(1_024)
 def country_code(place: str) -> str:
-    """``US`` of ``US-CA``; empty where it is no country."""
+    """Cut a place to its country, as ``US-CA`` to ``US``; empty where it is none."""
     code = place[:2].upper()
     return code if len(code) == 2 and code.isalpha() and code != "ZZ" else ""
 
 
 def names_of(signals: Signals) -> tuple[str, ...]:
-    """The names of what is signalled."""
+    """Name the signals that a browser states."""
     if not (signals.gpc or signals.dnt):
         return ()
     return tuple(n for n, is_set in (("gpc", signals.gpc), ("dnt", signals.dnt)) if is_set)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from urllib.parse import urlsplit
+
+from consentgate.memo import remember, up_to
 
 _CLASSES = {
     "ai": "chatgpt.com chat.openai.com openai.com claude.ai perplexity.ai gemini.google.com "
@@ -28,7 +29,7 @@ _COUNTRY_END = re.compile(r"(?:^|\.)([a-z]+)\.(?:[a-z]{2,3}|co\.[a-z]{2}|com\.[a
 """``google.co.uk``, ``search.yahoo.com``: a brand under any country's ending."""
 
 
-@lru_cache(4_096)
+@remember(4_096, is_small=up_to(1_024))
 def origin_of(referrer: bytes, own_host: str) -> tuple[str, str]:
     """The host a visit came from, empty where there is none, and its class.
 
@@ -52,7 +53,7 @@ _MOST_BYTES = 512
 _REST = re.compile(rb"[/?#\\]")
 
 
-@lru_cache(2_048)
+@remember(2_048, is_small=up_to(1_024))
 def referrer_host(referrer: str) -> str:
     """The host a visit came from, never path or query; empty where there is none."""
     if not referrer.startswith(("http://", "https://")):
@@ -73,7 +74,7 @@ def _is_name(host: str) -> bool:
     return bool(_HOST.fullmatch(host)) and not _ADDRESS.fullmatch(host)
 
 
-@lru_cache(2_048)
+@remember(2_048, is_small=up_to(1_024))
 def referrer_class(host: str, own_host: str) -> str:
     """What kind of place a visit came from: none, internal, search, social, ai or external."""
     if not host:
@@ -108,7 +109,7 @@ def is_entry(site: str, destination: str, kind: str, accept: str = "text/html") 
     return kind != "internal"
 
 
-@lru_cache(1_024)
+@remember(1_024, is_small=up_to(512))
 def primary_language(accept_language: str) -> str:
     """The primary subtag of the first wish, such as ``de``; empty where it is none."""
     tag = accept_language[:16].partition(",")[0].partition(";")[0].partition("-")[0].strip().lower()

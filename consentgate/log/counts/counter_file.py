@@ -16,12 +16,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from consentgate.domain.days import DAY_SECONDS
 from consentgate.log.writing import after_fork as forks
 from consentgate.log.writing.layout import FILE_MODE, FOLDER_MODE
 
 logger = logging.getLogger("consentgate")
 
-DAY_SECONDS = 86_400
 
 MOST_WAITING = 16_384
 """Distinct sums in memory; where more would wait, as on a full disk, the last label of those that

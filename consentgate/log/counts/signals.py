@@ -11,7 +11,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from consentgate.log.counts.counter_file import DAY_SECONDS, DeltaFile
+from consentgate.domain.days import DAY_SECONDS
+from consentgate.log.counts.counter_file import DeltaFile
 
 FILE_NAME = "signals.counts"
 FLUSH_SECONDS = 60

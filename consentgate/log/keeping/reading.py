@@ -94,8 +94,7 @@ def rows_of_stream(stream: BinaryIO, found: Found) -> Iterator[Row]:
         except (ValueError, RecursionError):
             row = None
         if isinstance(row, dict) and is_record(row):
-            found.rows += 1
+            found.count_record()
             yield row
         elif not (isinstance(row, dict) and "schema" in row):
-            found.foreign += 1
-            found.name(Path("standard", "input"), number)
+            found.count_foreign(Path("standard", "input"), number)

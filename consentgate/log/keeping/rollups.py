@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from consentgate.domain.record import FIELDS, Sums
 from consentgate.log.counts.counter_file import OTHER
 from consentgate.log.keeping.day_files import format_of, whole
 from consentgate.log.keeping.segment_lines import Row
@@ -18,10 +19,8 @@ from consentgate.log.writing.layout import write_durably
 
 SMALL_CELL = 10
 """A value of fewer rows than that is counted as ``(other)``."""
-WHOLE = ("status", "method", "entry", "suspect", "paid", "bot", "bot_kind", "event", "sig", "err")
-"""Kept as they are: the server's own facts, declared names and machines."""
-FOLDED = ("route", "path", "ref", "country", "lang", "browser", "os", "device")
-"""What visitors bring: small values are folded."""
+WHOLE = tuple(field.name for field in FIELDS if field.sums is Sums.WHOLE)
+FOLDED = tuple(field.name for field in FIELDS if field.sums is Sums.FOLDED)
 
 Key = tuple[str, str, str]
 """Tier, dimension, value."""

@@ -11,12 +11,12 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from consentgate.domain.record import FIELDS, NAMES, SCHEMA, Kind, Tier, names_of
 from consentgate.errors import LogError
+from consentgate.memo import remember
 
 Row = dict[str, Any]
 
@@ -46,6 +46,15 @@ class Found:
         self.torn += other.torn
         self.foreign += other.foreign
         self.places = [*self.places, *other.places][:_MOST_NAMED]
+
+    def count_record(self) -> None:
+        """Count one record."""
+        self.rows += 1
+
+    def count_foreign(self, path: Path, number: int) -> None:
+        """Count one line that is no record, and remember where it was."""
+        self.foreign += 1
+        self.name(path, number)
 
     def name(self, path: Path, number: int) -> None:
         """Remember where a line was that is not used."""
@@ -78,14 +87,13 @@ def rows_of(path: Path, found: Found) -> Iterator[Row]:
     with path.open("rb") as file:
         for number, line, is_whole in numbered_lines(file):
             if line is None:
-                found.foreign += 1
-                found.name(path, number)
+                found.count_foreign(path, number)
                 continue
             if not line.strip():
                 continue  # an erased record leaves blanks
             row = _row_of(line)
             if row is not None:
-                found.rows += 1
+                found.count_record()
                 yield row
             elif number == 1 and b'"schema"' in line:
                 continue
@@ -93,8 +101,7 @@ def rows_of(path: Path, found: Found) -> Iterator[Row]:
                 found.torn += 1
                 found.name(path, number)
             else:
-                found.foreign += 1
-                found.name(path, number)
+                found.count_foreign(path, number)
 
 
 def numbered_lines(file: BinaryIO) -> Iterator[tuple[int, bytes | None, bool]]:
@@ -176,7 +183,7 @@ def day_of(ts: object) -> str:
     return _day_of(ts) if isinstance(ts, str) and len(ts) <= 20 else ""
 
 
-@lru_cache(4_096)
+@remember(4_096)
 def _day_of(ts: str) -> str:
     found = _TIME.fullmatch(ts)
     try:

@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from consentgate.domain.days import DAY_SECONDS
 from consentgate.domain.record import SCHEMA
 from consentgate.errors import LogError
 from consentgate.log.counts.counter_file import date_of
@@ -17,7 +18,6 @@ from consentgate.log.keeping.retention import GONE, Limits, is_without_dnt
 from consentgate.log.keeping.segment_lines import Found, check_schema, day_of, is_record, rows_of
 from consentgate.log.writing.layout import Layout, mode_of, started_at
 
-_DAY_SECONDS = 86_400
 _OTHERS = 0o007
 _OTHERS_OR_WRITING_GROUP = 0o027
 _ALL_BUT_OWNER = 0o077
@@ -89,7 +89,7 @@ def _segment(layout: Layout, limits: Limits, path: Path) -> Iterator[str]:
         return
     except FileNotFoundError:
         return  # a worker closed it meanwhile
-    oldest = min(days, default=date_of(started_at(path) // _DAY_SECONDS))
+    oldest = min(days, default=date_of(started_at(path) // DAY_SECONDS))
     if oldest < limits.rows:
         yield f"{name}: rows of {oldest} ({limits.words['rows']}); run consentgate log prune"
     elif oldest < limits.visitors:

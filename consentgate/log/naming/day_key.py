@@ -34,6 +34,10 @@ class Ratchet:
         self._retry_at = 0.0
         self._said: set[str] = set()
 
+    def is_ready(self, day: int) -> bool:
+        """Whether ``key`` answers from memory: else it waits for the disk, once a day."""
+        return day <= self._day or time.monotonic() < self._retry_at
+
     def key(self, day: int) -> bytes | None:
         """The key of a day number since the epoch.
 

@@ -13,10 +13,10 @@ import re
 import secrets
 import time
 from collections.abc import Iterator
-from functools import lru_cache
 from pathlib import Path
 
 from consentgate.log.writing.layout import SECRET_FILE_MODE, SECRET_FOLDER_MODE, settle
+from consentgate.memo import remember
 
 _KEY_BYTES = 32
 _SHREDDED = b"shredded"
@@ -30,7 +30,7 @@ class Subjects:
     def __init__(self, folder: Path) -> None:
         """Remember the folder; it is made with the first key."""
         self.folder = folder
-        self._token = lru_cache(_MOST_REMEMBERED)(_token)
+        self._token = remember(_MOST_REMEMBERED)(_token)
 
     def token(self, reference: str, month: str) -> str:
         """The name of a visitor in one month's rows; empty where the key was shredded.

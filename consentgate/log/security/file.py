@@ -42,7 +42,6 @@ logger = logging.getLogger("consentgate")
 
 SCHEMA = "cgs1"
 SEALED = "sealed"
-DAY_SECONDS = 86_400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

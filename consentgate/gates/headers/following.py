@@ -8,12 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from consentgate.formats.headers import Headers
 from consentgate.formats.urls.scrubbing import without_click_ids
 from consentgate.gates.headers.client_hints import ASKED
-from consentgate.gates.plan import Outcome
-from consentgate.gates.records.header_classes import SHOWN
-
-Headers = list[tuple[bytes, bytes]]
+from consentgate.gates.outcomes import Outcome
 
 CONDITIONS = frozenset((b"if-none-match", b"if-modified-since", b"if-range"))
 """In which a browser gives back what an earlier answer left with it (STO-08)."""
@@ -22,31 +20,10 @@ DICTIONARIES = frozenset((b"available-dictionary", b"dictionary-id"))
 site's own or by its hash: an identifier either way (RFC 9842, section 9.1)."""
 FOLLOWING = ASKED | CONDITIONS | DICTIONARIES
 """What tells a visitor apart; names in lower case."""
-READ_NAMES = FOLLOWING | {b"cookie", b"host", b"sec-gpc", b"dnt", b"sec-purpose"}
-"""What a visit reads; names in lower case."""
-UNREAD_NAMES = SHOWN.keys() | {
-    b"accept-encoding",
-    b"authorization",
-    b"cache-control",
-    b"connection",
-    b"content-length",
-    b"content-type",
-    b"origin",
-    b"pragma",
-    b"priority",
-    b"sec-ch-ua-mobile",
-    b"sec-fetch-mode",
-    b"sec-fetch-user",
-    b"upgrade-insecure-requests",
-    b"user-agent",
-    b"x-forwarded-for",
-    b"x-forwarded-proto",
-}
-"""Names by which nothing is decided, in lower case as servers give them: most of a request's."""
 _DOCUMENTS = frozenset((b"document", b"iframe", b"frame", b"embed", b"object", b"fencedframe"))
 
 
-def shielded(
+def without_identifiers(
     scope: Mapping[str, Any],
     headers: Headers,
     outcome: Outcome,
@@ -58,7 +35,7 @@ def shielded(
 
     Args:
         scope: as the server made it.
-        headers: its pairs, cookies sifted.
+        headers: its pairs, without denied cookies.
         outcome: what this visitor permits.
         is_marked: whether any of FOLLOWING is among them.
         asks_identity: whether pages are asked for without any coding.
@@ -102,6 +79,10 @@ def _without_following(headers: Headers, *, is_read: bool) -> tuple[Headers, dic
             conditions[folded] = _joined(conditions.get(folded), value)
             continue
         kept.append((name, value))
+    if b"if-range" in conditions:
+        # a part may only be joined to what If-Range named: without it the whole is asked for
+        # (RFC 9110 13.1.5)
+        kept = [pair for pair in kept if pair[0].lower() != b"range"]
     return (kept if len(kept) < len(headers) else headers), conditions
 
 

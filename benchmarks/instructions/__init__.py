@@ -1,0 +1,1 @@
+"""Counts the instructions of a request: ``python -m benchmarks.instructions``."""

@@ -1,0 +1,1 @@
+"""Owns who asks: what a visitor's own cookies and headers say of them."""

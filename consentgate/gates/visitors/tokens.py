@@ -1,0 +1,92 @@
+"""Owns how a visit's tokens become one choice; never knows which cookies carry them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+
+from consentgate.domain.choices import Choice, intersection
+from consentgate.domain.decision import CLOCK_LEEWAY_SECONDS
+from consentgate.domain.policy.fingerprints import Meaning
+from consentgate.formats.token import MAX_BYTES, PayloadReader, TokenCodec
+from consentgate.memo import Memo, up_to
+
+_MOST_REMEMBERED = 8_192
+_MOST_SAID = 512
+_MOST_TOKENS = 4
+ONCE_SECONDS = 86_400
+"""How long "once" lasts at most."""
+
+
+class TokenReader:
+    """Reads the tokens of requests; those that come again are not verified again."""
+
+    def __init__(
+        self, codec: TokenCodec, meanings: Mapping[bytes, Meaning], today: Meaning
+    ) -> None:
+        """Start with no token known.
+
+        Args:
+            codec: verifies tokens.
+            meanings: every meaning ever offered, under its hash.
+            today: the meaning of the policy in force.
+        """
+        self.codec = codec
+        self.today = today
+        self._payloads = PayloadReader(meanings, today)
+        self._choices = Memo(self._choice, _MOST_REMEMBERED, is_small=up_to(MAX_BYTES))
+        self._with_once = Memo[tuple[object, object], Choice](None, _MOST_SAID)
+
+    def read(self, values: Sequence[bytes], now: int) -> Choice | None:
+        """The choice that the tokens of one request carry.
+
+        What does not verify is ignored; of several that do, the intersection holds. Of a choice
+        from the future only its denials count (VER-07).
+
+        Args:
+            values: the values of every cookie that has the token's name.
+            now: whole seconds since the epoch.
+        """
+        if len(values) == 1:
+            return self._read(values[0], now)
+        choices = [self._read(value, now) for value in values[:_MOST_TOKENS]]
+        found = tuple(choice for choice in choices if choice is not None)
+        if len(values) > _MOST_TOKENS or not found:
+            return None
+        return intersection(found)
+
+    def _read(self, value: bytes, now: int) -> Choice | None:
+        choice = self._choices[value]
+        if choice is None or choice.made_at <= now + CLOCK_LEEWAY_SECONDS:
+            return choice
+        return choice.denials
+
+    def _choice(self, value: bytes) -> Choice | None:
+        return self.codec.read(value, self._payloads)
+
+    def read_once(self, values: Sequence[bytes], lasting: Choice | None, now: int) -> Choice | None:
+        """The choice with what was granted for this browser session alone (COL-24).
+
+        Args:
+            values: the values of every cookie that has the name for it.
+            lasting: what the visitor's token carries, if anything.
+            now: whole seconds since the epoch.
+
+        Returns:
+            ``lasting`` itself where nothing is granted so, or where that is a day old: a browser
+            may bring sessions back for ever.
+        """
+        once = self.read(values, now)
+        if once is None or now >= once.made_at + ONCE_SECONDS:
+            return lasting
+        base = lasting or Choice(made_at=once.made_at, is_explicit=False)
+        said = self._with_once.recall(
+            (base.saying, once.saying), partial(_with_session_grants, base, once)
+        )
+        return said.by(base.id, base.made_at)
+
+
+def _with_session_grants(base: Choice, once: Choice) -> Choice:
+    granted = frozenset(key for key, said in once.services.items() if said)
+    return replace(base, once=granted, once_told=once.told)
