@@ -7,6 +7,7 @@ ConsentGateError
 ├── TextsError (ValueError)         a language file is incomplete
 ├── LookupFailed (RuntimeError)     a place database cannot be used
 ├── LedgerUnavailable (RuntimeError) nothing durable can be written now
+├── ProofError (RuntimeError)       ledger, tree and checkpoints do not fit together
 └── LogError (RuntimeError)         the site log cannot be written or read
 """
 
@@ -60,6 +61,10 @@ class LookupFailed(ConsentGateError, RuntimeError):
 
 class LedgerUnavailable(ConsentGateError, RuntimeError):
     """The ledger cannot make an event durable now."""
+
+
+class ProofError(ConsentGateError, RuntimeError):
+    """The ledger, its tree and its checkpoints do not fit together, or a proof is missing."""
 
 
 class LogError(ConsentGateError, RuntimeError):

@@ -107,7 +107,7 @@ FOREIGN = {
     "memo": set(),
     "data": set(),
     "domain": set(),
-    "formats": {"itsdangerous", "pydantic"},
+    "formats": {"itsdangerous", "pydantic", "cryptography"},
     "gates": set(),
     "imported_logs": {"orjson", "zstandard"},
     "ledger": {"psycopg", "cryptography"},

@@ -15,6 +15,10 @@ VERBS = {
         "consentgate.cli.init",
         "Write a commented policy file to start from.",
     ),
+    "ledger": Verb(
+        "consentgate.cli.ledger",
+        "Prove, show and keep the ledger: verify, sign, export, prune.",
+    ),
     "log": Verb(
         "consentgate.cli.log",
         "Keep the site log: see what it may hold, compact, prune, verify and erase it.",
@@ -22,6 +26,10 @@ VERBS = {
     "policy": Verb(
         "consentgate.cli.policy",
         "Compare two policies: what changes in meaning, and whom that asks again.",
+    ),
+    "receipt": Verb(
+        "consentgate.cli.receipt",
+        "Check the receipt of a privacy choice, offline.",
     ),
     "regimes": Verb(
         "consentgate.cli.regimes",

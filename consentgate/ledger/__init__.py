@@ -4,13 +4,16 @@ except a choice's own; never knows tokens, addresses or user agents.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 from consentgate.domain.events import Event
 
 NOTICE_START_BYTES = 1_024
 """How much of a notice is read to list it."""
+
+Row = tuple[int, str, str, bytes]
+"""An event as it is stored: its number, its id, its subject, its exact bytes."""
 
 
 class Ledger(Protocol):
@@ -61,6 +64,27 @@ class Ledger(Protocol):
 
     def events(self) -> Iterator[Event]:
         """Every event, oldest first."""
+        ...
+
+    def rows(self, after: int, limit: int) -> Sequence[Row]:
+        """The next rows by number, their bytes unread.
+
+        Numbers are positive and may leave gaps. A row that becomes visible later has a larger
+        number than every row that was given out before: whoever reads on behind the last number
+        misses none.
+        """
+        ...
+
+    def rows_of(self, subject: str) -> Sequence[Row]:
+        """The rows of one subject, oldest first."""
+        ...
+
+    def forget(self, before: int) -> None:
+        """Remove the rows below a number for good, when their retention is over; no others ever.
+
+        Raises:
+            LedgerUnavailable: they could not be removed now.
+        """
         ...
 
     def close(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from consentgate.domain.events import Event, event_of
-from consentgate.ledger import NOTICE_START_BYTES
+from consentgate.ledger import NOTICE_START_BYTES, Row
 
 
 class MemoryLedger:
@@ -15,6 +15,7 @@ class MemoryLedger:
         self._events: dict[str, bytes] = {}
         self._notices: dict[str, bytes] = {}
         self._meanings: dict[bytes, str] = {}
+        self._forgotten = 0
 
     async def append(self, event: Event) -> None:
         """Store an event under its id."""
@@ -49,5 +50,29 @@ class MemoryLedger:
         """Every event in the order it came."""
         return iter([event_of(body) for body in self._events.values()])
 
+    def rows(self, after: int, limit: int) -> list[Row]:
+        """The next rows; their numbers count from one."""
+        start = max(after - self._forgotten, 0)
+        bodies = list(self._events.values())[start : start + limit]
+        return [
+            _row(number, body) for number, body in enumerate(bodies, start + self._forgotten + 1)
+        ]
+
+    def rows_of(self, subject: str) -> list[Row]:
+        """The rows of one subject."""
+        return [row for row in self.rows(0, len(self._events)) if subject and row[2] == subject]
+
+    def forget(self, before: int) -> None:
+        """Remove the first rows."""
+        for number, name, _, _ in self.rows(0, len(self._events)):
+            if number < before:
+                del self._events[name]
+                self._forgotten += 1
+
     def close(self) -> None:
         """Nothing to let go of."""
+
+
+def _row(number: int, body: bytes) -> Row:
+    event = event_of(body)
+    return number, event.id, event.subject, body

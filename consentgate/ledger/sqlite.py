@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 from consentgate.domain.events import Event, event_of
 from consentgate.errors import LedgerUnavailable
-from consentgate.ledger import NOTICE_START_BYTES
+from consentgate.ledger import NOTICE_START_BYTES, Row
 from consentgate.ledger.backlog import Backlog
 from consentgate.ledger.forks import in_use
 from consentgate.ledger.locks import held
@@ -61,6 +61,15 @@ CREATE TRIGGER IF NOT EXISTS {table}_is_never_replaced BEFORE INSERT ON {table}
     for table, keys in _KEYS.items()
 )
 """REPLACE deletes without asking a delete trigger (SQLite, ON CONFLICT), hence the third guard."""
+_FORGET = """
+BEGIN IMMEDIATE;
+DROP TRIGGER event_is_never_deleted;
+DELETE FROM event WHERE seq < {before};
+CREATE TRIGGER event_is_never_deleted BEFORE DELETE ON event
+  BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
+COMMIT;
+PRAGMA wal_checkpoint(TRUNCATE);
+"""
 
 _Row = tuple[str, int, str, str, bytes]
 _INSERT = "INSERT OR IGNORE INTO event (id, at_ms, kind, subject, body) VALUES (?, ?, ?, ?, ?)"
@@ -105,6 +114,34 @@ class SqliteLedger(DurableLedger):
         """Every event, in the order of commit."""
         for (body,) in self._read("SELECT body FROM event ORDER BY seq", ()):
             yield event_of(bytes(body))
+
+    def rows(self, after: int, limit: int) -> list[Row]:
+        """The next rows: one writer at a time commits, so numbers become visible in order."""
+        return self._read(
+            "SELECT seq, id, subject, body FROM event WHERE seq > ? ORDER BY seq LIMIT ?",
+            (after, limit),
+        )
+
+    def rows_of(self, subject: str) -> list[Row]:
+        """The rows of one subject, in the order of commit."""
+        return self._read(
+            "SELECT seq, id, subject, body FROM event WHERE subject = ? AND subject <> '' "
+            "ORDER BY seq",
+            (subject,),
+        )
+
+    def forget(self, before: int) -> None:
+        """Remove the first rows, from the write-ahead log too; the guard is down meanwhile."""
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with (
+                in_use(),
+                held(lock_of(self.path)),
+                contextlib.closing(connect(self.path)) as connection,
+            ):
+                connection.executescript(_FORGET.format(before=int(before)))
+        except (sqlite3.Error, OSError) as error:
+            raise LedgerUnavailable(f"{self.path}: cannot remove events: {error}") from error
 
     def _read(self, statement: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
         if not self.path.exists():

@@ -113,11 +113,50 @@ def test_meanings_are_kept(ledger: Ledger) -> None:
     assert dict(ledger.meanings()) == {b"\x00\x01\x02\x03\x04\xff": '{"a":"ä"}', b"abcdef": "{}"}
 
 
+def test_rows_are_read_on_behind_a_number(ledger: Ledger) -> None:
+    """Exact bytes in the order of arrival, in steps of any size, none twice and none left out."""
+    given = [grant(), refusal(), grant(), refusal(), refusal()]
+    asyncio.run(appended(ledger, *given))
+    after, read = 0, []
+    while step := ledger.rows(after, 2):
+        assert len(step) <= 2
+        read += step
+        after = step[-1][0]
+    assert [row[1:] for row in read] == [(e.id, e.subject, e.canonical()) for e in given]
+    assert [row[0] for row in read] == sorted({row[0] for row in read})
+    assert read[0][0] > 0
+
+
+def test_rows_of_one_subject_are_found(ledger: Ledger) -> None:
+    """Those of the subject and no others; refusals have none and are nobody's."""
+    mine = [grant(subject="ab" * 16), grant(subject="ab" * 16)]
+    asyncio.run(appended(ledger, grant(), mine[0], refusal(), mine[1]))
+    assert [row[1] for row in ledger.rows_of("ab" * 16)] == [event.id for event in mine]
+    assert list(ledger.rows_of("")) == []
+
+
+def test_the_first_rows_are_forgotten(ledger: Ledger) -> None:
+    """Those below the number and no others; what comes later is read on as before."""
+    given = [grant(), refusal(), grant()]
+    asyncio.run(appended(ledger, *given))
+    numbers = [row[0] for row in ledger.rows(0, 9)]
+    ledger.forget(numbers[0])
+    assert list(ledger.events()) == given
+    ledger.forget(numbers[2])
+    ledger.forget(numbers[1])
+    late = refusal()
+    asyncio.run(appended(ledger, late))
+    assert list(ledger.events()) == [given[2], late]
+    assert [row[1] for row in ledger.rows(numbers[0], 9)] == [given[2].id, late.id]
+    assert [row[1] for row in ledger.rows(numbers[2], 9)] == [late.id]
+
+
 def test_an_empty_ledger_answers(ledger: Ledger) -> None:
     """Before the first choice there is nothing, and nothing fails."""
     assert list(ledger.events()) == []
     assert dict(ledger.meanings()) == {}
     assert ledger.notice("aa" * 32) is None
+    assert list(ledger.rows(0, 10)) == list(ledger.rows_of("aa")) == []
 
 
 def test_closing_twice_is_fine_and_the_next_append_opens_again(ledger: Ledger) -> None:

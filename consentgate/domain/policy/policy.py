@@ -277,6 +277,8 @@ class LedgerSettings:
 
     url: str = "sqlite:var/ledger.sqlite3"
     records_refusals: bool = True
+    retention_days: int = 1_095
+    """How long after a choice has ended its event is kept as proof: three years."""
 
 
 @dataclass(frozen=True, kw_only=True)
