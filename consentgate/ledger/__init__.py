@@ -22,21 +22,32 @@ class Ledger(Protocol):
     async def append(self, event: Event) -> None:
         """Store an event; returns only when it is durable. The same id again is no new row.
 
+        Returns or raises within APPEND_SECONDS; an event that is stored later than that is not
+        left standing where it grants anything.
+
         Raises:
             LedgerUnavailable: it could not be made durable now.
         """
         ...
 
     def defer(self, event: Event) -> None:
-        """Keep a refusal or withdrawal durably beside the ledger until it can be appended.
+        """Keep a refusal or withdrawal, as durably as can be had, until it can be appended.
 
         Raises:
-            LedgerUnavailable: not even that could be written.
+            LedgerUnavailable: it could be kept nowhere.
         """
         ...
 
-    def save_notice(self, name: str, body: bytes) -> None:
-        """Keep the exact bytes of a notice under their SHA-256 (REC-02)."""
+    def save(self, *, notices: Mapping[str, bytes], meanings: Mapping[bytes, str]) -> None:
+        """Store in one transaction what is not there yet; the first of a name stands (REC-02).
+
+        Args:
+            notices: the exact bytes of notices under their SHA-256, hexadecimal.
+            meanings: what purposes and services mean under a policy, under its six-byte hash.
+
+        Raises:
+            LedgerUnavailable: they could not be stored now.
+        """
         ...
 
     def notice(self, name: str) -> bytes | None:
@@ -45,10 +56,6 @@ class Ledger(Protocol):
 
     def notices(self) -> Iterator[tuple[str, bytes]]:
         """The hash and the first NOTICE_START_BYTES of every notice kept, oldest first."""
-        ...
-
-    def save_meaning(self, name: bytes, table: str) -> None:
-        """Keep what purposes and services mean under a policy, under its six-byte hash."""
         ...
 
     def meanings(self) -> Mapping[bytes, str]:

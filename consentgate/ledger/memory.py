@@ -25,9 +25,12 @@ class MemoryLedger:
         """Store it at once: memory is never unavailable."""
         self._events.setdefault(event.id, event.canonical())
 
-    def save_notice(self, name: str, body: bytes) -> None:
-        """Keep a notice."""
-        self._notices.setdefault(name, body)
+    def save(self, *, notices: Mapping[str, bytes], meanings: Mapping[bytes, str]) -> None:
+        """Keep notices and meanings, those that are not there yet."""
+        for name, body in notices.items():
+            self._notices.setdefault(name, body)
+        for key, table in meanings.items():
+            self._meanings.setdefault(key, table)
 
     def notice(self, name: str) -> bytes | None:
         """Give a notice back."""
@@ -38,10 +41,6 @@ class MemoryLedger:
         yield from (
             (name, body[:NOTICE_START_BYTES]) for name, body in tuple(self._notices.items())
         )
-
-    def save_meaning(self, name: bytes, table: str) -> None:
-        """Keep a meaning."""
-        self._meanings.setdefault(name, table)
 
     def meanings(self) -> Mapping[bytes, str]:
         """Every meaning kept."""

@@ -6,8 +6,13 @@ from consentgate.errors import SettingError
 from consentgate.ledger import Ledger
 
 
-def open_ledger(url: str) -> Ledger:
+def open_ledger(url: str, *, spool: str = "") -> Ledger:
     """Open ``sqlite:PATH`` or ``memory:``; nothing is created before the first write.
+
+    Args:
+        url: of the ledger.
+        spool: folder for refusals that the ledger cannot take; empty: beside it, then on another
+            file system.
 
     Raises:
         SettingError: another kind of URL.
@@ -16,7 +21,7 @@ def open_ledger(url: str) -> Ledger:
     if kind == "sqlite" and rest:
         from consentgate.ledger.sqlite import SqliteLedger
 
-        return SqliteLedger(rest.removeprefix("//"))
+        return SqliteLedger(rest.removeprefix("//"), spool=spool)
     if kind == "memory":
         from consentgate.ledger.memory import MemoryLedger
 

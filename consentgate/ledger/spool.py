@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import glob
 import os
+import stat
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
@@ -19,15 +19,28 @@ from pathlib import Path
 from consentgate.errors import LedgerUnavailable
 from consentgate.ledger.locks import held
 
+LOCK_SECONDS = 0.2
+"""How long a file of the spool is waited for: another place stands behind it."""
 _HEAD = struct.Struct(">II")
 _MOST_BYTES = 1 << 20
+MOST_FILE_BYTES = 32 << 20
+"""A file takes no more: about forty thousand refusals of one process."""
 
 
 class Spool:
-    """One append-only file per process beside the ledger."""
+    """One append-only file per process in a folder."""
 
-    def __init__(self, directory: Path, *, name: str) -> None:
+    def __init__(self, directory: Path, *, name: str, is_public: bool = False) -> None:
+        """Remember the place; nothing is made before the first record.
+
+        Args:
+            directory: the folder, made where it is missing.
+            name: of the ledger; begins the name of every file.
+            is_public: others may write where the folder lies (``/var/tmp``): it is then used only
+                if it is this user's own and closed to everyone else.
+        """
         self.directory = directory
+        self._is_public = is_public
         self._stem = f"{name}.spool"
         self._mended_by = 0
 
@@ -39,7 +52,7 @@ class Spool:
         """
         path = self.directory / f"{self._stem}.{os.getpid()}"
         try:
-            self.directory.mkdir(parents=True, exist_ok=True)
+            self._make_directory()
             with self.held():
                 if self._mended_by != os.getpid():
                     _cut_torn(path)
@@ -50,10 +63,21 @@ class Spool:
 
     def files(self) -> list[Path]:
         """Every spool file of this ledger, of any process."""
-        return sorted(self.directory.glob(f"{glob.escape(self._stem)}.*"))
+        if self._is_public and not self._is_own():
+            return []
+        start = f"{self._stem}."
+        try:
+            names = os.listdir(self.directory)
+        except OSError:
+            return []
+        return sorted(self.directory / name for name in names if name.startswith(start))
 
     def clear(self, path: Path, unread: Sequence[bytes]) -> None:
-        """Remove a file whose records are in the ledger; keep aside what could not be read."""
+        """Remove a file whose records are in the ledger; keep aside what could not be read.
+
+        Raises:
+            OSError: it stays where it is; its records are stored again, once, another time.
+        """
         aside = self.directory / f"{self._stem}-unread.{os.getpid()}"
         for body in unread:
             _append(aside, body)
@@ -61,9 +85,30 @@ class Spool:
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """Keep every process from adding while the files are drained, and the other way round."""
-        with held(self.directory / f"{self._stem}-lock"):
+        """Keep every process from adding while the files are drained, and the other way round.
+
+        Raises:
+            OSError: the lock cannot be had in time.
+        """
+        with held(self.directory / f"{self._stem}-lock", seconds=LOCK_SECONDS):
             yield
+
+    def _make_directory(self) -> None:
+        if not self._is_public:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            return
+        with contextlib.suppress(FileExistsError):
+            self.directory.mkdir(mode=0o700)
+        if not self._is_own():
+            raise PermissionError(errno.EPERM, "somebody else's folder", str(self.directory))
+
+    def _is_own(self) -> bool:
+        try:
+            seen = os.lstat(self.directory)
+        except OSError:
+            return False
+        is_closed = stat.S_ISDIR(seen.st_mode) and not seen.st_mode & 0o077
+        return is_closed and seen.st_uid == os.geteuid()
 
 
 def _append(path: Path, body: bytes) -> None:
@@ -71,6 +116,8 @@ def _append(path: Path, body: bytes) -> None:
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
         size = os.fstat(handle).st_size
+        if size > MOST_FILE_BYTES:
+            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
         try:
             if os.write(handle, record) < len(record):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -6,27 +6,32 @@ A file lock around the write transaction keeps several worker processes fair to 
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
+import logging
 import os
-import queue
+import secrets
 import sqlite3
-import threading
-from collections.abc import Iterator, Mapping
-from concurrent.futures import Future
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from consentgate.domain.events import Event, event_of
 from consentgate.errors import LedgerUnavailable
-from consentgate.ledger import NOTICE_START_BYTES
-from consentgate.ledger import Row as StoredRow
-from consentgate.ledger.forks import in_use, watch
+from consentgate.ledger import NOTICE_START_BYTES, Row
+from consentgate.ledger.backlog import Backlog
+from consentgate.ledger.forks import in_use
 from consentgate.ledger.locks import held
-from consentgate.ledger.spool import Spool, read_spool
+from consentgate.ledger.sqlite_files import Files, Moved, closing_name, is_quiet
+from consentgate.ledger.writer import DurableLedger, Store
 
-MAX_QUEUE = 1_000
-MAX_GROUP = 256
+logger = logging.getLogger("consentgate")
+
+BUSY_SECONDS = 0.5
+"""How long another program's transaction is waited for, once it is our turn."""
+RECENT = 2_048
+"""Events stored again where the file was replaced: more than a write-ahead log holds of them."""
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS event (
   seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -39,8 +44,10 @@ CREATE TABLE IF NOT EXISTS event (
 CREATE INDEX IF NOT EXISTS event_subject ON event (subject, seq) WHERE subject <> '';
 CREATE TABLE IF NOT EXISTS notice (hash TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS meaning (hash BLOB PRIMARY KEY, body TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS ledger (one INTEGER PRIMARY KEY CHECK (one = 1), name TEXT NOT NULL)
+  STRICT;
 """
-_KEYS = {"event": ("id", "seq"), "notice": ("hash",), "meaning": ("hash",)}
+_KEYS = {"event": ("id", "seq"), "notice": ("hash",), "meaning": ("hash",), "ledger": ("one",)}
 _GUARDS = "".join(
     f"""
 CREATE TRIGGER IF NOT EXISTS {table}_is_never_changed BEFORE UPDATE ON {table}
@@ -64,33 +71,27 @@ COMMIT;
 PRAGMA wal_checkpoint(TRUNCATE);
 """
 
-Row = tuple[str, int, str, str, bytes]
+_Row = tuple[str, int, str, str, bytes]
 _INSERT = "INSERT OR IGNORE INTO event (id, at_ms, kind, subject, body) VALUES (?, ?, ?, ?, ?)"
 
 
-class SqliteLedger:
+class SqliteLedger(DurableLedger):
     """An append-only SQLite file, mode 0600."""
 
-    def __init__(self, path: str | Path) -> None:
-        """Remember the path; files and the thread are made with the first write."""
+    def __init__(self, path: str | Path, *, spool: str = "") -> None:
+        """Remember the path; files and the thread are made with the first write.
+
+        Args:
+            path: of the file.
+            spool: folder for refusals that cannot be written there; empty: beside the file, then
+                on another file system.
+        """
         self.path = Path(path)
-        self._spool = Spool(self.path.parent, name=self.path.name)
-        self._lock = threading.Lock()
-        self._writer: _Writer | None = None
+        self._spool = spool
+        super().__init__(self._parts)
 
-    async def append(self, event: Event) -> None:
-        """Hand the event to the writer and wait until its group is committed."""
-        future = self._living_writer().submit(_row(event))
-        # The visitor may go away; the commit goes on.
-        await asyncio.shield(asyncio.wrap_future(future))
-
-    def defer(self, event: Event) -> None:
-        """Sync the event into the spool; the writer drains it with its next group."""
-        self._spool.add(event.canonical())
-
-    def save_notice(self, name: str, body: bytes) -> None:
-        """Keep a notice."""
-        self._write("INSERT OR IGNORE INTO notice VALUES (?, ?)", (name, body))
+    def _parts(self) -> tuple[Store, Backlog]:
+        return _File(self.path), Backlog(self.path.parent, self.path.name, spool=self._spool)
 
     def notice(self, name: str) -> bytes | None:
         """Give a notice back."""
@@ -104,10 +105,6 @@ class SqliteLedger:
         )
         yield from ((str(name), bytes(start)) for name, start in rows)
 
-    def save_meaning(self, name: bytes, table: str) -> None:
-        """Keep a meaning."""
-        self._write("INSERT OR IGNORE INTO meaning VALUES (?, ?)", (name, table))
-
     def meanings(self) -> Mapping[bytes, str]:
         """Every meaning kept; none where there is no file yet."""
         rows = self._read("SELECT hash, body FROM meaning", ())
@@ -118,14 +115,14 @@ class SqliteLedger:
         for (body,) in self._read("SELECT body FROM event ORDER BY seq", ()):
             yield event_of(bytes(body))
 
-    def rows(self, after: int, limit: int) -> list[StoredRow]:
+    def rows(self, after: int, limit: int) -> list[Row]:
         """The next rows: one writer at a time commits, so numbers become visible in order."""
         return self._read(
             "SELECT seq, id, subject, body FROM event WHERE seq > ? ORDER BY seq LIMIT ?",
             (after, limit),
         )
 
-    def rows_of(self, subject: str) -> list[StoredRow]:
+    def rows_of(self, subject: str) -> list[Row]:
         """The rows of one subject, in the order of commit."""
         return self._read(
             "SELECT seq, id, subject, body FROM event WHERE subject = ? AND subject <> '' "
@@ -135,146 +132,177 @@ class SqliteLedger:
 
     def forget(self, before: int) -> None:
         """Remove the first rows, from the write-ahead log too; the guard is down meanwhile."""
-        with _opened(self.path) as connection:
-            try:
-                with held(_lock_of(self.path)):
-                    connection.executescript(_FORGET.format(before=int(before)))
-            except (sqlite3.Error, OSError) as error:
-                raise LedgerUnavailable(f"{self.path}: cannot remove events: {error}") from error
-
-    def close(self) -> None:
-        """Commit what is queued and end the thread."""
-        with self._lock:
-            writer, self._writer = self._writer, None
-        if writer is not None and writer.pid == os.getpid():
-            writer.stop()
-
-    def _living_writer(self) -> _Writer:
-        writer = self._writer
-        if writer is not None and writer.is_usable():
-            return writer
-        with self._lock:
-            writer = self._writer
-            if writer is None or not writer.is_usable():  # none yet, or a child after fork
-                writer = self._writer = _Writer(self.path, self._spool)
-        return writer
-
-    def _write(self, statement: str, values: tuple[object, ...]) -> None:
-        with _opened(self.path) as connection:
-            try:
-                with held(_lock_of(self.path)):
-                    connection.execute(statement, values)
-            except (sqlite3.Error, OSError) as error:
-                raise LedgerUnavailable(f"{self.path}: cannot write: {error}") from error
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with (
+                in_use(),
+                held(lock_of(self.path)),
+                contextlib.closing(connect(self.path)) as connection,
+            ):
+                connection.executescript(_FORGET.format(before=int(before)))
+        except (sqlite3.Error, OSError) as error:
+            raise LedgerUnavailable(f"{self.path}: cannot remove events: {error}") from error
 
     def _read(self, statement: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
         if not self.path.exists():
             return []
-        with _opened(self.path) as connection:
-            try:
-                return connection.execute(statement, values).fetchall()
-            except sqlite3.Error as error:
-                raise LedgerUnavailable(f"{self.path}: cannot read: {error}") from error
-
-
-def _row(event: Event) -> Row:
-    return (event.id, event.at_ms, event.kind.value, event.subject, event.canonical())
-
-
-class _Writer:
-    """One thread that commits whatever has queued up since its last commit as one group."""
-
-    def __init__(self, path: Path, spool: Spool) -> None:
-        self.pid = os.getpid()
-        self._path = path
-        self._spool = spool
-        self._queue: queue.Queue[tuple[Row, Future[None]] | None] = queue.Queue(MAX_QUEUE)
-        self._connection: sqlite3.Connection | None = None
-        watch(self)
-        self._thread = threading.Thread(target=self._run, name="consentgate-ledger", daemon=True)
-        self._thread.start()
-
-    def is_usable(self) -> bool:
-        return self.pid == os.getpid() and self._thread.is_alive()
-
-    def submit(self, row: Row) -> Future[None]:
-        future: Future[None] = Future()
+        address = f"file:{quote(os.fspath(self.path))}?mode=rw"
         try:
-            self._queue.put_nowait((row, future))
-        except queue.Full as error:
-            raise LedgerUnavailable(f"{self._path}: {MAX_QUEUE} choices are waiting") from error
-        return future
+            with (
+                in_use(),
+                contextlib.closing(sqlite3.connect(address, uri=True, timeout=1)) as connection,
+            ):
+                return connection.execute(statement, values).fetchall()
+        except sqlite3.Error as error:
+            raise LedgerUnavailable(f"{self.path}: cannot read: {error}") from error
 
-    def stop(self) -> None:
-        self._queue.put(None)
-        self._thread.join(timeout=10)
+
+class _File:
+    """The file as the writer's thread keeps it open."""
+
+    def __init__(self, path: Path) -> None:
+        self.name = str(path)
+        self._path = path
+        self._connection: sqlite3.Connection | None = None
+        self._files: Files | None = None
+        self._has_moved = False
+        self._notices: dict[str, bytes] = {}
+        self._meanings: dict[bytes, str] = {}
+        self._recent: deque[_Row] = deque(maxlen=RECENT)
+
+    def commit(self, events: Sequence[Event]) -> None:
+        """Store events as one transaction, into files that are still the ledger's afterwards."""
+        rows = [_row(event) for event in events]
+        with self._turn() as connection, _transaction(connection):
+            connection.executemany(_INSERT, rows)
+        self._recent.extend(rows)
+
+    def kept(self, ids: Sequence[str]) -> set[str]:
+        """Which of these ids are stored."""
+        with self._turn() as connection:
+            return {one for one in ids if _has(connection, one)}
+
+    def save(self, notices: Mapping[str, bytes], meanings: Mapping[bytes, str]) -> None:
+        """Store notices and meanings; they are stored again where the file is replaced."""
+        with self._turn() as connection:
+            _save(connection, notices, meanings)
+        self._notices.update(notices)
+        self._meanings.update(meanings)
+
+    def interrupt(self) -> None:
+        """End a statement that takes too long; a sync cannot be ended."""
+        connection = self._connection
+        if connection is not None:
+            with contextlib.suppress(sqlite3.Error):
+                connection.interrupt()
 
     def let_go(self) -> None:
-        """Close the connection; the next group opens another."""
+        """Close the connection; the next use opens another."""
+        if self._connection is None:
+            return
+        try:
+            self._check()
+        except (Moved, sqlite3.Error, OSError):
+            with contextlib.suppress(OSError), held(lock_of(self._path)):
+                self._close_moved()
+        self._close()
+
+    @contextlib.contextmanager
+    def _turn(self) -> Iterator[sqlite3.Connection]:
+        """The connection to the file that is there now, while no other process writes.
+
+        Raises:
+            Moved: the file went away meanwhile; what was written is not in the ledger.
+        """
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with held(lock_of(self._path)):
+            try:
+                self._check()
+            except Moved as moved:
+                logger.error("consentgate: %s; it is opened anew", moved)
+                self._close_moved()
+            connection = self._connection or self._opened()
+            yield connection
+            try:
+                self._check()
+            except Moved:
+                self._close_moved()
+                raise
+
+    def _check(self) -> None:
+        if self._files is not None:
+            self._files.check()
+
+    def _close_moved(self) -> None:
+        """Leave the former files alone; only within the lock, where nobody misses the path."""
         connection, self._connection = self._connection, None
+        files, self._files = self._files, None
+        self._has_moved = True
+        if connection is not None and files is not None:
+            files.close(connection)
+
+    def _close(self) -> None:
+        connection, self._connection, self._files = self._connection, None, None
         if connection is not None:
             with contextlib.suppress(sqlite3.Error):
                 connection.close()
 
-    def _run(self) -> None:
-        is_open = True
-        while is_open:
-            group, is_open = self._next_group()
-            failure = self._store(group)
-            for _, future in group:
-                _resolve(future, failure)
-        with in_use():
-            self.let_go()
-
-    def _store(self, group: list[tuple[Row, Future[None]]]) -> LedgerUnavailable | None:
-        with in_use():
-            try:
-                if self._connection is None:
-                    self._connection = connect(self._path)
-                self._commit(self._connection, group)
-            except Exception as error:  # whatever it is, those who wait must hear of it
-                self.let_go()
-                return LedgerUnavailable(f"{self._path}: cannot write: {error}")
-        return None
-
-    def _next_group(self) -> tuple[list[tuple[Row, Future[None]]], bool]:
-        group: list[tuple[Row, Future[None]]] = []
-        item = self._queue.get()
-        while item is not None:
-            group.append(item)
-            if len(group) == MAX_GROUP or self._queue.empty():
-                return group, True
-            item = self._queue.get_nowait()
-        return group, False
-
-    def _commit(
-        self, connection: sqlite3.Connection, group: list[tuple[Row, Future[None]]]
-    ) -> None:
-        with held(_lock_of(self._path)), self._spool.held():
-            drained = [_read_rows(path) for path in self._spool.files()]
-            rows = [row for _, spooled, _ in drained for row in spooled]
-            rows += [row for row, _ in group]
-            if rows:
-                _insert(connection, rows)
-            for path, _, unread in drained:
-                self._spool.clear(path, unread)
-
-
-def _read_rows(path: Path) -> tuple[Path, list[Row], list[bytes]]:
-    """A spool file with its rows, and with the records that are no events."""
-    rows, unread = [], []
-    for body in read_spool(path):
+    def _opened(self) -> sqlite3.Connection:
+        """Open the file; where another one was there before, store again what that held last."""
+        if self._has_moved and not is_quiet(self._path):
+            raise LedgerUnavailable(f"{self._path}: another program is writing into the file")
+        self._connection = connection = connect(self._path)
         try:
-            rows.append(_row(event_of(body)))
-        except ValueError:
-            unread.append(body)
-    return path, rows, unread
+            files = _files_of(connection, self._path)
+            _save(connection, self._notices, self._meanings)
+            if self._recent and not _has(connection, self._recent[-1][0]):
+                with _transaction(connection):
+                    connection.executemany(_INSERT, self._recent)
+        except BaseException:
+            self._close()
+            raise
+        self._files, self._has_moved = files, False
+        return connection
 
 
-def _insert(connection: sqlite3.Connection, rows: list[Row]) -> None:
+def _files_of(connection: sqlite3.Connection, path: Path) -> Files:
+    """Look at the files; what only the write-ahead log holds so far is copied out first."""
+    try:
+        return Files(path)
+    except Moved:
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        return Files(path)
+
+
+def _row(event: Event) -> _Row:
+    return (event.id, event.at_ms, event.kind.value, event.subject, event.canonical())
+
+
+def _has(connection: sqlite3.Connection, event_id: str) -> bool:
+    found = connection.execute("SELECT 1 FROM event WHERE id = ?", (event_id,))
+    return found.fetchone() is not None
+
+
+def _save(
+    connection: sqlite3.Connection, notices: Mapping[str, bytes], meanings: Mapping[bytes, str]
+) -> None:
+    """Store what is missing; where nothing is, nothing is written."""
+    known = {row[0] for row in connection.execute("SELECT hash FROM notice")}
+    new = [pair for pair in notices.items() if pair[0] not in known]
+    meant = {bytes(row[0]) for row in connection.execute("SELECT hash FROM meaning")}
+    meaning = [pair for pair in meanings.items() if pair[0] not in meant]
+    if not new and not meaning:
+        return
+    with _transaction(connection):
+        connection.executemany("INSERT OR IGNORE INTO notice VALUES (?, ?)", new)
+        connection.executemany("INSERT OR IGNORE INTO meaning VALUES (?, ?)", meaning)
+
+
+@contextlib.contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
     connection.execute("BEGIN IMMEDIATE")
     try:
-        connection.executemany(_INSERT, rows)
+        yield
         connection.execute("COMMIT")
     except BaseException:
         with contextlib.suppress(sqlite3.Error):
@@ -282,52 +310,45 @@ def _insert(connection: sqlite3.Connection, rows: list[Row]) -> None:
         raise
 
 
-def _resolve(future: Future[None], failure: LedgerUnavailable | None) -> None:
-    if future.set_running_or_notify_cancel():
-        if failure is None:
-            future.set_result(None)
-        else:
-            future.set_exception(failure)
-
-
 def connect(path: Path) -> sqlite3.Connection:
-    """Open the file for writing, making it where it is missing.
+    """Open the file for writing, making it where it is missing; call it in the lock of the file.
 
     Raises:
-        LedgerUnavailable: the folder or file cannot be made, opened or prepared.
+        LedgerUnavailable: the file cannot be made, opened or prepared.
     """
+    connection = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        with held(_lock_of(path)):
-            return _prepared(
-                sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
-            )
+            _bring_back_or_make(path)
+        connection = sqlite3.connect(
+            path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )
+        _prepare(connection)
+        return connection
     except (OSError, sqlite3.Error) as error:
+        if connection is not None:
+            connection.close()
         raise LedgerUnavailable(
             f"{path}: cannot open the ledger: {error}; check that the folder is on a local disk "
             "and that this user may write there"
         ) from error
 
 
-def _prepared(connection: sqlite3.Connection) -> sqlite3.Connection:
+def _bring_back_or_make(path: Path) -> None:
     try:
-        for setting in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"):
-            connection.execute(f"PRAGMA {setting}")
-        connection.executescript(_SCHEMA + _GUARDS)
-    except sqlite3.Error:
-        connection.close()
-        raise
-    return connection
+        os.rename(closing_name(path), path)  # a process was killed just then
+    except OSError:
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
 
 
-@contextlib.contextmanager
-def _opened(path: Path) -> Iterator[sqlite3.Connection]:
-    with in_use(), contextlib.closing(connect(path)) as connection:
-        yield connection
+def _prepare(connection: sqlite3.Connection) -> None:
+    for setting in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"):
+        connection.execute(f"PRAGMA {setting}")
+    connection.executescript(_SCHEMA + _GUARDS)
+    if connection.execute("SELECT 1 FROM ledger").fetchone() is None:
+        connection.execute("INSERT OR IGNORE INTO ledger VALUES (1, ?)", (secrets.token_hex(16),))
 
 
-def _lock_of(path: Path) -> Path:
+def lock_of(path: Path) -> Path:
     """The file whose lock makes writers of several processes take turns."""
     return Path(f"{path}.lock")

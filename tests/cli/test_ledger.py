@@ -63,8 +63,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Run) -> Iterator[
     monkeypatch.delenv("CONSENTGATE_SECRET", raising=False)
     Path("consentgate.toml").write_text(POLICY, encoding="utf-8")
     ledger = SqliteLedger("ledger.sqlite3")
-    ledger.save_notice(NOTICE_HASH, NOTICE)
-    ledger.save_meaning(bytes.fromhex("0a0b0c0d0e0f"), "{}")
+    ledger.save(notices={NOTICE_HASH: NOTICE}, meanings={bytes.fromhex("0a0b0c0d0e0f"): "{}"})
     subject = {"subject": SUBJECT, "notice_hash": NOTICE_HASH}
     append(
         ledger,
@@ -368,7 +367,7 @@ def test_wrong_input_is_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_ledger_without_events_has_nothing_to_sign(site: SqliteLedger, run: Run) -> None:
     """The message says so; other signatures in a report without keys are not claimed."""
     empty = SqliteLedger("empty.sqlite3")
-    empty.save_notice(NOTICE_HASH, NOTICE)
+    empty.save(notices={NOTICE_HASH: NOTICE}, meanings={})
     code, _, error = run("ledger", "checkpoint", "--ledger", "sqlite:empty.sqlite3")
     assert code == 1
     assert "nothing to sign" in error

@@ -89,8 +89,8 @@ def test_an_event_deferred_twice_is_one(ledger: Ledger) -> None:
 def test_a_notice_is_kept_byte_for_byte(ledger: Ledger) -> None:
     """The exact bytes shown come back under their hash; the first to come stands."""
     body = bytes(range(256)) * 40
-    ledger.save_notice("aa" * 32, body)
-    ledger.save_notice("aa" * 32, b"something else")
+    ledger.save(notices={"aa" * 32: body}, meanings={})
+    ledger.save(notices={"aa" * 32: b"something else"}, meanings={})
     assert ledger.notice("aa" * 32) == body
     assert ledger.notice("bb" * 32) is None
 
@@ -98,18 +98,18 @@ def test_a_notice_is_kept_byte_for_byte(ledger: Ledger) -> None:
 def test_notices_are_listed_by_their_starts(ledger: Ledger) -> None:
     """In the order they came, so that a list of many reads little."""
     assert list(ledger.notices()) == []
-    ledger.save_notice("bb" * 32, b"<" + b"x" * 5_000)
-    ledger.save_notice("aa" * 32, b"short")
-    ledger.save_notice("bb" * 32, b"short")
+    ledger.save(notices={"bb" * 32: b"<" + b"x" * 5_000}, meanings={})
+    ledger.save(notices={"aa" * 32: b"short"}, meanings={})
+    ledger.save(notices={"bb" * 32: b"short"}, meanings={})
     starts = [("bb" * 32, b"<" + b"x" * (NOTICE_START_BYTES - 1)), ("aa" * 32, b"short")]
     assert list(ledger.notices()) == starts
 
 
 def test_meanings_are_kept(ledger: Ledger) -> None:
     """What purposes meant under each policy; the first of a hash stands."""
-    ledger.save_meaning(b"\x00\x01\x02\x03\x04\xff", '{"a":"ä"}')
-    ledger.save_meaning(b"\x00\x01\x02\x03\x04\xff", "{}")
-    ledger.save_meaning(b"abcdef", "{}")
+    ledger.save(notices={}, meanings={b"\x00\x01\x02\x03\x04\xff": '{"a":"ä"}'})
+    ledger.save(notices={}, meanings={b"\x00\x01\x02\x03\x04\xff": "{}"})
+    ledger.save(notices={}, meanings={b"abcdef": "{}"})
     assert dict(ledger.meanings()) == {b"\x00\x01\x02\x03\x04\xff": '{"a":"ä"}', b"abcdef": "{}"}
 
 

@@ -19,7 +19,8 @@ import pytest
 
 from consentgate.domain.events import Event
 from consentgate.errors import LedgerUnavailable
-from consentgate.ledger.sqlite import MAX_GROUP, MAX_QUEUE, SqliteLedger
+from consentgate.ledger.sqlite import SqliteLedger
+from consentgate.ledger.writer import MAX_GROUP, MAX_QUEUE
 from tests.events import grant, refusal
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -111,8 +112,7 @@ def test_no_row_is_replaced(ledger: SqliteLedger, path: Path, statement: str) ->
 def fill(ledger: SqliteLedger) -> Event:
     event = grant()
     append(ledger, event)
-    ledger.save_notice("aa" * 32, b"shown")
-    ledger.save_meaning(b"abcdef", '{"a":1}')
+    ledger.save(notices={"aa" * 32: b"shown"}, meanings={b"abcdef": '{"a":1}'})
     return event
 
 
@@ -134,7 +134,7 @@ def test_every_connection_is_made_durable() -> None:
         """
         import tempfile, pathlib
         from consentgate.ledger.sqlite import connect
-        connection = connect(pathlib.Path(tempfile.mkdtemp()) / "x" / "ledger.sqlite3")
+        connection = connect(pathlib.Path(tempfile.mkdtemp()) / "ledger.sqlite3")
         for name in ("journal_mode", "synchronous", "secure_delete"):
             print(connection.execute(f"PRAGMA {name}").fetchone()[0])
         """
@@ -196,7 +196,7 @@ def test_processes_share_a_ledger_without_loss(ledger: SqliteLedger, path: Path)
         from tests.events import refusal
         async def main():
             ledger = SqliteLedger(sys.argv[1])
-            ledger.save_meaning(b"abcdef", "{}")
+            ledger.save(notices={}, meanings={b"abcdef": "{}"})
             for _ in range(20):
                 events = [refusal() for _ in range(10)]
                 await asyncio.gather(*(ledger.append(e) for e in events))
@@ -368,7 +368,7 @@ def test_what_cannot_be_written_is_said(ledger: SqliteLedger, path: Path, breaks
         with pytest.raises(LedgerUnavailable, match=r"ledger\.sqlite3"):
             append(ledger, refusal())
     with pytest.raises(LedgerUnavailable):
-        ledger.save_notice("aa" * 32, b"x")
+        ledger.save(notices={"aa" * 32: b"x"}, meanings={})
 
 
 def test_the_ledger_recovers_when_it_can_be_written_again(ledger: SqliteLedger, path: Path) -> None:
@@ -423,30 +423,27 @@ def test_a_full_disk_leaves_nothing_half_written(path: Path) -> None:
 
 
 def test_a_full_disk_tears_no_deferred_refusal(path: Path) -> None:
-    """A refusal that did not fit is refused whole; those before and after it are kept."""
+    """A record that did not fit is refused whole; those before and after it are kept."""
     run(
         """
-        import asyncio, resource, sys
+        import pathlib, resource, sys
         from consentgate.errors import LedgerUnavailable
-        from consentgate.ledger.sqlite import SqliteLedger
-        from tests.events import refusal
-        ledger = SqliteLedger(sys.argv[1])
-        before, torn, after = refusal(), refusal(), refusal()
-        ledger.defer(before)
-        (spool,) = ledger.path.parent.glob("*.spool.*")
+        from consentgate.ledger.spool import Spool, read_spool
+        path = pathlib.Path(sys.argv[1])
+        spool = Spool(path.parent, name=path.name)
+        spool.add(b"before")
+        (file,) = spool.files()
         _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (spool.stat().st_size + 100, hard))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (file.stat().st_size + 100, hard))
         try:
-            ledger.defer(torn)
+            spool.add(b"torn" * 100)
         except LedgerUnavailable:
             pass
         else:
             raise AssertionError("it did not fit, and nothing was said")
         resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
-        ledger.defer(after)
-        asyncio.run(ledger.append(refusal()))
-        kept = [event.id for event in ledger.events()][:-1]
-        assert kept == [before.id, after.id], kept
+        spool.add(b"after")
+        assert read_spool(file) == [b"before", b"after"]
         """,
         str(path),
     )

@@ -56,9 +56,10 @@ class Proof:
         self._is_prepared = True
 
     def _store_notices(self) -> None:
-        self.ledger.save_meaning(self._plan.meaning.hash, self._plan.meaning.to_json())
-        for name, body in self._pages.notices():
-            self.ledger.save_notice(name, body)
+        meaning = self._plan.meaning
+        self.ledger.save(
+            notices=dict(self._pages.notices()), meanings={meaning.hash: meaning.to_json()}
+        )
 
     def subject_of(self, choice_id: str) -> str:
         """The keyed reference under which the ledger keeps a grant; empty for a refusal."""

@@ -233,10 +233,12 @@ def restore(folder: Path, target: Path) -> tuple[SqliteLedger, ProofFile]:
         raise ProofError(f"{target}: is there already; name a new file")
     try:
         _restore_events(folder, ledger, store)
-        for path in sorted((folder / "notices").iterdir()):
-            ledger.save_notice(path.name, path.read_bytes())
-        for path in sorted((folder / "policies").glob("*.json")):
-            ledger.save_meaning(bytes.fromhex(path.stem), path.read_text(encoding="utf-8"))
+        notices = sorted((folder / "notices").iterdir())
+        policies = sorted((folder / "policies").glob("*.json"))
+        ledger.save(
+            notices={path.name: path.read_bytes() for path in notices},
+            meanings={bytes.fromhex(path.stem): path.read_text("utf-8") for path in policies},
+        )
         times = json.loads((folder / CHECKPOINTS / "times.json").read_text(encoding="utf-8"))
         for path in (folder / CHECKPOINTS).glob("*.txt"):
             note = path.read_text(encoding="utf-8")

@@ -55,7 +55,7 @@ def proven(folder: Path, *sizes: int) -> tuple[SqliteLedger, ProofFile]:
     """A SQLite ledger that was signed at each of the sizes."""
     ledger = SqliteLedger(folder / "ledger.sqlite3")
     store = ProofFile(folder / "ledger.sqlite3.proof")
-    ledger.save_notice(NOTICE_HASH, NOTICE)
+    ledger.save(notices={NOTICE_HASH: NOTICE}, meanings={})
     before = 0
     given = events(max(sizes))
     for size in sizes:
