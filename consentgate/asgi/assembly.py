@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from starlette.types import Scope
 
 from consentgate.asgi.choices.choose import Choices
+from consentgate.asgi.choices.meanings import Meanings
 from consentgate.asgi.choices.proof import Proof
 from consentgate.asgi.explaining import Explaining
 from consentgate.asgi.faults import Faults
@@ -28,13 +29,13 @@ from consentgate.asgi.recording.security_log import SecurityLog
 from consentgate.asgi.recording.site_log import SiteLog
 from consentgate.asgi.recording.warnings import Warnings
 from consentgate.asgi.routes import Posts, Routes
+from consentgate.asgi.startup.archive_file import archive_beside, read_archive
 from consentgate.asgi.startup.policy_file import load_policy
 from consentgate.asgi.startup.signing import is_development, signing_keys
 from consentgate.asgi.startup.texts import load_texts
 from consentgate.domain.policy.fingerprints import Meaning
 from consentgate.domain.policy.policy import Policy
 from consentgate.domain.regimes import UNKNOWN
-from consentgate.errors import LedgerUnavailable
 from consentgate.formats.token import TokenCodec
 from consentgate.gates.answer import Gates
 from consentgate.gates.ended import Ended
@@ -51,7 +52,7 @@ from consentgate.log.counts.signals import SignalCounts
 from consentgate.log.writing.server_loggers import take_over
 from consentgate.lookup import PlaceLookup
 
-logger = logging.getLogger("consentgate")
+NO_MEANINGS: Mapping[bytes, Meaning] = MappingProxyType({})
 
 
 class Assembly:
@@ -67,6 +68,7 @@ class Assembly:
         placing: Placing,
         faults: Faults,
         is_development: bool = False,
+        archived: Mapping[bytes, Meaning] = NO_MEANINGS,
     ) -> None:
         """Put the parts together, from those that need nothing to those that need all.
 
@@ -78,6 +80,7 @@ class Assembly:
             placing: finds the rules of a visitor's place.
             faults: counts what goes wrong, and says it once.
             is_development: whether the operator is told more.
+            archived: what earlier policies meant, as it was shipped with this one.
         """
         self.policy = policy
         self.prefix = policy.site.prefix
@@ -86,11 +89,12 @@ class Assembly:
         self.placing = placing
         self.plan = plan = Plan(policy)
         self.outcomes = outcomes = Outcomes(plan)
-        self.meanings: dict[bytes, Meaning] = _earlier_meanings(ledger)
         audience = policy.site.token_name + "|" + policy.controller.name
         codec = TokenCodec(keys, audience=audience)
-        self.reader = reader = TokenReader(codec, self.meanings, plan.meaning)
-        self.proof = Proof(plan, ledger, pages, faults, key=keys[-1])
+        meanings = Meanings(ledger, plan.meaning, archived)
+        self.meanings = meanings.known
+        self.reader = reader = TokenReader(codec, meanings.known, plan.meaning)
+        self.proof = Proof(plan, ledger, pages, meanings, faults, key=keys[-1])
         self.site_log = SiteLog.open(
             policy,
             country_of=self._country_of,
@@ -145,16 +149,17 @@ class Assembly:
         places: PlaceLookup | None = None,
         age_of: AgeOf | None = None,
         residence_of: ResidenceOf | None = None,
+        ledger: Ledger | None = None,
     ) -> Assembly:
         """Load, check and open everything; what is wrong is raised here, not on a request."""
-        loaded = policy if isinstance(policy, Policy) else load_policy(policy)
+        loaded, archived = _loaded(policy)
         keys = signing_keys(development=development)
         faults = Faults()
         assembly = cls(
             loaded,
             keys=keys,
             pages=Pages(loaded, load_texts(), templates=templates),
-            ledger=open_ledger(loaded.ledger.url),
+            ledger=ledger or open_ledger(loaded.ledger.url, spool=loaded.ledger.spool),
             placing=Placing(
                 loaded,
                 lookup=places,
@@ -164,6 +169,7 @@ class Assembly:
             ),
             faults=faults,
             is_development=is_development() if development is None else development,
+            archived=archived,
         )
         take_over(loaded.log.access_log)
         return assembly
@@ -178,6 +184,7 @@ class Assembly:
             self.pages.warm()
             self.site_log.warm()
             self._answer_nobody()
+            self.proof.warm()
         except Exception:
             self.faults.failed("warming", "the first pages may take longer")
 
@@ -225,12 +232,9 @@ def route_in(scope: Scope) -> object:
     return scope.get("route") or scope.get("path_template")
 
 
-def _earlier_meanings(ledger: Ledger) -> dict[bytes, Meaning]:
-    """What earlier policies meant, so that choices made under them still count."""
-    meanings: dict[bytes, Meaning] = {}
-    try:
-        for name, table in ledger.meanings().items():
-            meanings[name] = Meaning.from_json(table)
-    except (LedgerUnavailable, ValueError) as error:
-        logger.warning("consentgate: earlier meanings are not readable: %s", error)
-    return meanings
+def _loaded(policy: str | Path | Policy) -> tuple[Policy, Mapping[bytes, Meaning]]:
+    """The policy, and what earlier ones meant as the file beside it says."""
+    if isinstance(policy, Policy):
+        return policy, NO_MEANINGS
+    archive = read_archive(archive_beside(policy))
+    return load_policy(policy), {name: meaning for name, (_, meaning) in archive.items()}

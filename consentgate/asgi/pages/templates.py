@@ -153,11 +153,15 @@ class Pages:
             for model in Model:
                 yield self.notice(language, Regime(code="ZZ", model=model))
 
+    @property
+    def has_every_notice(self) -> bool:
+        """Whether all of them are written by now."""
+        return len(self._notices) == len(self.texts) * len(Model)
+
     def language_of_notice(self, name: str) -> str:
         """The language of a notice of today's policy; empty where the hash is not one."""
-        if name not in self._hashes and len(self._notices) < len(self.texts) * len(Model):
-            for _ in self.notices():
-                pass
+        if name not in self._hashes and not self.has_every_notice:
+            self.warm()
         return self._hashes.get(name, "")
 
     def fragment(self, key: object, render: Callable[[str], str]) -> tuple[bytes, ...]:
