@@ -17,7 +17,6 @@ from consentgate.formats.proof.notes import HmacKey, Signer, Verifier, signer_of
 from consentgate.ledger import Ledger
 from consentgate.ledger.opening import open_ledger
 from consentgate.ledger.proof import ProofStore
-from consentgate.ledger.proof.opening import proof_beside
 
 PROOF_KEY = "CONSENTGATE_PROOF_KEY"
 KEYED_NAME = "consentgate-ledger"
@@ -61,11 +60,11 @@ def ledger_of(options: argparse.Namespace) -> tuple[Ledger, ProofStore]:
         SettingError: the URL is wrong, or there is no ledger yet.
     """
     url = options.ledger or policy_of(options).ledger.url
-    ledger, store = open_ledger(url), proof_beside(url)
+    ledger = open_ledger(url)
     path = url.partition(":")[2].removeprefix("//")
     if url.startswith("sqlite:") and not Path(path).exists():
         raise SettingError(f"{path}: there is no ledger yet; is the path right?")
-    return ledger, store
+    return ledger, ledger.proof
 
 
 def keys_of(options: argparse.Namespace, environment: Mapping[str, str] = os.environ) -> Keys:
