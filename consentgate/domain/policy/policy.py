@@ -14,6 +14,8 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cached_property
 from types import MappingProxyType
 
+from consentgate.domain.policy.access import Recipient, RightsSettings
+from consentgate.domain.policy.access import Role as AccessRole
 from consentgate.domain.policy.interests import Interest
 from consentgate.domain.policy.purposes import SHIPPED, Purpose, Wording
 from consentgate.domain.record import QUERY_FIELDS
@@ -323,6 +325,11 @@ class Policy:
     """Language tag to text key to the site's own wording."""
     announces: Announcement | None = None
     """A material change to come; None: none."""
+    rights: RightsSettings = field(default_factory=RightsSettings)
+    recipients: tuple[Recipient, ...] = ()
+    """Who outside may be given a visitor's data."""
+    roles: tuple[AccessRole, ...] = ()
+    """Who may see visitors' data; none: whoever can read the files."""
 
     @cached_property
     def purpose_by_key(self) -> Mapping[str, Purpose]:
