@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from starlette.types import Scope
@@ -27,6 +28,7 @@ from consentgate.asgi.recording.recorder import Recorder
 from consentgate.asgi.recording.security_log import SecurityLog
 from consentgate.asgi.recording.site_log import SiteLog
 from consentgate.asgi.recording.warnings import Warnings
+from consentgate.asgi.revoking.revocations import Revocations
 from consentgate.asgi.routes import Posts, Routes
 from consentgate.asgi.startup.policy_file import load_policy
 from consentgate.asgi.startup.signing import is_development, signing_keys
@@ -67,6 +69,7 @@ class Assembly:
         placing: Placing,
         faults: Faults,
         is_development: bool = False,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         """Put the parts together, from those that need nothing to those that need all.
 
@@ -78,6 +81,7 @@ class Assembly:
             placing: finds the rules of a visitor's place.
             faults: counts what goes wrong, and says it once.
             is_development: whether the operator is told more.
+            clock: seconds since the epoch.
         """
         self.policy = policy
         self.prefix = policy.site.prefix
@@ -87,9 +91,10 @@ class Assembly:
         self.plan = plan = Plan(policy)
         self.outcomes = outcomes = Outcomes(plan)
         self.meanings: dict[bytes, Meaning] = _earlier_meanings(ledger)
-        audience = policy.site.token_name + "|" + policy.controller.name
-        codec = TokenCodec(keys, audience=audience)
-        self.reader = reader = TokenReader(codec, self.meanings, plan.meaning)
+        self.revocations = Revocations(
+            ledger, faults, lifetime_days=policy.lifetimes.grant_days, clock=clock
+        )
+        self.reader = reader = self._reader(keys)
         self.proof = Proof(plan, ledger, pages, faults, key=keys[-1])
         self.site_log = SiteLog.open(
             policy,
@@ -112,6 +117,7 @@ class Assembly:
             Limits(placing.limited_client_of, faults),
             self.site_log,
             faults,
+            self.revocations,
         )
         reports = Reports(plan, faults.counts, client_of, is_development=is_development)
         self.routes = Routes(
@@ -124,6 +130,14 @@ class Assembly:
             faults,
         )
         self.explaining = Explaining(self.prefix, self.routes.page, faults)
+
+    def _reader(self, keys: list[bytes]) -> TokenReader:
+        """What reads tokens, and follows what ends."""
+        audience = self.policy.site.token_name + "|" + self.policy.controller.name
+        codec = TokenCodec(keys, audience=audience)
+        reader = TokenReader(codec, self.meanings, self.plan.meaning, self.revocations)
+        self.revocations.tell(reader)
+        return reader
 
     def _recorder(self, policy: Policy) -> Recorder:
         return Recorder(
@@ -145,6 +159,7 @@ class Assembly:
         places: PlaceLookup | None = None,
         age_of: AgeOf | None = None,
         residence_of: ResidenceOf | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> Assembly:
         """Load, check and open everything; what is wrong is raised here, not on a request."""
         loaded = policy if isinstance(policy, Policy) else load_policy(policy)
@@ -164,6 +179,7 @@ class Assembly:
             ),
             faults=faults,
             is_development=is_development() if development is None else development,
+            clock=clock,
         )
         take_over(loaded.log.access_log)
         return assembly
@@ -211,6 +227,7 @@ class Assembly:
 
     def close(self) -> None:
         """Write what is queued and close files."""
+        self.revocations.close()
         self.proof.ledger.close()
         self.recorder.close()
         self.placing.close()

@@ -103,6 +103,7 @@ class ConsentGate:
                 places=places,
                 age_of=age_of,
                 residence_of=residence_of,
+                clock=clock,
             )
         except ConsentGateError as fault:
             if not is_serving():

@@ -85,8 +85,8 @@ def test_each_kind_of_choice_is_an_event(gate: ConsentGate, folder: Path) -> Non
     """Refusal, grant, change and withdrawal, with what was said of each purpose."""
     token = raw.chosen(gate, choice="reject")
     token = raw.chosen(gate, choice="save", p=["statistics"])
-    choose(gate, "accept", cookie=token)
-    choose(gate, "withdraw", cookie=token)
+    accepted = choose(gate, "accept", cookie=token).cookies
+    choose(gate, "withdraw", cookie="; ".join(f"{name}={v}" for name, v in accepted.items()))
     found = events(folder)
     assert [event.kind for event in found] == [
         Kind.REFUSE,

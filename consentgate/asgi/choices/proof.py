@@ -10,6 +10,7 @@ from types import MappingProxyType
 from starlette.concurrency import run_in_threadpool
 
 from consentgate.asgi.choices.acts import Act
+from consentgate.asgi.choices.ending import Ending
 from consentgate.asgi.faults import Faults
 from consentgate.asgi.pages.templates import Pages
 from consentgate.asgi.posts.bodies import BodyProblem
@@ -67,7 +68,7 @@ class Proof:
             return ""
         return hmac.new(self._subject_key, choice_id.encode(), hashlib.sha256).hexdigest()[:32]
 
-    async def record(self, visit: Visit, act: Act, choice: Choice) -> None:
+    async def record(self, visit: Visit, act: Act, choice: Choice, ending: Ending) -> None:
         """Make the choice's event durable.
 
         With ``records_refusals`` off only a refusal that ends no grant leaves no event: the
@@ -76,8 +77,9 @@ class Proof:
         Raises:
             BodyProblem: 503 where a grant cannot be proven; a refusal is queued instead.
         """
-        event = self._event_of(visit, act, choice)
-        if event.state is State.REFUSED and not self._plan.policy.ledger.records_refusals:
+        event = self._event_of(visit, act, choice, ending)
+        is_plain = event.state is State.REFUSED and not event.ends
+        if is_plain and not self._plan.policy.ledger.records_refusals:
             return
         try:
             await self.prepare()
@@ -97,7 +99,7 @@ class Proof:
         except Exception:
             self._faults.failed("refusal_record", "a refusal takes effect, but is recorded nowhere")
 
-    def _event_of(self, visit: Visit, act: Act, choice: Choice) -> Event:
+    def _event_of(self, visit: Visit, act: Act, choice: Choice, ending: Ending) -> Event:
         """Write down who (a keyed reference), when, how, under which notice, and what (REC-01)."""
         policy = self._plan.policy
         before = visit.visitor.choice
@@ -139,6 +141,7 @@ class Proof:
             model=regime.model.value,
             expires_ms=(choice.made_at + lasts_seconds) * 1000,
             subject=self.subject_of(choice.id),
+            ends=ending.marks,
         )
 
 
