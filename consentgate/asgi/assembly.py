@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
@@ -28,6 +29,7 @@ from consentgate.asgi.recording.recorder import Recorder
 from consentgate.asgi.recording.security_log import SecurityLog
 from consentgate.asgi.recording.site_log import SiteLog
 from consentgate.asgi.recording.warnings import Warnings
+from consentgate.asgi.revoking.revocations import Revocations
 from consentgate.asgi.routes import Posts, Routes
 from consentgate.asgi.startup.archive_file import archive_beside, read_archive
 from consentgate.asgi.startup.policy_file import load_policy
@@ -69,6 +71,7 @@ class Assembly:
         faults: Faults,
         is_development: bool = False,
         archived: Mapping[bytes, Meaning] = NO_MEANINGS,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         """Put the parts together, from those that need nothing to those that need all.
 
@@ -81,6 +84,7 @@ class Assembly:
             faults: counts what goes wrong, and says it once.
             is_development: whether the operator is told more.
             archived: what earlier policies meant, as it was shipped with this one.
+            clock: seconds since the epoch.
         """
         self.policy = policy
         self.prefix = policy.site.prefix
@@ -89,11 +93,12 @@ class Assembly:
         self.placing = placing
         self.plan = plan = Plan(policy)
         self.outcomes = outcomes = Outcomes(plan)
-        audience = policy.site.token_name + "|" + policy.controller.name
-        codec = TokenCodec(keys, audience=audience)
         meanings = Meanings(ledger, plan.meaning, archived)
         self.meanings = meanings.known
-        self.reader = reader = TokenReader(codec, meanings.known, plan.meaning)
+        self.revocations = Revocations(
+            ledger, faults, lifetime_days=policy.lifetimes.grant_days, clock=clock
+        )
+        self.reader = reader = self._reader(keys)
         self.proof = Proof(plan, ledger, pages, meanings, faults, key=keys[-1])
         self.site_log = SiteLog.open(
             policy,
@@ -116,6 +121,7 @@ class Assembly:
             Limits(placing.limited_client_of, faults),
             self.site_log,
             faults,
+            self.revocations,
         )
         reports = Reports(plan, faults.counts, client_of, is_development=is_development)
         self.routes = Routes(
@@ -128,6 +134,14 @@ class Assembly:
             faults,
         )
         self.explaining = Explaining(self.prefix, self.routes.page, faults)
+
+    def _reader(self, keys: list[bytes]) -> TokenReader:
+        """What reads tokens, and follows what ends."""
+        audience = self.policy.site.token_name + "|" + self.policy.controller.name
+        codec = TokenCodec(keys, audience=audience)
+        reader = TokenReader(codec, self.meanings, self.plan.meaning, self.revocations)
+        self.revocations.tell(reader)
+        return reader
 
     def _recorder(self, policy: Policy) -> Recorder:
         return Recorder(
@@ -150,6 +164,7 @@ class Assembly:
         age_of: AgeOf | None = None,
         residence_of: ResidenceOf | None = None,
         ledger: Ledger | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> Assembly:
         """Load, check and open everything; what is wrong is raised here, not on a request."""
         loaded, archived = _loaded(policy)
@@ -170,6 +185,7 @@ class Assembly:
             faults=faults,
             is_development=is_development() if development is None else development,
             archived=archived,
+            clock=clock,
         )
         take_over(loaded.log.access_log)
         return assembly
@@ -218,6 +234,7 @@ class Assembly:
 
     def close(self) -> None:
         """Write what is queued and close files."""
+        self.revocations.close()
         self.proof.ledger.close()
         self.recorder.close()
         self.placing.close()

@@ -107,6 +107,7 @@ class ConsentGate:
                 age_of=age_of,
                 residence_of=residence_of,
                 ledger=ledger,
+                clock=clock,
             )
         except ConsentGateError as fault:
             if not is_serving():

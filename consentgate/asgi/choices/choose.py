@@ -11,6 +11,7 @@ from starlette.types import Receive
 
 from consentgate.asgi.choices.acts import Act, read_act
 from consentgate.asgi.choices.choice import make_choice, with_session_grants
+from consentgate.asgi.choices.ending import ending_of
 from consentgate.asgi.choices.proof import Proof
 from consentgate.asgi.faults import Faults
 from consentgate.asgi.pages.templates import Pages
@@ -25,6 +26,7 @@ from consentgate.asgi.posts.same_origin import (
 )
 from consentgate.asgi.recording.site_log import SiteLog
 from consentgate.asgi.recording.warnings import shown
+from consentgate.asgi.revoking.revocations import Revocations
 from consentgate.domain.choices import Choice
 from consentgate.formats import cookies
 from consentgate.gates.cookies.lines import expire_denied
@@ -56,6 +58,7 @@ class Choices:
         limits: Limits,
         site_log: SiteLog,
         faults: Faults,
+        revocations: Revocations,
     ) -> None:
         self._outcomes = outcomes
         self._plan = outcomes.plan
@@ -66,6 +69,7 @@ class Choices:
         self._limits = limits
         self._site_log = site_log
         self._faults = faults
+        self._revocations = revocations
 
     async def choose(self, visit: Visit, receive: Receive) -> Response:
         """Take a choice and answer: 303 for a form, 200 with the new state for JSON.
@@ -93,8 +97,11 @@ class Choices:
             raise BodyProblem(409, "notice_outdated", "the notice has changed; please choose again")
         if act.is_once:
             choice = with_session_grants(choice, before)
-        if is_recorded or _ends_grant(before, choice):
-            await self._proof.record(visit, act, choice)
+        ending = ending_of(act, visit, self._reader)
+        if is_recorded or ending.ids or _ends_grant(before, choice):
+            await self._proof.record(visit, act, choice, ending)
+        self._revocations.end(ending.ids)
+        self._reader.end_remembered(ending.tokens)
         self._follow(visit, act, choice)
         is_json = body.is_json or "application/json" in request.header(b"accept")
         return self._answer(visit, act, choice, is_json=is_json)

@@ -9,6 +9,7 @@ import uuid
 from types import MappingProxyType
 
 from consentgate.asgi.choices.acts import Act
+from consentgate.asgi.choices.ending import Ending
 from consentgate.asgi.choices.meanings import Meanings
 from consentgate.asgi.faults import Faults
 from consentgate.asgi.pages.templates import Pages
@@ -90,7 +91,7 @@ class Proof:
             return ""
         return hmac.new(self._subject_key, choice_id.encode(), hashlib.sha256).hexdigest()[:32]
 
-    async def record(self, visit: Visit, act: Act, choice: Choice) -> None:
+    async def record(self, visit: Visit, act: Act, choice: Choice, ending: Ending) -> None:
         """Make the choice's event durable.
 
         With ``records_refusals`` off only a refusal that ends no grant leaves no event: the
@@ -99,8 +100,9 @@ class Proof:
         Raises:
             BodyProblem: 503 where a grant cannot be proven in time; a refusal is queued instead.
         """
-        event = self._event_of(visit, act, choice)
-        if event.state is State.REFUSED and not self._plan.policy.ledger.records_refusals:
+        event = self._event_of(visit, act, choice, ending)
+        is_plain = event.state is State.REFUSED and not event.ends
+        if is_plain and not self._plan.policy.ledger.records_refusals:
             return
         try:
             async with asyncio.timeout(RECORD_SECONDS):
@@ -125,7 +127,7 @@ class Proof:
         except Exception:
             self._faults.failed("refusal_record", "a refusal takes effect, but is recorded nowhere")
 
-    def _event_of(self, visit: Visit, act: Act, choice: Choice) -> Event:
+    def _event_of(self, visit: Visit, act: Act, choice: Choice, ending: Ending) -> Event:
         """Write down who (a keyed reference), when, how, under which notice, and what (REC-01)."""
         policy = self._plan.policy
         before = visit.visitor.choice
@@ -167,6 +169,7 @@ class Proof:
             model=regime.model.value,
             expires_ms=(choice.made_at + lasts_seconds) * 1000,
             subject=self.subject_of(_grant_concerned(before, choice)),
+            ends=ending.marks,
         )
 
 
