@@ -30,6 +30,8 @@ from consentgate.asgi.recording.security_log import SecurityLog
 from consentgate.asgi.recording.site_log import SiteLog
 from consentgate.asgi.recording.warnings import Warnings
 from consentgate.asgi.revoking.revocations import Revocations
+from consentgate.asgi.rights.assembly import Rights
+from consentgate.asgi.rights.hooks import Hooks
 from consentgate.asgi.routes import Posts, Routes
 from consentgate.asgi.startup.archive_file import archive_beside, read_archive
 from consentgate.asgi.startup.policy_file import load_policy
@@ -72,6 +74,7 @@ class Assembly:
         is_development: bool = False,
         archived: Mapping[bytes, Meaning] = NO_MEANINGS,
         clock: Callable[[], float] = time.time,
+        hooks: Hooks | None = None,
     ) -> None:
         """Put the parts together, from those that need nothing to those that need all.
 
@@ -85,6 +88,7 @@ class Assembly:
             is_development: whether the operator is told more.
             archived: what earlier policies meant, as it was shipped with this one.
             clock: seconds since the epoch.
+            hooks: how the app's own data takes part in access and erasure.
         """
         self.policy = policy
         self.prefix = policy.site.prefix
@@ -92,13 +96,13 @@ class Assembly:
         self.pages = pages
         self.placing = placing
         self.plan = plan = Plan(policy)
-        self.outcomes = outcomes = Outcomes(plan)
+        self.outcomes = Outcomes(plan)
         meanings = Meanings(ledger, plan.meaning, archived)
         self.meanings = meanings.known
         self.revocations = Revocations(
             ledger, faults, lifetime_days=policy.lifetimes.grant_days, clock=clock
         )
-        self.reader = reader = self._reader(keys)
+        self.reader = self._reader(keys)
         self.proof = Proof(plan, ledger, pages, meanings, faults, key=keys[-1])
         self.site_log = SiteLog.open(
             policy,
@@ -110,27 +114,19 @@ class Assembly:
         client_of = placing.client_of
         self.recorder = self._recorder(policy)
         self._interests = interests = Interests(policy, self.site_log, client_of, faults)
-        self.views = views = Views(policy, pages, faults, reports_interest=interests.reports)
-        self.gates = Gates(outcomes, reader, KnownValidators(), views.on_page)
-        choices = Choices(
-            outcomes,
-            reader,
-            pages,
-            views,
-            self.proof,
-            Limits(placing.limited_client_of, faults),
-            self.site_log,
-            faults,
-            self.revocations,
-        )
+        self.views = Views(policy, pages, faults, reports_interest=interests.reports)
+        self.gates = Gates(self.outcomes, self.reader, KnownValidators(), self.views.on_page)
+        choices = self._choices()
+        self.rights = Rights(policy, keys, self.proof.ledger, self.site_log, hooks, faults)
         reports = Reports(plan, faults.counts, client_of, is_development=is_development)
         self.routes = Routes(
             self.prefix,
             pages,
-            views,
+            self.views,
             Posts(choices.choose, news_reader(plan), interests.answer, reports.answer),
             Published(policy, pages, ledger, faults),
             WellKnown(policy),
+            self.rights.pages(choices, pages, self.views, placing.limited_client_of),
             faults,
         )
         self.explaining = Explaining(self.prefix, self.routes.page, faults)
@@ -142,6 +138,20 @@ class Assembly:
         reader = TokenReader(codec, self.meanings, self.plan.meaning, self.revocations)
         self.revocations.tell(reader)
         return reader
+
+    def _choices(self) -> Choices:
+        """What takes choices."""
+        return Choices(
+            self.outcomes,
+            self.reader,
+            self.pages,
+            self.views,
+            self.proof,
+            Limits(self.placing.limited_client_of, self.faults),
+            self.site_log,
+            self.faults,
+            self.revocations,
+        )
 
     def _recorder(self, policy: Policy) -> Recorder:
         return Recorder(
@@ -165,6 +175,7 @@ class Assembly:
         residence_of: ResidenceOf | None = None,
         ledger: Ledger | None = None,
         clock: Callable[[], float] = time.time,
+        hooks: Hooks | None = None,
     ) -> Assembly:
         """Load, check and open everything; what is wrong is raised here, not on a request."""
         loaded, archived = _loaded(policy)
@@ -186,6 +197,7 @@ class Assembly:
             is_development=is_development() if development is None else development,
             archived=archived,
             clock=clock,
+            hooks=hooks,
         )
         take_over(loaded.log.access_log)
         return assembly
@@ -219,6 +231,11 @@ class Assembly:
     def track(self, visit: Visit, event: str, properties: Mapping[str, object]) -> None:
         """Note a sign of interest that the app's code tells; never raises."""
         self._interests.track(visit, route_in(visit.scope), event, properties)
+
+    def subject_of(self, visit: Visit) -> str:
+        """The ledger's reference of the visit's grant."""
+        choice = visit.visitor.choice
+        return self.proof.subject_of(choice.id) if choice is not None else ""
 
     def _country_of(self, visit: Ended) -> str:
         """The country of a visit, for the site log alone; empty where it is not known."""

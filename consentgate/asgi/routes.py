@@ -19,6 +19,7 @@ from consentgate.asgi.pages.templates import Pages
 from consentgate.asgi.pages.views import Views
 from consentgate.asgi.pages.well_known import PLACE, WellKnown
 from consentgate.asgi.posts.bodies import BodyProblem
+from consentgate.asgi.rights.page import RightsPages
 from consentgate.gates.request import Request
 from consentgate.gates.visit import Visit
 
@@ -53,8 +54,10 @@ class Routes:
         posts: Posts,
         published: Published,
         well_known: WellKnown,
+        rights: RightsPages,
         faults: Faults,
     ) -> None:
+        self._rights = rights
         self._prefix = prefix
         self._pages = pages
         self._views = views
@@ -91,7 +94,9 @@ class Routes:
         if rest.startswith("/assets/"):
             return Address({"GET": self._asset})
         known = self._addresses.get(rest)
-        return known if known is not None else Address(self._published.methods(rest))
+        if known is not None:
+            return known
+        return Address(self._rights.methods(rest) or self._published.methods(rest))
 
     async def answer(self, address: Address, visit: Visit, receive: Receive) -> Response:
         """Handler a request to one of our own addresses. Never raises."""

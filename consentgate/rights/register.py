@@ -11,7 +11,7 @@ import hmac
 import json
 import os
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +151,12 @@ class Register:
         """Every request, oldest first."""
         return told(self.journal.entries())
 
+    def about(self, subjects: Sequence[str]) -> list[Request]:
+        """The requests about a visitor, oldest first."""
+        found = self.requests()
+        names = {self.who(one) for one in subjects} if found else set()
+        return [one for one in found if not names.isdisjoint(one.who)]
+
     def request(self, reference: str) -> Request:
         """One request.
 
@@ -186,19 +192,36 @@ class Register:
         self.note("released", by=by, now=now, who=[self.who(subject)], why=why)
         return True
 
-    def is_held(self, subjects: Sequence[str]) -> bool:
-        """Whether a hold keeps any of these from being erased."""
+    def is_held(self, subjects: Sequence[str], *, but: Collection[str] = ()) -> bool:
+        """Whether a hold keeps any of these from being erased.
+
+        Args:
+            subjects: references of one visitor.
+            but: legal demands whose holds do not count.
+        """
         entries = self.journal.entries()
         if not entries:
             return False
         names = {self.who(one) for one in subjects}
         held: set[str] = set()
         for entry in entries:
-            if entry["act"] == "held":
+            if entry["act"] == "held" and entry["request"] not in but:
                 held.update(entry["who"])
             elif entry["act"] == "released":
                 held.difference_update(entry["who"])
         return not names.isdisjoint(held)
+
+    def is_secretly_held(self, who: Collection[str]) -> bool:
+        """Whether a hold of a demand that the visitor may not hear of keeps any of these.
+
+        Args:
+            who: as the journal calls the visitor.
+        """
+        barred = {one.reference for one in self.requests() if one.is_barred}
+        return any(
+            entry["act"] == "held" and entry["request"] in barred and set(who) & set(entry["who"])
+            for entry in self.journal.entries()
+        )
 
     # Disclosures -------------------------------------------------------------------------------
 

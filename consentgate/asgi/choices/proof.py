@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import hmac
 import uuid
 from types import MappingProxyType
 
 from consentgate.asgi.choices.acts import Act
 from consentgate.asgi.choices.ending import Ending
 from consentgate.asgi.choices.meanings import Meanings
+from consentgate.asgi.choices.references import References
 from consentgate.asgi.faults import Faults
 from consentgate.asgi.pages.templates import Pages
 from consentgate.asgi.posts.bodies import BodyProblem
@@ -57,7 +56,7 @@ class Proof:
         self._pages = pages
         self._meanings = meanings
         self._faults = faults
-        self._subject_key = hmac.digest(key, b"consentgate.subject.v1", "sha256")
+        self._references = References((key,))
         self._site = plan.policy.controller.name
         self._is_prepared = False
         self._preparing: asyncio.Task[None] | None = None
@@ -87,9 +86,7 @@ class Proof:
 
     def subject_of(self, choice_id: str) -> str:
         """The keyed reference under which the ledger keeps a grant; empty for a refusal."""
-        if not choice_id:
-            return ""
-        return hmac.new(self._subject_key, choice_id.encode(), hashlib.sha256).hexdigest()[:32]
+        return self._references.now(choice_id)
 
     async def record(self, visit: Visit, act: Act, choice: Choice, ending: Ending) -> None:
         """Make the choice's event durable.
