@@ -35,6 +35,10 @@ VERBS = {
         "consentgate.cli.regimes",
         "Print the rules of each place, where they come from and when they take effect.",
     ),
+    "rights": Verb(
+        "consentgate.cli.rights",
+        "Answer visitors' requests and legal demands: show, export, erase, hold; all of it noted.",
+    ),
     "schema": Verb(
         "consentgate.cli.schema",
         "Print the JSON Schema of the policy file.",

@@ -29,8 +29,15 @@ class Request:
     """Whom it is about, as the journal calls them."""
     issuer: str = ""
     """Who makes a legal demand; empty for a visitor's own request."""
+    scope: str = ""
+    """What a demand asks for."""
     is_barred: bool = False
     """Whether the visitor may not be told of a demand."""
+    passed: tuple[str, ...] = ()
+    """Points of the checklist that a demand has passed."""
+    is_notified: bool = False
+    """Whether the visitor was told of a demand."""
+    objections: tuple[str, ...] = ()
     extended: str = ""
     """Why more time was taken; empty: it was not."""
     fate: Fate = Fate.OPEN
@@ -64,7 +71,19 @@ def told(entries: Iterable[Entry]) -> list[Request]:
                 why=entry["why"],
                 closed=day_of(entry["at"]),
             )
+        elif reference in found and act == "checked":
+            found[reference] = _checked(found[reference], entry)
     return list(found.values())
+
+
+def _checked(request: Request, entry: Entry) -> Request:
+    """A demand after somebody looked at it."""
+    return replace(
+        request,
+        passed=tuple(sorted({*request.passed, *entry["passed"]})),
+        is_notified=request.is_notified or entry["notified"],
+        objections=(*request.objections, *filter(None, [entry["objection"]])),
+    )
 
 
 def _opened(entry: Entry) -> Request:
@@ -80,5 +99,6 @@ def _opened(entry: Entry) -> Request:
         by=entry["by"],
         who=tuple(entry["who"]),
         issuer=entry.get("issuer", ""),
+        scope=entry.get("scope", ""),
         is_barred=bool(entry.get("barred", False)),
     )

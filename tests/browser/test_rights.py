@@ -41,6 +41,7 @@ def test_from_the_choices_page_to_an_empty_one(visitor: Page, tmp_path: Path) ->
         assert visitor.query_selector("[data-privacy-erase]") is None
         visitor.goto(base + "/")
         visitor.click("[data-privacy-choice=accept]")
+        visitor.locator("[data-privacy-note]").wait_for(state="hidden")
         visitor.goto(base + "/privacy-choices")
         visitor.click("[data-privacy-data]")
         visitor.wait_for_url("**/privacy-choices/data*")
@@ -71,6 +72,7 @@ def test_the_page_can_be_read_by_everyone(chromium: Browser, tmp_path: Path) -> 
     with serving(Site(pages={"/": document()}, policy=policy(tmp_path)).app()) as base:
         page.goto(base + "/")
         page.click("[data-privacy-choice=accept]")
+        page.locator("[data-privacy-note]").wait_for(state="hidden")
         for language in ("en", "ar"):
             page.goto(f"{base}/privacy-choices/data?lang={language}")
             assert Axe().run(page).response["violations"] == []

@@ -157,7 +157,7 @@ class Recognition:
         Raises:
             LogError: a file cannot be read or written; called again it goes on.
         """
-        if not self._has_folder or not self.purpose:
+        if not self._has_folder:
             return 0
         TICKER.finish()
         names, count = self._names_under(references, now), 0
