@@ -31,7 +31,7 @@ from consentgate.domain.choices import Choice
 from consentgate.formats import cookies
 from consentgate.gates.cookies.lines import expire_denied
 from consentgate.gates.cookies.remembered import token_line
-from consentgate.gates.outcomes import Outcomes
+from consentgate.gates.outcomes import Outcome, Outcomes
 from consentgate.gates.request import Request
 from consentgate.gates.visit import Visit
 from consentgate.gates.visitors.tokens import TokenReader
@@ -144,9 +144,19 @@ class Choices:
             response = RedirectResponse(safe_next(act.next, root), status_code=303)
         lines += expire_denied(visit.request, outcome, visit.now)
         response.raw_headers += [(b"set-cookie", line) for line in lines]
+        if visit.request.is_https and self._clears(visit.outcome, outcome):
+            response.headers["clear-site-data"] = '"storage"'
         response.headers["cache-control"] = "private, no-store"
         response.headers["tk"] = "U"
         return response
+
+    def _clears(self, before: Outcome, after: Outcome) -> bool:
+        """Whether the browser is asked to remove the site's storage: something was taken back.
+
+        Never ``"cookies"`` nor ``"*"``: those would remove the refusal itself (WDR-04).
+        """
+        is_wanted = self._plan.policy.site.clear_storage
+        return is_wanted and bool(after.denied_services - before.denied_services)
 
     def _signed(self, visit: Visit, act: Act, choice: Choice) -> tuple[Choice, list[bytes]]:
         """What holds from now on, and the ``Set-Cookie`` lines that keep it.

@@ -184,6 +184,8 @@ class SiteSettings:
     """Addresses of third parties in pages that name the visitor: ``pass`` or ``block`` (TPD-04)."""
     strip_click_ids: bool = False
     """Remove gclid, fbclid … from what the app sees where marketing is denied (STO-11)."""
+    clear_storage: bool = False
+    """Have browsers remove all storage and service workers of the site when a visitor withdraws."""
     eff_dnt_policy: str = ""
     """Path of the EFF DNT policy text the operator attests to; empty: not attested (SIG-31)."""
 

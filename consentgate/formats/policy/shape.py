@@ -73,6 +73,7 @@ class SiteTable(_Table):
     consent_mode: bool = False
     personal_urls: Literal["pass", "block"] = "pass"
     strip_click_ids: bool = False
+    clear_storage: bool = False
     eff_dnt_policy: Line = ""
 
 
