@@ -263,6 +263,8 @@ class ConsentGate:
     def _read(self, scope: Scope) -> Visit:
         assembly, placing = self.assembly, self._placing
         request = Request(scope, self._is_logged)
+        if placing.has_proxies:
+            placing.see_through(request)
         caller = self._callers[request.agent]
         now = int(self._clock())
         if caller.is_crawler:

@@ -1,4 +1,4 @@
-"""Owns the request as it came, read once; nothing in it changes, and nothing is decided here."""
+"""Owns the request as it came, read once; nothing is decided here."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class Request:
         self.agent = b""
         """The first User-Agent; empty: there is none."""
         self.host_field = b""
-        """The ``Host`` field as it came; empty: there is none."""
+        """The ``Host`` field as the visitor sent it, so far as known; empty: there is none."""
         self.cookies: tuple[tuple[bytes, bytes], ...] = ()
         """The pairs of the ``Cookie`` fields, in order."""
         self.stated: Signals = NONE
@@ -118,6 +118,17 @@ class Request:
                 self.stated = self.stated.joined(read_signals(((name, value),)))
             else:
                 self.is_marked = True
+
+    def call_by(self, scheme: str | None, host: bytes | None) -> None:
+        """Take over how the visitor called the site, where proxies stand between; None: unknown.
+
+        The scope stays as it is: only what the gate itself says of the site follows.
+        """
+        if scheme is not None:
+            facts = self._facts
+            self._facts = (*facts[:2], scheme, *facts[3:])
+        if host is not None:
+            self.host_field = host
 
     @property
     def is_websocket(self) -> bool:
