@@ -15,6 +15,7 @@ from consentgate.asgi.assembly import Assembly, route_in
 from consentgate.asgi.collecting import collect, is_collector, is_denied
 from consentgate.asgi.consent import SCOPE_KEY, Consent
 from consentgate.asgi.explaining import is_bare
+from consentgate.asgi.files import send_file
 from consentgate.asgi.own_routes import COLLECTOR
 from consentgate.asgi.pages.well_known import PLACE
 from consentgate.asgi.placing import AgeOf, ResidenceOf
@@ -26,6 +27,7 @@ from consentgate.domain.regimes import UNKNOWN
 from consentgate.domain.signals import NONE
 from consentgate.errors import ConsentGateError
 from consentgate.gates.gated import NOTHING
+from consentgate.gates.messages import PATHSEND
 from consentgate.gates.records.callers import known_callers
 from consentgate.gates.request import Request
 from consentgate.gates.visit import Visit
@@ -168,6 +170,8 @@ class ConsentGate:
             try:
                 if visit.passes(message):
                     return send(message)
+                if message["type"] == PATHSEND and visit.is_page:
+                    return send_file(message, self._guard(visit, send))
                 passing = self._outgoing(visit, message)
             except Exception:
                 self.assembly.faults.failed("gate", _UNGATED)
