@@ -21,6 +21,7 @@ from consentgate.asgi.pages.well_known import PLACE
 from consentgate.asgi.placing import AgeOf, ResidenceOf
 from consentgate.asgi.routes import Address
 from consentgate.asgi.startup.order import misplaced, warn_about_order
+from consentgate.asgi.startup.placement import loop_refused, misplaced_before
 from consentgate.asgi.startup.refusing import StartRefused, is_serving, misspelt
 from consentgate.domain.policy.policy import Policy
 from consentgate.domain.regimes import UNKNOWN
@@ -90,8 +91,11 @@ class ConsentGate:
         Raises:
             PolicyError: the policy is wrong; every fault at once.
             SecretError: no usable ``CONSENTGATE_SECRET`` in production.
-            SettingError: another option is wrong.
+            SettingError: another option is wrong, or no choice could be made where it stands.
         """
+        refused = misplaced_before(app)
+        if refused is not None:
+            raise refused  # never by the lifespan protocol: it would not be heard of there
         self.app = app
         self._clock = clock
         self._is_order_checked = False
@@ -195,9 +199,22 @@ class ConsentGate:
     def _check_order(self, scope: Scope) -> None:
         """Refuse where another middleware would pass the gate by; warn of what else is odd."""
         self._is_order_checked = True
-        fault = misplaced(scope, type(self))
+        fault = loop_refused() or misplaced(scope, type(self))
         if fault is not None:
             self._refusal = StartRefused(fault)
+        warn_of_leaks()
+
+    def _check_late(self, scope: Scope) -> None:
+        """The same where no lifespan told of a start.
+
+        Raises:
+            SettingError: nothing can be served here.
+        """
+        fault = loop_refused()
+        if fault is not None:
+            raise fault
+        self._is_order_checked = True
+        warn_about_order(scope, type(self))
         warn_of_leaks()
 
     @property
@@ -245,9 +262,7 @@ class ConsentGate:
     def _open(self, scope: Scope) -> Visit:
         """Read who asks and decide; the visit's scope then carries the app's view."""
         if not self._is_order_checked:
-            self._is_order_checked = True
-            warn_about_order(scope, type(self))
-            warn_of_leaks()
+            self._check_late(scope)
         try:
             visit = self._read(scope)
         except Exception:
