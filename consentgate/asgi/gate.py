@@ -16,11 +16,12 @@ from consentgate.asgi.collecting import collect, is_collector, is_denied
 from consentgate.asgi.consent import SCOPE_KEY, Consent
 from consentgate.asgi.explaining import is_bare
 from consentgate.asgi.files import send_file
+from consentgate.asgi.hearing import hearers
 from consentgate.asgi.own_routes import COLLECTOR
 from consentgate.asgi.pages.well_known import PLACE
 from consentgate.asgi.placing import AgeOf, ResidenceOf
 from consentgate.asgi.routes import Address
-from consentgate.asgi.startup.order import misplaced, warn_about_order
+from consentgate.asgi.startup.order import misplaced, warn_about_order, warn_of_telemetry
 from consentgate.asgi.startup.placement import loop_refused, misplaced_before
 from consentgate.asgi.startup.refusing import StartRefused, is_serving, misspelt
 from consentgate.domain.policy.policy import Policy
@@ -203,6 +204,7 @@ class ConsentGate:
         if fault is not None:
             self._refusal = StartRefused(fault)
         warn_of_leaks()
+        warn_of_telemetry()
 
     def _check_late(self, scope: Scope) -> None:
         """The same where no lifespan told of a start.
@@ -216,6 +218,7 @@ class ConsentGate:
         self._is_order_checked = True
         warn_about_order(scope, type(self))
         warn_of_leaks()
+        warn_of_telemetry()
 
     @property
     def undeclared(self) -> frozenset[str]:
@@ -269,6 +272,8 @@ class ConsentGate:
             consequence = "the request is served as that of an unknown visitor"
             self.assembly.faults.failed("visit", consequence)
             visit = self._read(_unread(scope))
+        for hear in hearers:
+            hear(visit.outcome.decision)
         if "extensions" in scope:
             visit.hide_file_sending()
         inner = visit.scope
