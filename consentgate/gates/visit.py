@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from consentgate.gates.answer import Answer
 from consentgate.gates.cookies.request import drop_denied_cookies
 from consentgate.gates.headers.following import without_identifiers
-from consentgate.gates.messages import ZEROCOPY, Scope
-
-_OVER: Final[Scope] = {}
+from consentgate.gates.messages import ZEROCOPY
 
 
 class Visit(Answer):
@@ -68,11 +64,3 @@ class Visit(Answer):
     def is_explained(self) -> bool:
         """Whether what the app goes on to send is not passed on: the gate has explained."""
         return self._far.is_explained
-
-    def end(self, route: object = None) -> None:
-        """Let go of the app's scope, which leads back here: no circle waits for the collector.
-
-        Args:
-            route: what is kept of it, for what the app still tells.
-        """
-        self.scope = {"route": route} if route is not None else _OVER

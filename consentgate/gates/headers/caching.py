@@ -88,7 +88,8 @@ def with_vary(headers: Headers, names: tuple[bytes, ...]) -> Headers:
 
 
 def _parts(headers: Headers, name: bytes) -> list[bytes]:
-    values = [pair[1] for pair in headers if pair[0].lower() == name]
+    size = len(name)
+    values = [value for key, value in headers if len(key) == size and key.lower() == name]
     if not values:
         return []
     return [part.strip() for value in values for part in value.split(b",") if part.strip()]

@@ -18,6 +18,7 @@ CONDITIONS = frozenset((b"if-none-match", b"if-modified-since", b"if-range"))
 DICTIONARIES = frozenset((b"available-dictionary", b"dictionary-id"))
 """In which a browser names a compression dictionary that the site left with it, by a text of the
 site's own or by its hash: an identifier either way (RFC 9842, section 9.1)."""
+_QUESTION_MARK = 0x3F
 FOLLOWING = ASKED | CONDITIONS | DICTIONARIES
 """What tells a visitor apart; names in lower case."""
 _DOCUMENTS = frozenset((b"document", b"iframe", b"frame", b"embed", b"object", b"fencedframe"))
@@ -102,7 +103,7 @@ def _without_clicks(scope: Mapping[str, Any], headers: Headers) -> dict[str, Any
     if query and (plain := without_click_ids(query)) is not query:
         changed["query_string"] = plain
     raw: bytes | None = scope.get("raw_path")
-    if raw and b"?" in raw and (address := _unclicked(raw)) is not raw:
+    if raw and _QUESTION_MARK in raw and (address := _unclicked(raw)) is not raw:
         changed["raw_path"] = address
     for position, (name, value) in enumerate(headers):
         if name.lower() == b"referer" and (address := _unclicked(value)) is not value:
