@@ -122,6 +122,7 @@ class Assembly:
             Published(policy, pages, ledger, faults),
             WellKnown(policy),
             faults,
+            origins=policy.site.origins,
         )
         self.explaining = Explaining(self.prefix, self.routes.page, faults)
 

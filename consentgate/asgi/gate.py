@@ -15,12 +15,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from consentgate.asgi.assembly import Assembly, route_in
 from consentgate.asgi.collecting import collect, is_collector, is_denied
 from consentgate.asgi.consent import SCOPE_KEY, Consent, consent_of
+from consentgate.asgi.hearing import hearers
 from consentgate.asgi.own_routes import COLLECTOR
 from consentgate.asgi.pages.well_known import PLACE
 from consentgate.asgi.placing import AgeOf, ResidenceOf
 from consentgate.asgi.routes import Address
 from consentgate.asgi.serving import Served
-from consentgate.asgi.startup.order import misplaced, warn_about_order
+from consentgate.asgi.startup.order import misplaced, warn_about_order, warn_of_telemetry
+from consentgate.asgi.startup.placement import loop_refused, misplaced_before
 from consentgate.asgi.startup.refusing import StartRefused, is_serving, misspelt
 from consentgate.domain.policy.policy import Policy
 from consentgate.domain.signals import NONE
@@ -87,8 +89,11 @@ class ConsentGate:
         Raises:
             PolicyError: the policy is wrong; every fault at once.
             SecretError: no usable ``CONSENTGATE_SECRET`` in production.
-            SettingError: another option is wrong.
+            SettingError: another option is wrong, or no choice could be made where it stands.
         """
+        refused = misplaced_before(app)
+        if refused is not None:
+            raise refused  # never by the lifespan protocol: it would not be heard of there
         self.app = app
         self._clock = clock
         self._is_order_checked = False
@@ -177,10 +182,25 @@ class ConsentGate:
     def _check_order(self, scope: Scope) -> None:
         """Refuse where another middleware would pass the gate by; warn of what else is odd."""
         self._is_order_checked = True
-        fault = misplaced(scope, type(self))
+        fault = loop_refused() or misplaced(scope, type(self))
         if fault is not None:
             self._refusal = StartRefused(fault)
         warn_of_leaks()
+        warn_of_telemetry()
+
+    def _check_late(self, scope: Scope) -> None:
+        """The same where no lifespan told of a start.
+
+        Raises:
+            SettingError: nothing can be served here.
+        """
+        fault = loop_refused()
+        if fault is not None:
+            raise fault
+        self._is_order_checked = True
+        warn_about_order(scope, type(self))
+        warn_of_leaks()
+        warn_of_telemetry()
 
     @property
     def undeclared(self) -> frozenset[str]:
@@ -227,11 +247,11 @@ class ConsentGate:
     def _open(self, scope: Scope) -> Served:
         """Read who asks and decide; the visit's scope then carries the app's view."""
         if not self._is_order_checked:
-            self._is_order_checked = True
-            warn_about_order(scope, type(self))
-            warn_of_leaks()
+            self._check_late(scope)
         assembly, placing = self.assembly, self._placing
         request = read_request(scope, self._is_logged)
+        if placing.has_proxies:
+            placing.see_through(request)
         caller = self._callers[request.agent]
         now = floor(self._clock())
         placed = NOT_PLACED if caller.is_crawler else placing.placed(scope, request, now)
@@ -241,6 +261,8 @@ class ConsentGate:
         asks_identity = assembly.warnings.asks_identity
         if request.cookies or request.is_marked or asks_identity or visit.outcome.strips_click_ids:
             visit.hide(asks_identity=asks_identity)
+        for hear in hearers:
+            hear(visit.outcome.decision)
         if "extensions" in scope:
             visit.hide_file_sending()
         inner = visit.scope

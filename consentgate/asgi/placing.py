@@ -17,7 +17,12 @@ from consentgate.domain.days import DAY_SECONDS, day_of
 from consentgate.domain.policy.policy import Policy
 from consentgate.domain.regime_table import RegimeTable, regime_table
 from consentgate.domain.regimes import NOWHERE, Place, Regime, place_of
-from consentgate.formats.headers.forwarded import Networks, client_address, sole_header
+from consentgate.formats.headers.forwarded import (
+    Networks,
+    client_address,
+    site_called,
+    sole_header,
+)
 from consentgate.gates.request import Request, read_request
 from consentgate.gates.visitors.visitor import NOT_PLACED, Placed
 from consentgate.lookup import PlaceLookup
@@ -93,6 +98,8 @@ class Placing:
         self.knows_ages = age_of is not None
         """Whether the app may know how old a visitor is."""
         self._trusted = Networks(settings.trusted_proxies)
+        self.has_proxies = bool(self._trusted)
+        """Whether the word of any proxy is believed."""
         self._client_header = settings.client_header.lower().encode("latin-1")
         self._country_header = settings.country_header.lower().encode("latin-1")
         self._region_header = settings.region_header.lower().encode("latin-1")
@@ -166,6 +173,12 @@ class Placing:
         client = request.client
         peer = client[0] if client else ""
         return client_address(peer, request.headers, self._client_header, self._trusted)
+
+    def see_through(self, request: Request) -> None:
+        """Have a request say how the visitor called the site, where a trusted proxy tells."""
+        client = request.client
+        if self._trusted.trusts_peer(client[0] if client else ""):
+            request.call_by(*site_called(request.headers, self._client_header, self._trusted))
 
     def limited_client_of(self, request: Request) -> bytes | None:
         """The client that a limit counts against; None where it is not known.

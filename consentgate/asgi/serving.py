@@ -12,6 +12,8 @@ from starlette.types import Message, Scope, Send
 
 from consentgate.asgi.assembly import Assembly
 from consentgate.asgi.explaining import is_bare
+from consentgate.asgi.files import send_file
+from consentgate.gates.messages import PATHSEND
 from consentgate.gates.visit import Visit
 
 _UNGATED: Final = "no cookie is set, the rest passes as the app sent it"
@@ -41,6 +43,8 @@ class Served(Visit):
             one = self.passing(message)
             if one is not None:
                 return self._server(one)
+            if message["type"] == PATHSEND and self.is_page:
+                return send_file(message, self.send)
             passing = self._outgoing(message)
         except Exception:
             self._assembly.faults.failed("gate", _UNGATED)

@@ -223,13 +223,10 @@ class Answer:
         headers = given if type(given) is list else [(pair[0], pair[1]) for pair in given]
         marked, kind = marks_of(headers)
         if kind is not _OTHER:
-            kind = kind_of_answer(message, headers, self.request.headers)
+            kind = kind_of_answer(message, headers, self.request.headers, self.outcome)
         gated = self._passing(headers) if marked & COOKIE else headers
-        if (
-            kind is not _OTHER
-            or marked & CONTACT
-            or not (self.outcome.is_quiet and self._is_untouched())
-        ):
+        is_still = self.outcome.is_quiet and self._is_untouched()
+        if kind is not _OTHER or marked & CONTACT or not is_still:
             gated = self._gated(gated, marked, kind, message)
         if gated is not given and (gated or "headers" in message):
             message = {**message, "headers": gated}
@@ -322,12 +319,9 @@ class Answer:
         self._far.nonce = nonce_of(headers)
         on_page = self._gates.on_page
         head, opening, hold = on_page(self) if on_page else (b"", b"", None)
-        if self.request.method != "HEAD":
-            self._far.page = Beacons(self.outcome.for_page, head, opening, hold)
-        headers = page_headers(
-            headers, self.outcome, self.request.root_path, is_asked=self.use.has_asked
-        )
-        return headers if self._far.page else with_length(headers, None)
+        self._far.page = Beacons(self.outcome.for_page, head, opening, hold)
+        root_path, is_asked = self.request.root_path, self.use.has_asked
+        return page_headers(headers, self.outcome, root_path, is_asked=is_asked)
 
     def _body(self, message: Message) -> tuple[Message, ...]:
         page = self._far.page
@@ -338,8 +332,10 @@ class Answer:
         if given and not self._far.has_begun:
             self._far.has_begun = True
             if is_wide(given):
-                return self._pass_wide(message)
+                return self._pass_page(message, self._as_wide)
         is_last = not message.get("more_body", False)
+        if is_last and not given and not self._far.has_begun and self.request.method == "HEAD":
+            return self._pass_page(message, lambda headers: with_length(headers, None))
         body = page.close(given) if is_last else page.feed(given)
         self.bytes_out += len(body)
         passing = message if body is given else {**message, "body": body}
@@ -371,18 +367,23 @@ class Answer:
         self._happen(Event.RELEASED)
         return ({**start, "headers": with_length(start["headers"], None)}, message)
 
-    def _pass_wide(self, message: Message) -> tuple[Message, ...]:
-        """Let a page in UTF-16 go, which only its first byte gives away."""
+    def _pass_page(
+        self, message: Message, headers_of: Callable[[Headers], Headers]
+    ) -> tuple[Message, ...]:
+        """Let a page go as it is: in UTF-16, or to HEAD, where nobody knows its length."""
         self._far.page = None
         self.bytes_out += len(message.get("body", b""))
         is_waiting = self._state is State.PAGE_WAITING
         self._happen(Event.ENDED)
         start = self._held()
-        headers, found = wide_headers(
-            start.get("headers", []), self.outcome, self.request.root_path
-        )
+        start = {**start, "headers": headers_of(start.get("headers", []))}
+        return (start, message) if is_waiting else (message,)
+
+    def _as_wide(self, headers: Headers) -> Headers:
+        """The headers of a page in UTF-16, which only its first byte gives away."""
+        headers, found = wide_headers(headers, self.outcome, self.request.root_path)
         self.found = self.found.merged(found)
-        return ({**start, "headers": headers}, message) if is_waiting else (message,)
+        return headers
 
     def answer(self, status: int, bytes_out: int = 0) -> None:
         """Note that the gate itself answers with this status, and how long the body is."""

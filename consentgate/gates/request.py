@@ -1,4 +1,4 @@
-"""Owns the request as it came, read once; nothing in it changes, and nothing is decided here."""
+"""Owns the request as it came, read once; nothing is decided here."""
 
 from __future__ import annotations
 
@@ -63,11 +63,21 @@ class Request:
     """The pairs of the ``Cookie`` fields, in order."""
     headers: Headers
     host_field: bytes
-    """The ``Host`` field as it came; empty: there is none."""
+    """The ``Host`` field as the visitor sent it, so far as known; empty: there is none."""
     is_marked: bool
     """Whether any header may tell the visitor apart: see ``gates/headers/following``."""
     stated: Signals
     """What the browser states, before the policy says what of it counts."""
+
+    def call_by(self, scheme: str | None, host: bytes | None) -> None:
+        """Take over how the visitor called the site, where proxies stand between; None: unknown.
+
+        The scope stays as it is: only what the gate itself says of the site follows.
+        """
+        if scheme is not None:
+            self._facts = {**self._facts, "scheme": scheme}
+        if host is not None:
+            self.host_field = host
 
     @property
     def is_websocket(self) -> bool:

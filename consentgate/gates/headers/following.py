@@ -53,7 +53,7 @@ def without_identifiers(
         kept, conditions = _without_following(headers, is_read=is_read)
     changed = _without_clicks(scope, kept) if outcome.strips_click_ids else {}
     kept = changed.get("headers", kept)
-    if asks_identity and is_navigation(kept):
+    if asks_identity and _may_be_page(kept):
         kept = [pair for pair in kept if pair[0].lower() != b"accept-encoding"]
     if kept is not headers:
         changed["headers"] = kept
@@ -122,8 +122,24 @@ def _unclicked(url: bytes) -> bytes:
 
 def is_navigation(headers: Headers) -> bool:
     """Whether a browser asks for a document, not for something to put into one."""
-    named = {name.lower(): value for name, value in headers}
-    destination = named.get(b"sec-fetch-dest", b"").strip().lower()
+    destination, accepted = _asked_for(headers)
     if destination:
         return destination in _DOCUMENTS
-    return b"text/html" in named.get(b"accept", b"").lower()
+    return b"text/html" in accepted
+
+
+def _may_be_page(headers: Headers) -> bool:
+    """Whether the answer can be a page: also one that a script fetches, or any program."""
+    destination, accepted = _asked_for(headers)
+    if destination and destination != b"empty":
+        return destination in _DOCUMENTS
+    return not accepted or b"text/html" in accepted or b"*/*" in accepted
+
+
+def _asked_for(headers: Headers) -> tuple[bytes, bytes]:
+    """What ``Sec-Fetch-Dest`` and ``Accept`` say, in lower case."""
+    named = {name.lower(): value for name, value in headers}
+    return (
+        named.get(b"sec-fetch-dest", b"").strip().lower(),
+        named.get(b"accept", b"").strip().lower(),
+    )

@@ -35,15 +35,16 @@ def marks_of(headers: Headers) -> tuple[int, Kind | None]:
     return marked, kind
 
 
-def kind_of_answer(message: Message, headers: Headers, asked: Headers) -> Kind:
+def kind_of_answer(message: Message, headers: Headers, asked: Headers, outcome: Outcome) -> Kind:
     """What a response is; what does not say so may be a page where one was asked for.
 
     Args:
         message: the start of the response.
         headers: its pairs.
         asked: the pairs of the request.
+        outcome: where nothing can be denied and nothing is drawn, no answer is a page.
     """
-    if message["type"] != "http.response.start":
+    if message["type"] != "http.response.start" or outcome.plan.leaves_pages:
         return Kind.OTHER
     kind = kind_of(message.get("status", 101), headers)
     if kind is not Kind.UNTYPED:
