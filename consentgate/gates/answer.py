@@ -17,7 +17,7 @@ from consentgate.gates.ended import Ended
 from consentgate.gates.gated import NOTHING, Found
 from consentgate.gates.headers.caching import VISITOR, with_private, with_vary
 from consentgate.gates.headers.names import CONTACT, COOKIE, TYPE, VALIDATOR, marks
-from consentgate.gates.headers.response import gated_headers
+from consentgate.gates.headers.response import gated_headers, without_strangers
 from consentgate.gates.headers.tracking import with_tk
 from consentgate.gates.headers.validators import (
     Answered,
@@ -30,7 +30,6 @@ from consentgate.gates.pages.beacons import Beacons, Hold
 from consentgate.gates.pages.documents import Kind, is_wide, types, with_length
 from consentgate.gates.pages.nonces import nonce_of
 from consentgate.gates.pages.page_headers import (
-    OVERLONG,
     goes_at_once,
     kind_of_answer,
     page_headers,
@@ -39,6 +38,7 @@ from consentgate.gates.pages.page_headers import (
     unread_page,
     wide_headers,
 )
+from consentgate.gates.pages.site_verdicts import site_verdicts
 from consentgate.gates.request import Request
 from consentgate.gates.side_messages import gated_side
 from consentgate.gates.states import TRANSITIONS, Event, Progress, State
@@ -172,7 +172,7 @@ class Answer:
         if kind in HEADER_MESSAGES:
             return self._begin(message)
         if kind in SIDE_MESSAGES:
-            passing, found = gated_side(message, self.outcome, self.now)
+            passing, found = gated_side(message, self.outcome, self.now, self.request.own_host)
             self.found = self.found.merged(found)
             if passing is None:
                 return ()
@@ -255,6 +255,8 @@ class Answer:
         if not is_shared and (self.found.denied or self.visitor.signals.is_set):
             headers = with_lines(headers, self.own_lines())
         if marked & CONTACT:
+            headers, found = without_strangers(headers, outcome, self.request.own_host)
+            self.found = self.found.merged(found)
             headers = gated_headers(headers, outcome.for_page, is_for_all=is_for_all)
         if kind is Kind.PAGE:
             headers = self._open_page(headers)
@@ -318,10 +320,11 @@ class Answer:
     def _open_page(self, headers: Headers) -> Headers:
         """Get ready to put markup into a page; what caches may do follows from that."""
         self._far.nonce = nonce_of(headers)
-        on_page = self._gates.on_page
+        on_page, outcome = self._gates.on_page, self.outcome.for_page
         head, opening, hold = on_page(self) if on_page else (b"", b"", None)
         if self.request.method != "HEAD":
-            self._far.page = Beacons(self.outcome.for_page, head, opening, hold)
+            judge = site_verdicts(outcome, self.request.own_host)
+            self._far.page = Beacons(outcome, head, opening, hold, judge)
         headers = page_headers(
             headers, self.outcome, self.request.root_path, is_asked=self.use.has_asked
         )
@@ -345,8 +348,7 @@ class Answer:
         if is_last:
             self._far.page = None
             self._happen(Event.ENDED)
-            if page.overlong:
-                self.found = self.found.merged(Found(noticed=(OVERLONG,)))
+            self.found = self.found.merged(page.found)
         elif is_waiting:
             self._happen(Event.RELEASED)
         if not is_waiting:
