@@ -26,6 +26,7 @@ from consentgate.asgi.recording.recognition import Recognition
 from consentgate.asgi.recording.recorder import Recorder
 from consentgate.asgi.recording.security_log import SecurityLog
 from consentgate.asgi.recording.site_log import SiteLog
+from consentgate.asgi.recording.undeclared_hosts import UndeclaredHosts
 from consentgate.asgi.recording.warnings import Warnings
 from consentgate.asgi.routes import Posts, Routes
 from consentgate.asgi.startup.policy_file import load_policy
@@ -50,6 +51,7 @@ from consentgate.ledger.opening import open_ledger
 from consentgate.log.counts.signals import SignalCounts
 from consentgate.log.writing.server_loggers import take_over
 from consentgate.lookup import PlaceLookup
+from consentgate.lookup.third_parties import known_third_parties
 
 logger = logging.getLogger("consentgate")
 
@@ -97,7 +99,9 @@ class Assembly:
             recognition=Recognition(policy, self._address_of, self.proof.subject_of),
         )
         self.signal_counts = SignalCounts(policy.log.folder)
-        self.warnings = Warnings(faults.counts, blocks=policy.site.undeclared == "block")
+        hosts = UndeclaredHosts(faults.counts, blocks=policy.site.unknown_hosts == "block")
+        blocks = policy.site.undeclared == "block"
+        self.warnings = Warnings(faults.counts, blocks=blocks, hosts=hosts)
         client_of = placing.client_of
         self.recorder = self._recorder(policy)
         self._interests = interests = Interests(policy, self.site_log, client_of, faults)
@@ -113,7 +117,7 @@ class Assembly:
             self.site_log,
             faults,
         )
-        reports = Reports(plan, faults.counts, client_of, is_development=is_development)
+        reports = Reports(plan, faults.counts, client_of, hosts=hosts if is_development else None)
         self.routes = Routes(
             self.prefix,
             pages,
@@ -178,6 +182,7 @@ class Assembly:
             assets()
             self.pages.warm()
             self.site_log.warm()
+            known_third_parties()
             self._answer_nobody()
         except Exception:
             self.faults.failed("warming", "the first pages may take longer")

@@ -168,6 +168,8 @@ class SiteSettings:
     """Name of the token without ``__Host-``, which HTTPS adds."""
     undeclared: str = "block"
     """Cookies that nobody declared: ``block`` or ``allow``."""
+    unknown_hosts: str = "block"
+    """Third-party hosts in pages that nobody declared: ``block`` or ``report``."""
     language: str = "en"
     """Language of last resort."""
     same_party: tuple[str, ...] = ()

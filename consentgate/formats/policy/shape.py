@@ -66,6 +66,7 @@ class SiteTable(_Table):
     )
     token_name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")] = "choices"
     undeclared: Literal["block", "allow"] = "block"
+    unknown_hosts: Literal["block", "report"] = "block"
     language: Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")] = "en"
     same_party: list[Line] = []
     origins: list[Annotated[str, Field(pattern=ORIGIN)]] = []

@@ -19,7 +19,6 @@ from consentgate.gates.pages.referrer_policy import with_referrer_policy
 
 UNREADABLE = "page_unreadable"
 COMPRESSED = "page_compressed"
-OVERLONG = "tag_overlong"
 """Names of what is counted."""
 
 
