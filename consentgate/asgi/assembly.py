@@ -112,17 +112,7 @@ class Assembly:
         self._interests = interests = Interests(policy, self.site_log, client_of, faults)
         self.views = views = Views(policy, pages, faults, reports_interest=interests.reports)
         self.gates = Gates(outcomes, reader, KnownValidators(), views.on_page)
-        choices = Choices(
-            outcomes,
-            reader,
-            pages,
-            views,
-            self.proof,
-            Limits(placing.limited_client_of, faults),
-            self.site_log,
-            faults,
-            self.revocations,
-        )
+        self.choices = choices = self._choices()
         reports = Reports(plan, faults.counts, client_of, hosts=hosts if is_development else None)
         self.routes = Routes(
             self.prefix,
@@ -143,6 +133,20 @@ class Assembly:
         reader = TokenReader(codec, self.meanings, self.plan.meaning, self.revocations)
         self.revocations.tell(reader)
         return reader
+
+    def _choices(self) -> Choices:
+        """What takes choices."""
+        return Choices(
+            self.outcomes,
+            self.reader,
+            self.pages,
+            self.views,
+            self.proof,
+            Limits(self.placing.limited_client_of, self.faults),
+            self.site_log,
+            self.faults,
+            self.revocations,
+        )
 
     def _recorder(self, policy: Policy) -> Recorder:
         return Recorder(
