@@ -28,6 +28,7 @@ from consentgate.asgi.recording.recognition import Recognition
 from consentgate.asgi.recording.recorder import Recorder
 from consentgate.asgi.recording.security_log import SecurityLog
 from consentgate.asgi.recording.site_log import SiteLog
+from consentgate.asgi.recording.undeclared_hosts import UndeclaredHosts
 from consentgate.asgi.recording.warnings import Warnings
 from consentgate.asgi.revoking.revocations import Revocations
 from consentgate.asgi.rights.assembly import Rights
@@ -46,7 +47,7 @@ from consentgate.gates.ended import Ended
 from consentgate.gates.headers.validators import KnownValidators
 from consentgate.gates.outcomes import Outcomes
 from consentgate.gates.plan import Plan
-from consentgate.gates.request import Request
+from consentgate.gates.request import read_request
 from consentgate.gates.visit import Visit
 from consentgate.gates.visitors.tokens import TokenReader
 from consentgate.gates.visitors.visitor import Visitor
@@ -55,6 +56,7 @@ from consentgate.ledger.opening import open_ledger
 from consentgate.log.counts.signals import SignalCounts
 from consentgate.log.writing.server_loggers import take_over
 from consentgate.lookup import PlaceLookup
+from consentgate.lookup.third_parties import known_third_parties
 
 NO_MEANINGS: Mapping[bytes, Meaning] = MappingProxyType({})
 
@@ -110,15 +112,17 @@ class Assembly:
             recognition=Recognition(policy, self._address_of, self.proof.subject_of),
         )
         self.signal_counts = SignalCounts(policy.log.folder)
-        self.warnings = Warnings(faults.counts, blocks=policy.site.undeclared == "block")
+        hosts = UndeclaredHosts(faults.counts, blocks=policy.site.unknown_hosts == "block")
+        blocks = policy.site.undeclared == "block"
+        self.warnings = Warnings(faults.counts, blocks=blocks, hosts=hosts)
         client_of = placing.client_of
         self.recorder = self._recorder(policy)
         self._interests = interests = Interests(policy, self.site_log, client_of, faults)
         self.views = Views(policy, pages, faults, reports_interest=interests.reports)
         self.gates = Gates(self.outcomes, self.reader, KnownValidators(), self.views.on_page)
-        choices = self._choices()
+        self.choices = choices = self._choices()
         self.rights = Rights(policy, keys, self.proof.ledger, self.site_log, hooks, faults)
-        reports = Reports(plan, faults.counts, client_of, is_development=is_development)
+        reports = Reports(plan, faults.counts, client_of, hosts=hosts if is_development else None)
         self.routes = Routes(
             self.prefix,
             pages,
@@ -126,8 +130,8 @@ class Assembly:
             Posts(choices.choose, news_reader(plan), interests.answer, reports.answer),
             Published(policy, pages, ledger, faults),
             WellKnown(policy),
-            self.rights.pages(choices, pages, self.views, placing.limited_client_of),
             faults,
+            origins=policy.site.origins,
         )
         self.explaining = Explaining(self.prefix, self.routes.page, faults)
 
@@ -211,6 +215,7 @@ class Assembly:
             assets()
             self.pages.warm()
             self.site_log.warm()
+            known_third_parties()
             self._answer_nobody()
             self.proof.warm()
         except Exception:
@@ -219,7 +224,7 @@ class Assembly:
     def _answer_nobody(self) -> None:
         """Have one page gated for an unknown visitor, so that what follows from that is at hand."""
         scope: Scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
-        visit = Visit(scope, Request(scope), Visitor(UNKNOWN), self.gates, 0)
+        visit = Visit().decide(scope, read_request(scope), Visitor(UNKNOWN), self.gates, 0)
         headers = [(b"content-type", b"text/html; charset=utf-8")]
         visit.outgoing({"type": "http.response.start", "status": 200, "headers": headers})
         visit.outgoing({"type": "http.response.body", "body": b"<!doctype html><body></body>"})

@@ -19,8 +19,8 @@ from consentgate.asgi.pages.views import Views
 from consentgate.asgi.posts.bodies import BodyProblem, read_body
 from consentgate.asgi.posts.limits import Limits
 from consentgate.asgi.posts.same_origin import (
+    is_from_here,
     is_in_frame,
-    is_same_origin,
     may_be_same_origin,
     safe_next,
 )
@@ -78,7 +78,7 @@ class Choices:
         the ledger is down it is queued and takes effect; a grant is then not accepted (503).
         """
         request, before = visit.request, visit.visitor.choice
-        is_proven = is_same_origin(request.headers, scheme=request.scheme)
+        is_proven = is_from_here(request, self._plan.policy.site.origins)
         if not is_proven and not may_be_same_origin(request.headers):
             raise BodyProblem(403, "cross_origin", "a choice must come from a page of this site")
         if visit.visitor.is_bot:
@@ -121,12 +121,15 @@ class Choices:
         """Say once that a page's Origin and ``Host`` differ: most likely a proxy rewrites it."""
         self._faults.count("host_rewritten")
         if self._faults.counts["host_rewritten"] == 1 and request.header(b"origin"):
+            origin = shown(request.header(b"origin").encode("latin-1"))
             logger.warning(
                 'consentgate: a choice came from a page of "%s", but Host says "%s": grants are '
                 "refused with 403. If both are this site, have the proxy pass the Host on (nginx: "
-                "proxy_set_header Host $host)",
-                shown(request.header(b"origin").encode("latin-1")),
+                "proxy_set_header Host $host), or name it in the policy:\n\n"
+                '[site]\norigins = ["%s"]\n',
+                origin,
                 shown(request.host.encode("latin-1", "replace")),
+                origin,
             )
 
     async def _knows(self, notice: str) -> bool:
@@ -155,6 +158,8 @@ class Choices:
             root = visit.request.root_path + self._plan.policy.site.prefix
             response = RedirectResponse(safe_next(act.next, root), status_code=303)
         response.raw_headers += [(b"set-cookie", line) for line in lines]
+        if visit.request.is_https and self._clears(visit.outcome, outcome):
+            response.headers["clear-site-data"] = '"storage"'
         response.headers["cache-control"] = "private, no-store"
         response.headers["tk"] = "U"
         return response
@@ -164,6 +169,14 @@ class Choices:
         choice, lines = self._signed(visit, act, choice)
         outcome = self._outcomes.of(visit.visitor._replace(choice=choice), visit.now)
         return outcome, lines + expire_denied(visit.request, outcome, visit.now)
+
+    def _clears(self, before: Outcome, after: Outcome) -> bool:
+        """Whether the browser is asked to remove the site's storage: something was taken back.
+
+        Never ``"cookies"`` nor ``"*"``: those would remove the refusal itself (WDR-04).
+        """
+        is_wanted = self._plan.policy.site.clear_storage
+        return is_wanted and bool(after.denied_services - before.denied_services)
 
     def _signed(self, visit: Visit, act: Act, choice: Choice) -> tuple[Choice, list[bytes]]:
         """What holds from now on, and the ``Set-Cookie`` lines that keep it.

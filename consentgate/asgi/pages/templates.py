@@ -94,6 +94,7 @@ class Pages:
             decision.signals,
             self._signal(decision),
             bool(view.state),
+            view.can_withdraw,
             view.news,
         )
         parts = self._fragment(key, lambda: self._opening(view))
@@ -101,7 +102,6 @@ class Pages:
 
     def page(self, view: View) -> bytes:
         """The whole choices page; works without JavaScript (COL-15)."""
-        choice = view.choice
         return self.render(
             "page.html",
             view,
@@ -111,7 +111,6 @@ class Pages:
             ),
             state=self.details.state(view),
             problem=self._problem(view),
-            can_withdraw=choice is not None and bool(choice.grants_anything or choice.once),
             home=view.root.removesuffix(self._policy.site.prefix) or "/",
             next=view.next if view.source == "page" else view.root,
         )
@@ -226,6 +225,7 @@ class Pages:
             "position": "flow" if position == "none" else position,
             "is_opt_out": view.regime.has_opt_out_link,
             "is_hidden": not view.state,
+            "can_withdraw": view.can_withdraw,
             "controller": controller,
             "contact": details.say(language, "contact", contact=controller.contact)
             if controller.contact

@@ -170,10 +170,15 @@ class SiteSettings:
     """Name of the token without ``__Host-``, which HTTPS adds."""
     undeclared: str = "block"
     """Cookies that nobody declared: ``block`` or ``allow``."""
+    unknown_hosts: str = "block"
+    """Third-party hosts in pages that nobody declared: ``block`` or ``report``."""
     language: str = "en"
     """Language of last resort."""
     same_party: tuple[str, ...] = ()
     """Hosts that belong to the controller: never third parties (TPD-05)."""
+    origins: tuple[str, ...] = ()
+    """Origins whose pages may read the state and make choices: the site's own, where a proxy
+    rewrites ``Host`` or a single-page app has a host of its own."""
     cache: str = "per-visitor"
     """``per-visitor`` or ``shared``: one gated page for everyone, restored by banner.js."""
     csp: str = "enforce"
@@ -186,6 +191,8 @@ class SiteSettings:
     """Addresses of third parties in pages that name the visitor: ``pass`` or ``block`` (TPD-04)."""
     strip_click_ids: bool = False
     """Remove gclid, fbclid … from what the app sees where marketing is denied (STO-11)."""
+    clear_storage: bool = False
+    """Have browsers remove all storage and service workers of the site when a visitor withdraws."""
     eff_dnt_policy: str = ""
     """Path of the EFF DNT policy text the operator attests to; empty: not attested (SIG-31)."""
 
