@@ -9,8 +9,10 @@ from types import MappingProxyType
 from starlette.types import Scope
 
 from consentgate.asgi.choices.choose import Choices
+from consentgate.asgi.choices.evidence import Evidence
 from consentgate.asgi.choices.meanings import Meanings
 from consentgate.asgi.choices.proof import Proof
+from consentgate.asgi.choices.receipts import Receipts
 from consentgate.asgi.explaining import Explaining
 from consentgate.asgi.faults import Faults
 from consentgate.asgi.pages.announcement import news_reader
@@ -31,6 +33,7 @@ from consentgate.asgi.recording.warnings import Warnings
 from consentgate.asgi.routes import Posts, Routes
 from consentgate.asgi.startup.archive_file import archive_beside, read_archive
 from consentgate.asgi.startup.policy_file import load_policy
+from consentgate.asgi.startup.proof_keys import proof_keys
 from consentgate.asgi.startup.signing import is_development, signing_keys
 from consentgate.asgi.startup.texts import load_texts
 from consentgate.domain.policy.fingerprints import Meaning
@@ -94,7 +97,9 @@ class Assembly:
         meanings = Meanings(ledger, plan.meaning, archived)
         self.meanings = meanings.known
         self.reader = reader = TokenReader(codec, meanings.known, plan.meaning)
-        self.proof = Proof(plan, ledger, pages, meanings, faults, key=keys[-1])
+        self.receipts = Receipts(ledger, proof_keys(keys), policy, faults)
+        prove = self.receipts.start
+        self.proof = Proof(plan, ledger, pages, meanings, faults, key=keys[-1], appended=prove)
         self.site_log = SiteLog.open(
             policy,
             country_of=self._country_of,
@@ -118,16 +123,16 @@ class Assembly:
             faults,
         )
         reports = Reports(plan, faults.counts, client_of, is_development=is_development)
-        self.routes = Routes(
-            self.prefix,
-            pages,
-            views,
-            Posts(choices.choose, news_reader(plan), interests.answer, reports.answer),
-            Published(policy, pages, ledger, faults),
-            WellKnown(policy),
-            faults,
-        )
+        posts = Posts(choices.choose, news_reader(plan), interests.answer, reports.answer)
+        self.routes = self._routes(posts)
         self.explaining = Explaining(self.prefix, self.routes.page, faults)
+
+    def _routes(self, posts: Posts) -> Routes:
+        policy, pages, faults = self.policy, self.pages, self.faults
+        published = Published(policy, pages, self.proof.ledger, faults)
+        routes = Routes(self.prefix, pages, self.views, posts, published, WellKnown(policy), faults)
+        routes.extend(Evidence(self.receipts, self.proof.subject_of, routes.page).methods)
+        return routes
 
     def _recorder(self, policy: Policy) -> Recorder:
         return Recorder(
@@ -185,6 +190,7 @@ class Assembly:
             self.site_log.warm()
             self._answer_nobody()
             self.proof.warm()
+            self.receipts.start()
         except Exception:
             self.faults.failed("warming", "the first pages may take longer")
 
@@ -218,6 +224,7 @@ class Assembly:
 
     def close(self) -> None:
         """Write what is queued and close files."""
+        self.receipts.stop()
         self.proof.ledger.close()
         self.recorder.close()
         self.placing.close()

@@ -112,6 +112,7 @@ class Pages:
             state=self.details.state(view),
             problem=self._problem(view),
             can_withdraw=choice is not None and bool(choice.grants_anything or choice.once),
+            has_receipt=choice is not None and choice.grants_anything,
             home=view.root.removesuffix(self._policy.site.prefix) or "/",
             next=view.next if view.source == "page" else view.root,
         )
