@@ -25,7 +25,7 @@ VERBS = {
     ),
     "policy": Verb(
         "consentgate.cli.policy",
-        "Compare two policies: what changes in meaning, and whom that asks again.",
+        "Compare two policies, whom a change asks again, and keep what earlier ones meant.",
     ),
     "receipt": Verb(
         "consentgate.cli.receipt",

@@ -112,6 +112,7 @@ class Pages:
             state=self.details.state(view),
             problem=self._problem(view),
             can_withdraw=choice is not None and bool(choice.grants_anything or choice.once),
+            has_receipt=choice is not None and choice.grants_anything,
             home=view.root.removesuffix(self._policy.site.prefix) or "/",
             next=view.next if view.source == "page" else view.root,
         )
@@ -153,11 +154,15 @@ class Pages:
             for model in Model:
                 yield self.notice(language, Regime(code="ZZ", model=model))
 
+    @property
+    def has_every_notice(self) -> bool:
+        """Whether all of them are written by now."""
+        return len(self._notices) == len(self.texts) * len(Model)
+
     def language_of_notice(self, name: str) -> str:
         """The language of a notice of today's policy; empty where the hash is not one."""
-        if name not in self._hashes and len(self._notices) < len(self.texts) * len(Model):
-            for _ in self.notices():
-                pass
+        if name not in self._hashes and not self.has_every_notice:
+            self.warm()
         return self._hashes.get(name, "")
 
     def fragment(self, key: object, render: Callable[[str], str]) -> tuple[bytes, ...]:

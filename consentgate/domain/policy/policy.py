@@ -289,6 +289,8 @@ class LedgerSettings:
     records_refusals: bool = True
     retention_days: int = 1_095
     """How long after a choice has ended its event is kept as proof: three years."""
+    spool: str = ""
+    """Folder for refusals that the ledger cannot take now; empty: beside it, then elsewhere."""
 
 
 @dataclass(frozen=True, kw_only=True)

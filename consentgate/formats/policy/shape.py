@@ -152,6 +152,7 @@ class LedgerTable(_Table):
     url: Line = "sqlite:var/ledger.sqlite3"
     records_refusals: bool = True
     retention_days: int = Field(default=1_095, ge=1, le=36_500)
+    spool: Line = ""
 
 
 class PurposeTable(_Table):
