@@ -160,9 +160,11 @@ button?.click();
 doc.addEventListener('keydown', (event) => { if (event.key === 'Escape') leave(event); });
 doc.addEventListener('cancel', leave, true);
 doc.addEventListener('change', ({ target }) => {
-const { name, checked } = (target);
+const { name, value, form } = (target);
 if (name !== 'p') return;
-(target).closest('fieldset')?.querySelectorAll('[name=s]').forEach((box) => { box.checked = checked; });
+form.querySelectorAll(`[data-privacy-needs~="${value}"]`).forEach((box) => {
+box.checked = box.dataset.privacyNeeds.split(' ').every((key) => form.querySelector(`[name=p][value="${key}"]`)?.checked !== false);
+});
 });
 const open = () => {
 const box = note();

@@ -212,11 +212,14 @@
   doc.addEventListener('keydown', (event) => { if (event.key === 'Escape') leave(event); });
   doc.addEventListener('cancel', leave, true);
 
-  // On the choices page a purpose's box sets those of its services.
+  // On the choices page a purpose's box sets those of the services that serve it: a service needs
+  // all of its purposes, so what is then ticked says nothing beyond them.
   doc.addEventListener('change', ({ target }) => {
-    const { name, checked } = /** @type {any} */ (target);
+    const { name, value, form } = /** @type {any} */ (target);
     if (name !== 'p') return;
-    /** @type {Element} */ (target).closest('fieldset')?.querySelectorAll('[name=s]').forEach((/** @type {any} */ box) => { box.checked = checked; });
+    form.querySelectorAll(`[data-privacy-needs~="${value}"]`).forEach((/** @type {any} */ box) => {
+      box.checked = box.dataset.privacyNeeds.split(' ').every((/** @type {string} */ key) => form.querySelector(`[name=p][value="${key}"]`)?.checked !== false);
+    });
   });
 
   const open = () => {
