@@ -15,8 +15,9 @@ from consentgate.domain.decision import Verdict
 from consentgate.formats.html.element import UNKNOWN, Held
 from consentgate.formats.html.head import Opening, Openings, language_in
 from consentgate.formats.html.host_search import MOST_HOST_BYTES
+from consentgate.formats.html.programs import loaded_by
 from consentgate.formats.html.rewriter import Rewriter
-from consentgate.formats.urls.addresses import Address, canonical_host, decodings
+from consentgate.formats.urls.addresses import Address, address_of, canonical_host, decodings
 from consentgate.formats.urls.personal import tells_who
 from consentgate.gates.declared.hosts import HostTable
 from consentgate.gates.outcomes import Outcome, once_per_outcome
@@ -96,7 +97,8 @@ class Verdicts:
         self.knows: Callable[[bytes], tuple[str, ...]] = Memo(
             self._known, _MOST_SCRIPTS, is_small=up_to(_MOST_SCRIPT_BYTES)
         ).__getitem__
-        """The denied services whose signature an inline script bears, in policy order."""
+        """The denied services whose signature an inline script bears, in policy order, then those
+        that it loads from."""
 
     @cached_property
     def is_idle(self) -> bool:
@@ -119,8 +121,16 @@ class Verdicts:
         return UNKNOWN
 
     def _known(self, script: bytes) -> tuple[str, ...]:
-        keys = (key for snippet, key in self._snippets if _bears(script, snippet))
-        return tuple(dict.fromkeys(keys))
+        keys = [key for snippet, key in self._snippets if _bears(script, snippet)]
+        return tuple(dict.fromkeys([*keys, *self._loaded(script)]))
+
+    def _loaded(self, script: bytes) -> Iterator[str]:
+        """The denied services that a loader without a signature loads from."""
+        for url in loaded_by(script):
+            address = address_of(url)
+            key = self.denied(address, url) if address is not None else None
+            if key is not None:
+                yield key
 
     def denied_marks(self, services: str, purposes: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """What is denied of the keys in ``data-service`` and ``data-purpose`` (STO-02).
