@@ -28,6 +28,7 @@ from consentgate.asgi.recording.security_log import SecurityLog
 from consentgate.asgi.recording.site_log import SiteLog
 from consentgate.asgi.recording.warnings import Warnings
 from consentgate.asgi.routes import Posts, Routes
+from consentgate.asgi.startup.modes import warn_of_modes
 from consentgate.asgi.startup.policy_file import load_policy
 from consentgate.asgi.startup.signing import is_development, signing_keys
 from consentgate.asgi.startup.texts import load_texts
@@ -166,6 +167,7 @@ class Assembly:
             is_development=is_development() if development is None else development,
         )
         take_over(loaded.log.access_log)
+        warn_of_modes(loaded.site)
         return assembly
 
     def warm(self) -> None:

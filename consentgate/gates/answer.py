@@ -39,6 +39,7 @@ from consentgate.gates.pages.page_headers import (
     unread_page,
     wide_headers,
 )
+from consentgate.gates.pages.workers import open_worker
 from consentgate.gates.request import Request
 from consentgate.gates.side_messages import gated_side
 from consentgate.gates.states import TRANSITIONS, Event, Progress, State
@@ -46,8 +47,7 @@ from consentgate.gates.use import Use
 from consentgate.gates.visitors.tokens import TokenReader
 from consentgate.gates.visitors.visitor import Visitor
 
-_PASSING, _OTHER = State.PASSING, Kind.OTHER
-_PLAIN = (TYPE, Kind.OTHER)
+_PASSING, _OTHER, _PLAIN = State.PASSING, Kind.OTHER, (TYPE, Kind.OTHER)
 """Marks of an answer that no gate touches: it has a type, and that is no document's."""
 OnPage = Callable[["Answer"], tuple[bytes, Opening, Hold | None]]
 """Gives what a page gets: bytes for its head, what goes right after ``<body>``, and what draws
@@ -258,6 +258,8 @@ class Answer:
             headers = gated_headers(headers, outcome.for_page, is_for_all=is_for_all)
         if kind is Kind.PAGE:
             headers = self._open_page(headers)
+        elif kind is Kind.PROGRAM:
+            headers, self._far.page = open_worker(headers, outcome, self.request)
         elif kind is not _OTHER:
             is_asked = use.has_asked
             headers, found = unread_headers(headers, kind, outcome, root_path, is_asked=is_asked)

@@ -1,0 +1,108 @@
+"""Owns running the standing test: pages, modes and visitors, one after the other."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from playwright.sync_api import Browser, sync_playwright
+
+from benchmarks.standing.judging import Bench, Case, Fault
+from benchmarks.standing.parties import Parties, parties
+from benchmarks.standing.site import HOST, MODES, Mode, app_of, policy_of, serving
+from benchmarks.standing.visits import ALL, Seen, states, visitor
+
+ARGUMENTS = [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--ignore-certificate-errors",
+    # the browser's own questions to its vendor are nobody's leak
+    "--disable-features=AutofillServerCommunication",
+    "--disable-extensions",
+]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One cell with what differs in it."""
+
+    case: Case
+    keys: tuple[str, ...]
+    faults: tuple[Fault, ...]
+
+
+@dataclass(frozen=True)
+class World:
+    """What a run needs: the stand-ins, a browser that takes them for everybody, a certificate."""
+
+    parties: Parties
+    browser: Browser
+    certificate: tuple[Path, Path]
+
+
+@contextmanager
+def world(folder: Path, executable: str | None = None) -> Iterator[World]:
+    """Start the stand-ins and the browser; nothing leaves the machine."""
+    with (
+        parties(folder) as running,
+        sync_playwright() as playwright,
+        browsing(playwright.chromium, running, executable) as browser,
+    ):
+        yield World(running, browser, (folder / "third.pem", folder / "third.key"))
+
+
+@contextmanager
+def browsing(kind: object, running: Parties, executable: str | None = None) -> Iterator[Browser]:
+    """A Chromium that resolves every host but the site's own to the stand-ins."""
+    rules = f"MAP {HOST} 127.0.0.1, MAP * 127.0.0.1:{running.port}, EXCLUDE 127.0.0.1"
+    browser: Browser = kind.launch(  # type: ignore[attr-defined]  # Playwright's BrowserType
+        executable_path=executable or shutil.which("chromium"),
+        args=[*ARGUMENTS, f"--host-resolver-rules={rules}"],
+    )
+    try:
+        yield browser
+    finally:
+        browser.close()
+
+
+def baseline_of(here: World, keys: list[str]) -> dict[bool, Seen]:
+    """What the page asks for without the gate, with script and without."""
+    bench = Bench(policy_of(keys, MODES[0]), {})
+    here.parties.owners_of = bench.owners_of
+    found = {}
+    with serving(app_of(keys, None), here.certificate) as base:
+        for has_script in (True, False):
+            with visitor(here.browser, here.parties, base, has_script=has_script) as visiting:
+                found[has_script] = visiting.look()
+    return found
+
+
+def judged(
+    here: World,
+    keys: list[str],
+    *,
+    modes: Iterable[Mode] = MODES,
+    scripts: Iterable[bool] = (True, False),
+    wanted: tuple[str, ...] = ALL,
+) -> Iterator[Judged]:
+    """Judge one page with the lines of these services, in every mode and state."""
+    baseline = baseline_of(here, keys)
+    for mode in modes:
+        policy = policy_of(keys, mode)
+        bench = Bench(policy, baseline)
+        here.parties.owners_of = bench.owners_of
+        with serving(app_of(keys, policy), here.certificate) as base:
+            for has_script in scripts:
+                with visitor(here.browser, here.parties, base, has_script=has_script) as one:
+                    for state, seen in states(one, wanted):
+                        case = Case(mode, has_script, state)
+                        yield Judged(case, tuple(keys), tuple(bench.faults(case, seen)))
