@@ -27,6 +27,18 @@ _KINDS = {
     "document": "text/html",
     "image": "image/gif",
 }
+BROWSERS_OWN = frozenset(
+    f"{name}.{domain}"
+    for name, domain in (
+        ("optimizationguide-pa", "googleapis.com"),
+        ("content-autofill", "googleapis.com"),
+        ("update", "googleapis.com"),
+        ("safebrowsing", "googleapis.com"),
+        ("accounts", "google.com"),
+        ("redirector", "gvt1.com"),
+    )
+)
+"""Hosts that Chromium asks for its own sake, whatever page is open: no page is told of them."""
 _OWNERS = Callable[[str], tuple[Service, ...]]
 
 
@@ -91,7 +103,8 @@ def parties(folder: Path) -> Iterator[Parties]:
     context.load_cert_chain(*certified(folder))
 
     def note(_: Any, name: str | None, __: Any) -> None:
-        running.shaken.append(name or "nameless")
+        if name not in BROWSERS_OWN:
+            running.shaken.append(name or "nameless")
 
     context.sni_callback = note
     server = _Server(("127.0.0.1", 0), _handler(running))
@@ -119,7 +132,8 @@ def _handler(running: Parties) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             url = self.headers.get("host", "").partition(":")[0] + self.path
-            running.asked.append(url)
+            if url.partition("/")[0] not in BROWSERS_OWN:
+                running.asked.append(url)
             if self.headers.get("upgrade", "").lower() == "websocket":
                 self.send_error(403)
                 return
