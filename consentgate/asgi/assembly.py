@@ -26,6 +26,7 @@ from consentgate.asgi.recording.recognition import Recognition
 from consentgate.asgi.recording.recorder import Recorder
 from consentgate.asgi.recording.security_log import SecurityLog
 from consentgate.asgi.recording.site_log import SiteLog
+from consentgate.asgi.recording.undeclared_hosts import UndeclaredHosts
 from consentgate.asgi.recording.warnings import Warnings
 from consentgate.asgi.routes import Posts, Routes
 from consentgate.asgi.startup.modes import warn_of_modes
@@ -42,7 +43,7 @@ from consentgate.gates.ended import Ended
 from consentgate.gates.headers.validators import KnownValidators
 from consentgate.gates.outcomes import Outcomes
 from consentgate.gates.plan import Plan
-from consentgate.gates.request import Request
+from consentgate.gates.request import read_request
 from consentgate.gates.visit import Visit
 from consentgate.gates.visitors.tokens import TokenReader
 from consentgate.gates.visitors.visitor import Visitor
@@ -51,6 +52,7 @@ from consentgate.ledger.opening import open_ledger
 from consentgate.log.counts.signals import SignalCounts
 from consentgate.log.writing.server_loggers import take_over
 from consentgate.lookup import PlaceLookup
+from consentgate.lookup.third_parties import known_third_parties
 
 logger = logging.getLogger("consentgate")
 
@@ -98,7 +100,9 @@ class Assembly:
             recognition=Recognition(policy, self._address_of, self.proof.subject_of),
         )
         self.signal_counts = SignalCounts(policy.log.folder)
-        self.warnings = Warnings(faults.counts, blocks=policy.site.undeclared == "block")
+        hosts = UndeclaredHosts(faults.counts, blocks=policy.site.unknown_hosts == "block")
+        blocks = policy.site.undeclared == "block"
+        self.warnings = Warnings(faults.counts, blocks=blocks, hosts=hosts)
         client_of = placing.client_of
         self.recorder = self._recorder(policy)
         self._interests = interests = Interests(policy, self.site_log, client_of, faults)
@@ -114,7 +118,7 @@ class Assembly:
             self.site_log,
             faults,
         )
-        reports = Reports(plan, faults.counts, client_of, is_development=is_development)
+        reports = Reports(plan, faults.counts, client_of, hosts=hosts if is_development else None)
         self.routes = Routes(
             self.prefix,
             pages,
@@ -123,6 +127,7 @@ class Assembly:
             Published(policy, pages, ledger, faults),
             WellKnown(policy),
             faults,
+            origins=policy.site.origins,
         )
         self.explaining = Explaining(self.prefix, self.routes.page, faults)
 
@@ -179,6 +184,7 @@ class Assembly:
             assets()
             self.pages.warm()
             self.site_log.warm()
+            known_third_parties()
             self._answer_nobody()
         except Exception:
             self.faults.failed("warming", "the first pages may take longer")
@@ -186,7 +192,7 @@ class Assembly:
     def _answer_nobody(self) -> None:
         """Have one page gated for an unknown visitor, so that what follows from that is at hand."""
         scope: Scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
-        visit = Visit(scope, Request(scope), Visitor(UNKNOWN), self.gates, 0)
+        visit = Visit().decide(scope, read_request(scope), Visitor(UNKNOWN), self.gates, 0)
         headers = [(b"content-type", b"text/html; charset=utf-8")]
         visit.outgoing({"type": "http.response.start", "status": 200, "headers": headers})
         visit.outgoing({"type": "http.response.body", "body": b"<!doctype html><body></body>"})

@@ -1,6 +1,6 @@
 """Owns what tells of a program that it loads something, and from where. Never runs or parses it.
 
-A program that only names an address passes: most pages carry such (links, settings, texts).
+A program that only names an address passes: most pages carry such, to share or as settings.
 One that names an address and has a way of loading is what vendors publish as a snippet.
 """
 

@@ -10,6 +10,7 @@ import hashlib
 from typing import Final
 
 from consentgate.formats.headers import Headers
+from consentgate.gates.gated import NOTHING
 from consentgate.gates.headers.caching import VISITOR, with_private, with_vary
 from consentgate.gates.outcomes import Outcome
 from consentgate.gates.pages.csp import ENFORCE, REPORT_ONLY, blocking_csp, declared_csp
@@ -84,7 +85,9 @@ def _is_encoded(headers: Headers) -> bool:
 class Stamp:
     """A script on its way, with a last line that names the policy it came under."""
 
-    __slots__ = ("_line", "overlong")
+    __slots__ = ("_line",)
+    found = NOTHING
+    """A script is not searched."""
 
     def __init__(self, policy: bytes) -> None:
         """Write the line.
@@ -93,8 +96,6 @@ class Stamp:
             policy: as it is sent; empty: nothing is denied.
         """
         self._line = b"\n//" + hashlib.sha256(policy).hexdigest()[:16].encode()
-        self.overlong = 0
-        """No tag can be too long in a script."""
 
     def feed(self, data: bytes) -> bytes:
         """Take the next bytes of the script: they go on as they are."""
