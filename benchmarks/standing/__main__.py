@@ -16,6 +16,8 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from playwright.sync_api import sync_playwright
+
 from benchmarks.standing.judging import Fault
 from benchmarks.standing.running import Judged, judged, world
 from benchmarks.standing.sample import SAMPLE
@@ -96,7 +98,12 @@ def main() -> int:
     modes = [names[name] for name in asked.modes.split(",")] if asked.modes else list(MODES)
     found: list[Judged] = []
     started = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder, world(Path(folder)) as here:
+    executable = shutil.which("chromium") or ""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        sync_playwright() as playwright,
+        world(Path(folder), playwright.chromium, executable) as here,
+    ):
         for batch in batches(keys, asked.size):
             for one in judged(here, batch, modes=modes):
                 found.append(one)

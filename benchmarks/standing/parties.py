@@ -5,6 +5,8 @@ Never knows pages, choices or what ought to happen.
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import ssl
 import threading
@@ -17,6 +19,8 @@ from typing import Any
 from benchmarks.leak_site import certified
 from consentgate.domain.policy.policy import HostPattern, Match, Service, StorageKind
 
+_SOCKET_KEY = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+"""What a server adds to a socket's key (RFC 6455 1.3)."""
 SAMPLE = "x1"
 """Stands for what a pattern leaves open in a name."""
 _KINDS = {
@@ -135,7 +139,7 @@ def _handler(running: Parties) -> type[BaseHTTPRequestHandler]:
             if url.partition("/")[0] not in BROWSERS_OWN:
                 running.asked.append(url)
             if self.headers.get("upgrade", "").lower() == "websocket":
-                self.send_error(403)
+                self.open_socket()
                 return
             kind = _KINDS.get(self.headers.get("sec-fetch-dest", ""), "application/json")
             body = b"{}" if kind == "application/json" else b""
@@ -149,6 +153,17 @@ def _handler(running: Parties) -> type[BaseHTTPRequestHandler]:
             self.send_header("cache-control", "no-store")
             self.end_headers()
             self.wfile.write(body)
+
+        def open_socket(self) -> None:
+            """Browsers wait longer and longer where sockets are refused."""
+            key = self.headers.get("sec-websocket-key", "") + _SOCKET_KEY
+            answer = base64.b64encode(hashlib.sha1(key.encode(), usedforsecurity=False).digest())
+            self.protocol_version = "HTTP/1.1"
+            self.send_response(101)
+            self.send_header("upgrade", "websocket")
+            self.send_header("connection", "upgrade")
+            self.send_header("sec-websocket-accept", answer.decode())
+            self.end_headers()
 
         do_POST = do_GET
 

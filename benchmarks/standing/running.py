@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, BrowserType
 
 from benchmarks.standing.judging import Bench, Case, Fault
 from benchmarks.standing.parties import Parties, parties
@@ -50,28 +49,22 @@ class World:
 
 
 @contextmanager
-def world(folder: Path, executable: str | None = None) -> Iterator[World]:
-    """Start the stand-ins and the browser; nothing leaves the machine."""
-    with (
-        parties(folder) as running,
-        sync_playwright() as playwright,
-        browsing(playwright.chromium, running, executable) as browser,
-    ):
-        yield World(running, browser, (folder / "third.pem", folder / "third.key"))
+def world(folder: Path, kind: BrowserType, executable: str) -> Iterator[World]:
+    """Start the stand-ins and a Chromium that resolves every host but the site's own to them.
 
-
-@contextmanager
-def browsing(kind: object, running: Parties, executable: str | None = None) -> Iterator[Browser]:
-    """A Chromium that resolves every host but the site's own to the stand-ins."""
-    rules = f"MAP {HOST} 127.0.0.1, MAP * 127.0.0.1:{running.port}, EXCLUDE 127.0.0.1"
-    browser: Browser = kind.launch(  # type: ignore[attr-defined]  # Playwright's BrowserType
-        executable_path=executable or shutil.which("chromium"),
-        args=[*ARGUMENTS, f"--host-resolver-rules={rules}"],
-    )
-    try:
-        yield browser
-    finally:
-        browser.close()
+    Args:
+        folder: gets the certificate.
+        kind: Playwright's Chromium.
+        executable: path of the browser.
+    """
+    with parties(folder) as running:
+        rules = f"MAP {HOST} 127.0.0.1, MAP * 127.0.0.1:{running.port}, EXCLUDE 127.0.0.1"
+        arguments = [*ARGUMENTS, f"--host-resolver-rules={rules}"]
+        browser = kind.launch(executable_path=executable, args=arguments)
+        try:
+            yield World(running, browser, (folder / "third.pem", folder / "third.key"))
+        finally:
+            browser.close()
 
 
 def baseline_of(here: World, keys: list[str]) -> dict[bool, Seen]:

@@ -100,7 +100,7 @@ class Visitor:
 
     def choose(self, state: str) -> None:
         """Make the choice that leads to a state, on the choices page."""
-        self.go("privacy-choices")
+        self.page.goto(self._base + "privacy-choices", wait_until="load")
         button = state
         if state.startswith("only "):
             for key in OPTIONAL:
