@@ -33,6 +33,7 @@ from consentgate.asgi.recording.undeclared_hosts import UndeclaredHosts
 from consentgate.asgi.recording.warnings import Warnings
 from consentgate.asgi.routes import Posts, Routes
 from consentgate.asgi.startup.archive_file import archive_beside, read_archive
+from consentgate.asgi.startup.modes import warn_of_modes
 from consentgate.asgi.startup.policy_file import load_policy
 from consentgate.asgi.startup.proof_keys import proof_keys
 from consentgate.asgi.startup.signing import is_development, signing_keys
@@ -190,6 +191,7 @@ class Assembly:
             archived=archived,
         )
         take_over(loaded.log.access_log)
+        warn_of_modes(loaded.site)
         return assembly
 
     def warm(self) -> None:
