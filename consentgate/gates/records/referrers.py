@@ -79,7 +79,8 @@ def referrer_class(host: str, own_host: str) -> str:
     """What kind of place a visit came from: none, internal, search, social, ai or external."""
     if not host:
         return "none"
-    if host == own_host.rpartition("]")[2].partition(":")[0].lower():
+    own = own_host.rpartition("]")[2].partition(":")[0].lower()
+    if host == own or host.removeprefix("www.") == own.removeprefix("www."):
         return "internal"
     labels = host.rstrip(".").split(".")
     for start in range(len(labels)):
