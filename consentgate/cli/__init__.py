@@ -35,6 +35,10 @@ VERBS = {
         "consentgate.cli.regimes",
         "Print the rules of each place, where they come from and when they take effect.",
     ),
+    "report": Verb(
+        "consentgate.cli.report",
+        "Answer an analyst's questions from the site log: pages, sources, consent and more.",
+    ),
     "schema": Verb(
         "consentgate.cli.schema",
         "Print the JSON Schema of the policy file.",

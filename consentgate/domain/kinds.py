@@ -72,6 +72,11 @@ def kind_of(facts: Facts) -> str:
     return PAGE if facts.tier == "TB" else API
 
 
+def is_seen(status: int) -> bool:
+    """Whether a visitor saw the page: also one that the browser had kept (304)."""
+    return 200 <= status < 300 or status == 304
+
+
 def unanswered(path: str) -> str:
     """Name the class of an address at which nothing was found; the address itself is not kept."""
     path = path[:512]

@@ -141,9 +141,9 @@ class Parquet:
         decode, rest = decoder(), iter(lines)
         with self._parquet.ParquetWriter(path, self._schema, compression="zstd") as file:
             while rows := [decode(line) for line in islice(rest, ROWS_AT_ONCE)]:
-                file.write_table(self._table(rows))
+                file.write_table(self.table(rows))
 
-    def _table(self, rows: Sequence[Row]) -> Any:
+    def table(self, rows: Sequence[Row]) -> Any:
         return self._arrow.table(
             [
                 self._arrow.array(
@@ -200,7 +200,7 @@ class Parquet:
         with self._parquet.ParquetFile(path) as file:
             if file.schema_arrow.equals(self._schema):
                 return file.read()
-        return self._table(list(self.read(path)))
+        return self.table(list(self.read(path)))
 
     def is_current(self, path: Path) -> bool:
         """Whether the columns are today's."""
