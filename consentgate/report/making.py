@@ -124,7 +124,7 @@ def make_reports(
     earlier = period.before()
     is_compared = compares and "overview" in wanted
     whole = Period(earlier.since, period.until) if is_compared else period
-    source = Source(layout, whole, zone)
+    source = Source(layout, whole, zone, period)
     rules = disclosure or Disclosure(rounding_key(layout))
     asking = Asking(source, period, rules, filters)
     before = Asking(source, earlier, rules, filters) if is_compared else None

@@ -195,7 +195,7 @@ def latency(asking: Asking, before: Asking | None) -> Table:
         columns=[
             Column("value", "Route"),
             Column("requests", "Requests"),
-            *(Column(f"p{part}", f"{part} % within", "ms") for part in (50, 75, 95, 99)),
+            *(Column(f"p{part}", f"{part} % within, ms", "ms") for part in (50, 75, 95, 99)),
         ],
         rows=rows,
         coverage="All requests of people for pages, forms and APIs",
@@ -218,9 +218,9 @@ def broken(asking: Asking, before: Asking | None) -> Table:
     rows: list[list[Cell]] = []
     found = asking.publish("missing|route", asking.rows("missing", "route"))
     rows += _ordered("Not found", found.by_value, found.other)
-    linking = joined(
-        asking.rows(f"status in (404, 410) and {PEOPLE}", "prev"), asking.sums("t0", "broken")
-    )
+    linking = asking.sums("t0", "broken")
+    if asking.is_filtered:
+        linking = asking.rows(f"status in (404, 410) and {PEOPLE}", "prev")
     found = asking.publish("broken|prev", linking)
     rows += _ordered("Linked from", found.by_value, found.other)
     paths = asking.publish(

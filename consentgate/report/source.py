@@ -46,12 +46,15 @@ class Problems:
 class Source:
     """The tables of one log over some days: ``rows``, ``sums``."""
 
-    def __init__(self, layout: Layout, period: Period, zone: str = "UTC") -> None:
+    def __init__(
+        self, layout: Layout, period: Period, zone: str = "UTC", expected: Period | None = None
+    ) -> None:
         """Read the log.
 
         Args:
             layout: of the site log.
             period: every day that will be asked about.
+            expected: days of which something is expected; None: all of them.
             zone: of the days and hours, such as ``Europe/Oslo``.
 
         Raises:
@@ -68,7 +71,7 @@ class Source:
         with self._held():
             self._load_rows(days, period)
             load_sums(self.database, layout, days)
-        self._say_missing(period)
+        self._say_missing(expected or period)
 
     def ask(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """Give the rows of an answer."""

@@ -106,50 +106,54 @@ class Traffic:
         self._count_visit(
             tier, kind, host, country, language, browser, system, device, campaign, signal
         )
+        head = {"v": "2026-10-01" if day.day < 12 else "2026-11-12", "method": "GET", **more}
+        head |= {"grain": "hour" if tier == "T0" else "minute", "tier": tier}
+        moment = dt.datetime(day.year, day.month, day.day, hour, minute)
+        yield from self._pages(head, moment, kind, host if tier == "T1" else "", campaign)
+
+    def _pages(
+        self, head: dict[str, Any], moment: dt.datetime, kind: str, host: str, campaign: str
+    ) -> Iterator[dict[str, Any]]:
+        """The pages of one visit, each with a style sheet."""
         route, before = self.pick(ROUTES), ""
-        pages = 1 + int(self.random.expovariate(0.55))
-        self.truth.add("sessions" if tier == "T1" else "unknown")
-        for number in range(pages):
-            moment = dt.datetime(day.year, day.month, day.day, hour, minute)
-            head = {"v": "2026-10-01" if day.day < 12 else "2026-11-12", "method": "GET", **more}
+        is_granted = head["tier"] == "T1"
+        self.truth.add("sessions" if is_granted else "unknown")
+        self.truth.add("entry", route)
+        for number in range(1 + int(self.random.expovariate(0.55))):
             head["ts"] = (
-                f"{moment:%Y-%m-%dT%H:00:00Z}" if tier == "T0" else f"{moment:%Y-%m-%dT%H:%M:00Z}"
+                f"{moment:%Y-%m-%dT%H:%M:00Z}" if is_granted else f"{moment:%Y-%m-%dT%H:00:00Z}"
             )
-            head |= {"grain": "hour" if tier == "T0" else "minute", "tier": tier}
             page = {**head, "route": route, "kind": "page", "status": 200}
             page |= {"bytes": two_digits(self.random.randrange(9_000, 60_000))}
             page |= {"dur_us": two_digits(int(self.random.lognormvariate(10.2, 0.7)))}
+            page["ref_class"] = "internal" if number else kind
             if number == 0:
-                page |= {"entry": True, "ref_class": kind}
-                if tier == "T1" and host:
-                    page["ref_host"] = host
-                if tier == "T1" and campaign:
+                page["entry"] = True
+                page |= {"ref_host": host} if host else {}
+                if is_granted and campaign:
                     page["q"] = {"utm_campaign": campaign, "utm_source": "newsletter"}
-                self.truth.add("entry", route)
-            else:
-                page["ref_class"] = "internal"
-                if tier == "T1":
-                    page["prev"] = before
-                    self.truth.add("flow", f"{before}\t{route}")
+            elif is_granted:
+                page["prev"] = before
             if self.random.random() < 0.012:
-                page |= {"route": "(not found)", "status": 404}
                 self.truth.add("missing", "(not found)")
-                yield page
+                if number:
+                    self.truth.sums[head["ts"][:10], "broken", before] += 1
+                yield page | {"route": "(not found)", "status": 404}
                 break
+            if number and is_granted:
+                self.truth.add("flow", f"{before}\t{route}")
             self.truth.add("views", route)
-            self.truth.add("views.country" if tier == "T1" else "views.unknown", country)
             yield page
             yield {**head, "route": "/static/{path}", "kind": "asset", "status": 200, "bytes": 4_100,
                    "dur_us": 900, "ref_class": "internal"}  # fmt: skip
-            if tier == "T1":
-                minute = min(59, minute + self.random.randrange(4))
+            moment = min(
+                moment + dt.timedelta(minutes=self.random.randrange(4)), moment.replace(minute=59)
+            )
             before, route = route, self.random.choice(NEXT.get(route, ["/"]))
-        if tier == "T1":
-            self.truth.add("exit", before)
-            if self.random.random() < 0.1:
-                self.truth.add("events", "export_clicked")
-                yield {**{k: v for k, v in head.items() if k not in ("method",)}, "kind": "event",
-                       "event": "export_clicked", "route": before}  # fmt: skip
+        if is_granted and self.random.random() < 0.1:
+            self.truth.add("events", "export_clicked")
+            yield {**{k: v for k, v in head.items() if k != "method"}, "kind": "event",
+                   "event": "export_clicked", "route": before}  # fmt: skip
 
     def _count_visit(self, tier: str, kind: str, host: str, country: str, language: str, browser: str,
                      system: str, device: str, campaign: str, signal: bool) -> None:  # fmt: skip

@@ -6,8 +6,8 @@ from consentgate.domain.kinds import PROBE, unanswered
 from consentgate.domain.signals import NONE
 from consentgate.formats.urls.templates import UNMATCHED, Templates
 from consentgate.gates.ended import Ended
-from consentgate.gates.records.header_classes import INTERNAL
 from consentgate.gates.records.known_pages import KnownPages
+from consentgate.gates.records.referrers import INTERNAL
 from consentgate.gates.records.site_information import MOST_ROUTE
 from consentgate.gates.request import Request
 from consentgate.log.counts.visits import VisitCounts

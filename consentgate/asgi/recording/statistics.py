@@ -16,7 +16,6 @@ from consentgate.domain.record import Amounts, Asked, Audience, Statistics, Tier
 from consentgate.formats.urls.scrubbing import has_click_id, kept_query, scrubbed_path
 from consentgate.gates.ended import Ended
 from consentgate.gates.records.header_classes import (
-    INTERNAL,
     MAX_CHARS,
     MAX_WORD,
     ClassedHeaders,
@@ -26,6 +25,7 @@ from consentgate.gates.records.header_classes import (
     language_of,
 )
 from consentgate.gates.records.known_pages import KnownPages
+from consentgate.gates.records.referrers import INTERNAL
 from consentgate.lookup.agents import Agents
 from consentgate.memo import Memo
 

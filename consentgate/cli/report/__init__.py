@@ -17,22 +17,10 @@ from consentgate.errors import LogError, PolicyError, SettingError
 
 FORMATS = ("text", "json", "csv", "parquet", "html")
 FILTERS = ("tier", "route", "source", "device", "country", "browser", "lang")
-EXAMPLES = """examples:
-  consentgate report                                   the last four weeks, everything, as text
-  consentgate report overview pages --from 2026-11     one month, two reports
-  consentgate report --from 2026-11 --to html --output november.html
-  consentgate report pages --source search --device mobile
-  consentgate report consent --to csv > consent.csv
-  consentgate report --list                            every report and the question it answers
-
-exit status 0: all was read; 1: some of the log could not be read, the rest is reported;
-2: wrong input, or no log"""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.epilog = EXAMPLES
     add = parser.add_argument
     add("names", nargs="*", metavar="REPORT", help="which reports; none: all")
     add("--from", dest="since", default="", metavar="DAY", help="first day or month, 2026-11-01")

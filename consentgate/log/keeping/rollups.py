@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from consentgate.domain.kinds import PAGE, is_seen
+from consentgate.domain.kinds import API, FORM, PAGE, is_seen
 from consentgate.domain.record import FIELDS, Sums
 from consentgate.log.counts.counter_file import OTHER
 from consentgate.log.keeping.day_files import format_of, whole
@@ -87,7 +87,7 @@ def _add_measures(sums: Counter[Key], row: Row) -> None:
         for dim in VISIT_DIMS:
             if dim in row:
                 sums[tier, f"visit.{dim}", _text(row[dim])] += 1
-    if "dur_us" in row:
+    if "dur_us" in row and row.get("kind") in (PAGE, API, FORM):
         sums[tier, "latency", f"{latency_step(row['dur_us'])}\t{route}"] += 1
 
 
@@ -105,11 +105,17 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
+_FOLDED = ("q.", "view.", "visit.")
+_CLASSES = ("visit.ref_class", "visit.device")
+"""Dimensions of few values, which are the same on every site."""
+
+
 def folded(sums: Counter[Key]) -> Counter[Key]:
     """The same sums, with the small values of what visitors bring as one."""
     kept: Counter[Key] = Counter()
     for (tier, dim, val), n in sums.items():
-        is_small = n < SMALL_CELL and (dim in FOLDED or dim.startswith(("q.", "view.", "visit.")))
+        is_folded = dim in FOLDED or (dim.startswith(_FOLDED) and dim not in _CLASSES)
+        is_small = n < SMALL_CELL and is_folded
         if is_small and val:
             val = OTHER
         elif dim == "latency":
