@@ -115,7 +115,8 @@ class Assembly:
         client_of = placing.client_of
         self.recorder = self._recorder(policy)
         self._interests = interests = Interests(policy, self.site_log, client_of, faults)
-        self.views = views = Views(policy, pages, faults, reports_interest=interests.reports)
+        shown = self.site_log.funnel.shown
+        self.views = views = Views(policy, pages, faults, interests.reports, shown)
         self.gates = Gates(outcomes, reader, KnownValidators(), views.on_page)
         choices = Choices(
             outcomes,
@@ -246,13 +247,26 @@ class Assembly:
         self.placing.close()
 
 
-def route_in(scope: Scope) -> object:
+def route_in(scope: Scope, root_path: str = "") -> object:
     """What the app's router left in a scope; None: nothing.
 
     Starlette, FastAPI and Django-like routers leave an object with a template, Litestar the
-    template itself.
+    template itself. An app that Starlette mounts, such as static files, leaves where it is mounted;
+    that is a name of the site's own, unless the mount has fields.
+
+    Args:
+        scope: that the app got.
+        root_path: where the app itself is mounted.
     """
-    return scope.get("route") or scope.get("path_template")
+    found = scope.get("route") or scope.get("path_template")
+    if found is not None:
+        return found
+    inner = scope.get("root_path", "")
+    if len(inner) > len(root_path) and inner.startswith(root_path):
+        fields = scope.get("path_params") or {}
+        if not fields.keys() - {"path"}:
+            return f"{inner[len(root_path) :]}/{{path}}"
+    return None
 
 
 def _loaded(policy: str | Path | Policy) -> tuple[Policy, Mapping[bytes, Meaning]]:
