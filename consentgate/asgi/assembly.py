@@ -10,8 +10,10 @@ from types import MappingProxyType
 from starlette.types import Scope
 
 from consentgate.asgi.choices.choose import Choices
+from consentgate.asgi.choices.evidence import Evidence
 from consentgate.asgi.choices.meanings import Meanings
 from consentgate.asgi.choices.proof import Proof
+from consentgate.asgi.choices.receipts import Receipts
 from consentgate.asgi.explaining import Explaining
 from consentgate.asgi.faults import Faults
 from consentgate.asgi.pages.announcement import news_reader
@@ -35,7 +37,9 @@ from consentgate.asgi.rights.assembly import Rights
 from consentgate.asgi.rights.hooks import Hooks
 from consentgate.asgi.routes import Posts, Routes
 from consentgate.asgi.startup.archive_file import archive_beside, read_archive
+from consentgate.asgi.startup.modes import warn_of_modes
 from consentgate.asgi.startup.policy_file import load_policy
+from consentgate.asgi.startup.proof_keys import proof_keys
 from consentgate.asgi.startup.signing import is_development, signing_keys
 from consentgate.asgi.startup.texts import load_texts
 from consentgate.domain.policy.fingerprints import Meaning
@@ -105,7 +109,9 @@ class Assembly:
             ledger, faults, lifetime_days=policy.lifetimes.grant_days, clock=clock
         )
         self.reader = self._reader(keys)
-        self.proof = Proof(plan, ledger, pages, meanings, faults, key=keys[-1])
+        self.receipts = Receipts(ledger, proof_keys(keys), policy, faults)
+        prove = self.receipts.start
+        self.proof = Proof(plan, ledger, pages, meanings, faults, key=keys[-1], appended=prove)
         self.site_log = SiteLog.open(
             policy,
             country_of=self._country_of,
@@ -118,22 +124,33 @@ class Assembly:
         client_of = placing.client_of
         self.recorder = self._recorder(policy)
         self._interests = interests = Interests(policy, self.site_log, client_of, faults)
-        self.views = Views(policy, pages, faults, reports_interest=interests.reports)
+        shown = self.site_log.funnel.shown
+        self.views = Views(policy, pages, faults, interests.reports, shown)
         self.gates = Gates(self.outcomes, self.reader, KnownValidators(), self.views.on_page)
         self.choices = choices = self._choices()
         self.rights = Rights(policy, keys, self.proof.ledger, self.site_log, hooks, faults)
         reports = Reports(plan, faults.counts, client_of, hosts=hosts if is_development else None)
-        self.routes = Routes(
+        posts = Posts(choices.choose, news_reader(plan), interests.answer, reports.answer)
+        self.routes = self._routes(posts)
+        self.explaining = Explaining(self.prefix, self.routes.page, faults)
+
+    def _routes(self, posts: Posts) -> Routes:
+        policy, pages, faults = self.policy, self.pages, self.faults
+        published = Published(policy, pages, self.proof.ledger, faults)
+        routes = Routes(
             self.prefix,
             pages,
             self.views,
-            Posts(choices.choose, news_reader(plan), interests.answer, reports.answer),
-            Published(policy, pages, ledger, faults),
+            posts,
+            published,
             WellKnown(policy),
             faults,
             origins=policy.site.origins,
         )
-        self.explaining = Explaining(self.prefix, self.routes.page, faults)
+        client_of = self.placing.limited_client_of
+        routes.extend(self.rights.pages(self.choices, pages, self.views, client_of).methods)
+        routes.extend(Evidence(self.receipts, self.proof.subject_of, routes.page).methods)
+        return routes
 
     def _reader(self, keys: list[bytes]) -> TokenReader:
         """What reads tokens, and follows what ends."""
@@ -204,6 +221,7 @@ class Assembly:
             hooks=hooks,
         )
         take_over(loaded.log.access_log)
+        warn_of_modes(loaded.site)
         return assembly
 
     def warm(self) -> None:
@@ -218,6 +236,7 @@ class Assembly:
             known_third_parties()
             self._answer_nobody()
             self.proof.warm()
+            self.receipts.start()
         except Exception:
             self.faults.failed("warming", "the first pages may take longer")
 
@@ -257,18 +276,32 @@ class Assembly:
     def close(self) -> None:
         """Write what is queued and close files."""
         self.revocations.close()
+        self.receipts.stop()
         self.proof.ledger.close()
         self.recorder.close()
         self.placing.close()
 
 
-def route_in(scope: Scope) -> object:
+def route_in(scope: Scope, root_path: str = "") -> object:
     """What the app's router left in a scope; None: nothing.
 
     Starlette, FastAPI and Django-like routers leave an object with a template, Litestar the
-    template itself.
+    template itself. An app that Starlette mounts, such as static files, leaves where it is mounted;
+    that is a name of the site's own, unless the mount has fields.
+
+    Args:
+        scope: that the app got.
+        root_path: where the app itself is mounted.
     """
-    return scope.get("route") or scope.get("path_template")
+    found = scope.get("route") or scope.get("path_template")
+    if found is not None:
+        return found
+    inner = scope.get("root_path", "")
+    if len(inner) > len(root_path) and inner.startswith(root_path):
+        fields = scope.get("path_params") or {}
+        if not fields.keys() - {"path"}:
+            return f"{inner[len(root_path) :]}/{{path}}"
+    return None
 
 
 def _loaded(policy: str | Path | Policy) -> tuple[Policy, Mapping[bytes, Meaning]]:

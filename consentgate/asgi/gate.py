@@ -171,7 +171,7 @@ class ConsentGate:
 
     def _end(self, visit: Served, started: int) -> None:
         """Write down what may be remembered, and let go."""
-        route = route_in(visit.scope)
+        route = route_in(visit.scope, visit.request.root_path)
         self.assembly.recorder.note(visit, route, time.perf_counter_ns() - started)
         visit.end(route)
 

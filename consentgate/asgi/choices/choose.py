@@ -141,6 +141,7 @@ class Choices:
     def _follow(self, visit: Visit, act: Act, choice: Choice) -> None:
         """Have the site log count the choice, and forget whom it may not recognise any more."""
         self._site_log.count_choice(visit.ended(None), act.kind)
+        self._site_log.funnel.acted(visit, act, visit.visitor.choice, choice)
         known = self._site_log.recognition
         try:
             if known is not None and not act.is_once:

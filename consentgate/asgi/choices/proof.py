@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from collections.abc import Callable
 from types import MappingProxyType
 
 from consentgate.asgi.choices.acts import Act
@@ -40,6 +41,7 @@ class Proof:
         faults: Faults,
         *,
         key: bytes,
+        appended: Callable[[], None] = lambda: None,
     ) -> None:
         """Prepare; nothing is written yet.
 
@@ -50,6 +52,7 @@ class Proof:
             meanings: of this policy and earlier ones.
             faults: is told what could not be recorded.
             key: makes the references under which grants are kept.
+            appended: is called when an event is in the ledger.
         """
         self.ledger = ledger
         self._plan = plan
@@ -57,6 +60,7 @@ class Proof:
         self._meanings = meanings
         self._faults = faults
         self._references = References((key,))
+        self._appended = appended
         self._site = plan.policy.controller.name
         self._is_prepared = False
         self._preparing: asyncio.Task[None] | None = None
@@ -105,6 +109,7 @@ class Proof:
             async with asyncio.timeout(RECORD_SECONDS):
                 await self._prepared()
                 await self.ledger.append(event)
+            self._appended()
         except Exception as error:
             self._faults.no_ledger(error)
             if choice.grants_anything:

@@ -25,7 +25,7 @@ from consentgate.asgi.pages.view import View
 from consentgate.asgi.pages.views import Views
 from consentgate.asgi.posts.bodies import Body, BodyProblem, read_body
 from consentgate.asgi.posts.limits import ClientOf, RateLimit
-from consentgate.asgi.posts.same_origin import is_in_frame, is_same_origin
+from consentgate.asgi.posts.same_origin import is_from_here, is_in_frame
 from consentgate.asgi.rights.collecting import Sources, collect
 from consentgate.asgi.rights.erasing import VISITOR, Erased, Eraser
 from consentgate.asgi.rights.hooks import Hooks, called
@@ -202,7 +202,7 @@ class RightsPages:
             BodyProblem: it comes from elsewhere (403), or nobody can say whose data it is (404).
         """
         request = visit.request
-        if not is_same_origin(request.headers, scheme=request.scheme) or is_in_frame(request):
+        if not is_from_here(request, ()) or is_in_frame(request):
             raise BodyProblem(403, "cross_origin", "this must come from a page of this site")
         self._count(visit)
         body = await read_body(request.headers, receive)

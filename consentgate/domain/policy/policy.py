@@ -261,6 +261,10 @@ class LogSettings:
     query_fields: tuple[str, ...] = QUERY_FIELDS
     routes: tuple[str, ...] = ()
     """Templates such as ``/products/{id}`` for apps whose framework does not name its routes."""
+    campaigns: tuple[str, ...] = ()
+    """Values of ``utm_campaign`` that are counted by name without consent, lower case."""
+    time_zone: str = "UTC"
+    """Zone of the days and hours in reports, such as ``Europe/Oslo``; what is stored stays UTC."""
     events: tuple[Interest, ...] = ()
     """Declared signs of interest in features; no others are noted."""
     event_retention_days: int = 90
