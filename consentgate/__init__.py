@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from consentgate.asgi.consent import (
         Consent,
         ConsentRequired,
+        ConsentState,
         get_consent,
         privacy_context,
         require,
@@ -20,6 +21,7 @@ __all__ = [
     "Consent",
     "ConsentGate",
     "ConsentRequired",
+    "ConsentState",
     "Policy",
     "Reason",
     "get_consent",
@@ -31,6 +33,7 @@ _HOMES = {
     "Consent": "consentgate.asgi.consent",
     "ConsentGate": "consentgate.asgi.gate",
     "ConsentRequired": "consentgate.asgi.consent",
+    "ConsentState": "consentgate.asgi.consent",
     "Policy": "consentgate.domain.policy.policy",
     "Reason": "consentgate.domain.decision",
     "get_consent": "consentgate.asgi.consent",

@@ -156,6 +156,7 @@ EXPORTED = {
     "Consent",
     "ConsentGate",
     "ConsentRequired",
+    "ConsentState",
     "Policy",
     "Reason",
     "get_consent",

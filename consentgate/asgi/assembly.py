@@ -28,8 +28,8 @@ from consentgate.asgi.recording.security_log import SecurityLog
 from consentgate.asgi.recording.site_log import SiteLog
 from consentgate.asgi.recording.warnings import Warnings
 from consentgate.asgi.routes import Posts, Routes
-from consentgate.asgi.startup.policy_file import load_policy
-from consentgate.asgi.startup.signing import is_development, signing_keys
+from consentgate.asgi.startup.policy_file import load_policy, without_files
+from consentgate.asgi.startup.signing import is_development, is_test, signing_keys
 from consentgate.asgi.startup.texts import load_texts
 from consentgate.domain.policy.fingerprints import Meaning
 from consentgate.domain.policy.policy import Policy
@@ -149,6 +149,8 @@ class Assembly:
     ) -> Assembly:
         """Load, check and open everything; what is wrong is raised here, not on a request."""
         loaded = policy if isinstance(policy, Policy) else load_policy(policy)
+        if is_test():
+            loaded = without_files(loaded)
         keys = signing_keys(development=development)
         faults = Faults()
         assembly = cls(

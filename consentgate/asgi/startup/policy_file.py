@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -40,6 +41,15 @@ def load_policy(path: str | Path) -> Policy:
     _check_eff_policy(policy, str(path))
     _check_officer(policy, str(path))
     return policy
+
+
+def without_files(policy: Policy) -> Policy:
+    """The same policy, whose choices are kept in memory and whose visits nobody writes down."""
+    return replace(
+        policy,
+        ledger=replace(policy.ledger, url="memory:"),
+        log=replace(policy.log, directory="", security_directory=""),
+    )
 
 
 def _check_eff_policy(policy: Policy, name: str) -> None:

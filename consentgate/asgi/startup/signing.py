@@ -26,6 +26,11 @@ def is_development(environment: Mapping[str, str] = os.environ) -> bool:
     return environment.get(ENVIRONMENT, "").lower() in ("development", "dev", "test")
 
 
+def is_test(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether the operator's own tests run: nothing is kept beyond this process."""
+    return environment.get(ENVIRONMENT, "").lower() == "test"
+
+
 def signing_keys(
     environment: Mapping[str, str] = os.environ, *, development: bool | None = None
 ) -> list[bytes]:
