@@ -39,6 +39,7 @@ FLOORS = {
     "asgi": 5,
     "report": 5,
     "cli": 6,
+    "telemetry": 6,
     "testing": 6,
     "__init__": 7,
     "__main__": 7,
@@ -116,6 +117,7 @@ FOREIGN = {
     "asgi": {"starlette", "jinja2", "markupsafe"},
     "report": {"duckdb", "pyarrow", "jinja2", "markupsafe", "orjson"},
     "cli": {"duckdb", "pyarrow", "cryptography", "maxminddb", "zstandard"},
+    "telemetry": {"opentelemetry"},
     "testing": {"starlette"},
     "__init__": set(),
     "__main__": set(),
@@ -143,6 +145,7 @@ OTHER_MEMORIES = {
     "log/writing/background.py: self._wake.clear": "an event that two threads share",
     "ledger/proof/integrator.py: self._wake.clear": "an event that two threads share",
     "asgi/startup/policy_file.py: lru_cache": "a constant: the one shipped table",
+    "lookup/third_parties.py: lru_cache": "a constant: the one shipped table",
     "formats/html/plain_tokens.py: self.passed.clear": "a buffer that was handed on",
 }
 """What looks like a memory of answers beside ``memo.py``, and why it may stand."""

@@ -29,6 +29,7 @@ from consentgate.asgi.recording.recognition import Recognition
 from consentgate.asgi.recording.recorder import Recorder
 from consentgate.asgi.recording.security_log import SecurityLog
 from consentgate.asgi.recording.site_log import SiteLog
+from consentgate.asgi.recording.undeclared_hosts import UndeclaredHosts
 from consentgate.asgi.recording.warnings import Warnings
 from consentgate.asgi.routes import Posts, Routes
 from consentgate.asgi.startup.archive_file import archive_beside, read_archive
@@ -45,7 +46,7 @@ from consentgate.gates.ended import Ended
 from consentgate.gates.headers.validators import KnownValidators
 from consentgate.gates.outcomes import Outcomes
 from consentgate.gates.plan import Plan
-from consentgate.gates.request import Request
+from consentgate.gates.request import read_request
 from consentgate.gates.visit import Visit
 from consentgate.gates.visitors.tokens import TokenReader
 from consentgate.gates.visitors.visitor import Visitor
@@ -54,6 +55,7 @@ from consentgate.ledger.opening import open_ledger
 from consentgate.log.counts.signals import SignalCounts
 from consentgate.log.writing.server_loggers import take_over
 from consentgate.lookup import PlaceLookup
+from consentgate.lookup.third_parties import known_third_parties
 
 NO_MEANINGS: Mapping[bytes, Meaning] = MappingProxyType({})
 
@@ -106,7 +108,9 @@ class Assembly:
             recognition=Recognition(policy, self._address_of, self.proof.subject_of),
         )
         self.signal_counts = SignalCounts(policy.log.folder)
-        self.warnings = Warnings(faults.counts, blocks=policy.site.undeclared == "block")
+        hosts = UndeclaredHosts(faults.counts, blocks=policy.site.unknown_hosts == "block")
+        blocks = policy.site.undeclared == "block"
+        self.warnings = Warnings(faults.counts, blocks=blocks, hosts=hosts)
         client_of = placing.client_of
         self.recorder = self._recorder(policy)
         self._interests = interests = Interests(policy, self.site_log, client_of, faults)
@@ -122,7 +126,7 @@ class Assembly:
             self.site_log,
             faults,
         )
-        reports = Reports(plan, faults.counts, client_of, is_development=is_development)
+        reports = Reports(plan, faults.counts, client_of, hosts=hosts if is_development else None)
         posts = Posts(choices.choose, news_reader(plan), interests.answer, reports.answer)
         self.routes = self._routes(posts)
         self.explaining = Explaining(self.prefix, self.routes.page, faults)
@@ -130,7 +134,16 @@ class Assembly:
     def _routes(self, posts: Posts) -> Routes:
         policy, pages, faults = self.policy, self.pages, self.faults
         published = Published(policy, pages, self.proof.ledger, faults)
-        routes = Routes(self.prefix, pages, self.views, posts, published, WellKnown(policy), faults)
+        routes = Routes(
+            self.prefix,
+            pages,
+            self.views,
+            posts,
+            published,
+            WellKnown(policy),
+            faults,
+            origins=policy.site.origins,
+        )
         routes.extend(Evidence(self.receipts, self.proof.subject_of, routes.page).methods)
         return routes
 
@@ -188,6 +201,7 @@ class Assembly:
             assets()
             self.pages.warm()
             self.site_log.warm()
+            known_third_parties()
             self._answer_nobody()
             self.proof.warm()
             self.receipts.start()
@@ -197,7 +211,7 @@ class Assembly:
     def _answer_nobody(self) -> None:
         """Have one page gated for an unknown visitor, so that what follows from that is at hand."""
         scope: Scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
-        visit = Visit(scope, Request(scope), Visitor(UNKNOWN), self.gates, 0)
+        visit = Visit().decide(scope, read_request(scope), Visitor(UNKNOWN), self.gates, 0)
         headers = [(b"content-type", b"text/html; charset=utf-8")]
         visit.outgoing({"type": "http.response.start", "status": 200, "headers": headers})
         visit.outgoing({"type": "http.response.body", "body": b"<!doctype html><body></body>"})

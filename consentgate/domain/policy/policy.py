@@ -168,10 +168,15 @@ class SiteSettings:
     """Name of the token without ``__Host-``, which HTTPS adds."""
     undeclared: str = "block"
     """Cookies that nobody declared: ``block`` or ``allow``."""
+    unknown_hosts: str = "block"
+    """Third-party hosts in pages that nobody declared: ``block`` or ``report``."""
     language: str = "en"
     """Language of last resort."""
     same_party: tuple[str, ...] = ()
     """Hosts that belong to the controller: never third parties (TPD-05)."""
+    origins: tuple[str, ...] = ()
+    """Origins whose pages may read the state and make choices: the site's own, where a proxy
+    rewrites ``Host`` or a single-page app has a host of its own."""
     cache: str = "per-visitor"
     """``per-visitor`` or ``shared``: one gated page for everyone, restored by banner.js."""
     csp: str = "enforce"
