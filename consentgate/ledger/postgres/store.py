@@ -16,18 +16,15 @@ from consentgate.ledger.postgres.schema import migrate
 _T = TypeVar("_T")
 _LOCK = "SELECT last FROM consentgate_ledger WHERE one = 1 FOR UPDATE"
 _INSERT = """
-WITH given AS (
-  SELECT row_number() OVER (ORDER BY place) AS place, id, at_ms, kind, subject, body
-  FROM unnest(%s::text[], %s::bigint[], %s::text[], %s::text[], %s::bytea[])
-    WITH ORDINALITY AS one (id, at_ms, kind, subject, body, place)
-  WHERE NOT EXISTS (SELECT 1 FROM consentgate_event AS kept WHERE kept.id = one.id)
-), stored AS (
+WITH stored AS (
   INSERT INTO consentgate_event (number, id, at_ms, kind, subject, body)
   SELECT ledger.last + place, id, at_ms, kind, subject, body
-  FROM given, consentgate_ledger AS ledger
-  RETURNING number
+  FROM consentgate_ledger AS ledger,
+    unnest(%s::text[], %s::bigint[], %s::text[], %s::text[], %s::bytea[])
+      WITH ORDINALITY AS given (id, at_ms, kind, subject, body, place)
+  ON CONFLICT (id) DO NOTHING
 )
-UPDATE consentgate_ledger SET last = last + (SELECT count(*) FROM stored)
+UPDATE consentgate_ledger SET last = last + %s
 """
 """Each statement sees what was committed before it began: the lock is taken by one of its own."""
 
@@ -97,7 +94,7 @@ class Server:
 def _insert(connection: Connection, columns: list[list[object]]) -> None:
     with connection.pipeline(), connection.transaction():
         connection.execute(_LOCK)
-        connection.execute(_INSERT, columns)
+        connection.execute(_INSERT, [*columns, len(columns[0])])
 
 
 def _save(
