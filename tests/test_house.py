@@ -38,11 +38,12 @@ FLOORS = {
     "log": 4,
     "asgi": 5,
     "report": 5,
-    "cli": 6,
+    "cli": 7,
     "telemetry": 6,
+    "insights": 6,
     "testing": 6,
-    "__init__": 7,
-    "__main__": 7,
+    "__init__": 8,
+    "__main__": 8,
 }
 """Room to floor. Imports go to the same room or to a lower floor, never sideways or up."""
 
@@ -116,8 +117,9 @@ FOREIGN = {
     "log": {"orjson", "duckdb", "pyarrow", "zstandard", "cryptography"},
     "asgi": {"starlette", "jinja2", "markupsafe"},
     "report": {"duckdb", "pyarrow", "jinja2", "markupsafe", "orjson"},
-    "cli": {"duckdb", "pyarrow", "cryptography", "maxminddb", "zstandard"},
+    "cli": {"uvicorn", "duckdb", "pyarrow", "cryptography", "maxminddb", "zstandard"},
     "telemetry": {"opentelemetry"},
+    "insights": {"starlette", "markupsafe"},
     "testing": {"starlette"},
     "__init__": set(),
     "__main__": set(),

@@ -97,15 +97,15 @@ class SiteLog:
         self._at_once, self._patient = Finding.at_once(self.agents), Finding.patient(self.agents)
         self._busy = Finding.nothing(BUSY)
         self._templates = Templates(settings.routes)
-        self._path_fields = frozenset(settings.path_fields)
         self._referrals = Referrals()
         encode = text_encoder()
         self._pages = KnownPages(settings.routes)
-        met = self._pages.add
-        self._templates_of_all = OperationalLines(self._version, encode, kept, met).templates
+        self._templates_of_all = OperationalLines(
+            self._version, encode, kept, self._pages.add
+        ).templates
         self._append = sink.append
         self._statistics, self._recognised, self._machines = (
-            NamedLines(tier, self._version, encode, kept, met)
+            NamedLines(tier, self._version, encode, kept, self._pages.add)
             for tier in (Tier.STATISTICS, Tier.LONGITUDINAL, Tier.BOT)
         )
         self._fields = {tier: fields_of(tier, kept) for tier in Tier}
@@ -315,7 +315,7 @@ class SiteLog:
         found = self._templates.find
         route = found(path) if is_page else self._names.of(visit.request, visit.route)
         said = "" if route == UNMATCHED else route
-        scrubbed = routed_path(route, path, self._path_fields) if path else ""
+        scrubbed = routed_path(route, path, self._visitors.path_fields) if path else ""
         note = partial(self._interest, visit, Interest(event, properties), said, scrubbed)
         if not note(self._at_once):
             is_waiting = TICKER.later(partial(note, self._patient))

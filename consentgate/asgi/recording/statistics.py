@@ -87,7 +87,8 @@ class VisitorFacts:
         self._pages = pages
         self._country_of = country_of
         self._queries = frozenset(settings.query_fields)
-        self._path_fields = frozenset(settings.path_fields)
+        self.path_fields = frozenset(settings.path_fields)
+        """Fields of routes whose values may be written."""
         fields = fields_of(Tier.STATISTICS, frozenset(settings.fields))
         self._recognition = recognition if any(one.name == "visitor" for one in fields) else None
         self._audiences: Memo[Source, Audience] = Memo(None, MOST_AUDIENCES)
@@ -121,7 +122,7 @@ class VisitorFacts:
             now // 60,
             outer_host,
             request.header,
-            routed_path(route, request.whole_path, self._path_fields),
+            routed_path(route, request.whole_path, self.path_fields),
             audience,
             Asked(kept_query(query, self._queries), has_click_id(query)) if query else None,
             name,
@@ -165,7 +166,7 @@ class VisitorFacts:
             visit.now // 60,
             outer_host,
             visit.request.header,
-            routed_path(route, visit.request.whole_path, self._path_fields),
+            routed_path(route, visit.request.whole_path, self.path_fields),
             Audience(country_code(self.place(visit))),
             bot=bot,
         )
