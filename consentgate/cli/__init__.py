@@ -27,7 +27,7 @@ VERBS = {
     ),
     "policy": Verb(
         "consentgate.cli.policy",
-        "Compare two policies: what changes in meaning, and whom that asks again.",
+        "Compare two policies, whom a change asks again, and keep what earlier ones meant.",
     ),
     "receipt": Verb(
         "consentgate.cli.receipt",
@@ -47,6 +47,10 @@ VERBS = {
         "consentgate report --from 2026-11 --to html --output november.html\n"
         "consentgate report pages --source search --device mobile\n"
         "consentgate report consent --to csv > consent.csv",
+    ),
+    "rights": Verb(
+        "consentgate.cli.rights",
+        "Answer visitors' requests and legal demands: show, export, erase, hold; all of it noted.",
     ),
     "schema": Verb(
         "consentgate.cli.schema",
