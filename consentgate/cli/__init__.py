@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
+from consentgate.cli.standard_output import forget_standard_output
 from consentgate.cli.verbs import Verb, parsed
 
 VERBS = {
@@ -69,5 +71,10 @@ VERBS = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb; 0: all is well, 1: something was found, 2: wrong input."""
     options = parsed(VERBS, arguments)
-    code: int = options.run(options)
+    try:
+        code: int = options.run(options)
+        sys.stdout.flush()
+    except BrokenPipeError:  # head has seen enough
+        forget_standard_output()
+        return 1
     return code

@@ -135,11 +135,13 @@ class LogTable(_Table):
     durability: Literal["line", "batch"] = "line"
     query_fields: list[Line] | None = None
     routes: list[Annotated[str, Field(pattern=TEMPLATE)]] = []
+    path_fields: list[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]] = []
     campaigns: list[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_. -]{0,63}$")]] = []
     time_zone: Annotated[str, Field(pattern=r"^[A-Za-z]+(/[A-Za-z0-9_+-]+){0,2}$")] = "UTC"
     events: list[Slug | EventTable] = []
     event_retention_days: Annotated[int, Field(ge=1, le=396)] = 90
     count_retention_days: Annotated[int, Field(ge=1, le=760)] = 760
+    max_megabytes: Annotated[int, Field(ge=0, le=100_000_000)] = 0
     visitor_ttl_days: Annotated[int, Field(ge=1, le=30)] = 2
     ratchet_directory: Line = ""
     longitudinal: bool = False
