@@ -53,7 +53,7 @@ from consentgate.gates.headers.validators import KnownValidators
 from consentgate.gates.outcomes import Outcomes
 from consentgate.gates.plan import Plan
 from consentgate.gates.records.callers import Caller, known_callers
-from consentgate.gates.request import Request
+from consentgate.gates.request import read_request
 from consentgate.gates.visit import Visit
 from consentgate.gates.visitors.reading import Visitors
 from consentgate.log.writing.background import TICKER
@@ -143,16 +143,16 @@ class Gate:
     def placed(self, hit: Hit) -> tuple[dict[str, Any], Caller, str | None]:
         """The scope, who asks and from where: all of it is found out also where there is no log."""
         scope = scope_of(hit, self.plan.token_names[True])
-        request = Request(scope)
+        request = read_request(scope)
         caller = self._callers[request.agent]
         return scope, caller, self._placing.placed(scope, request, NOW)[1]
 
     def visit(self, placed: tuple[dict[str, Any], Caller, str | None]) -> Visit:
         """The visit, which reads headers for the log where there is one."""
         scope, caller, country = placed
-        request = Request(scope, is_logged=self.plan.is_logged)
-        visitor = self._visitors.of(request, UNKNOWN, NOW, country, False, caller)
-        visit = Visit(scope, request, visitor, self._gates, NOW)
+        request = read_request(scope, is_logged=self.plan.is_logged)
+        visitor = self._visitors.of(request, (UNKNOWN, country), NOW, False, caller)
+        visit = Visit().decide(scope, request, visitor, self._gates, NOW)
         visit.hide()
         return visit
 

@@ -12,7 +12,7 @@ from consentgate.gates.ended import Ended
 from consentgate.gates.headers.validators import KnownValidators
 from consentgate.gates.outcomes import Outcomes
 from consentgate.gates.plan import Plan
-from consentgate.gates.request import Request
+from consentgate.gates.request import read_request
 from consentgate.gates.visit import Visit
 from consentgate.gates.visitors.reading import Visitors
 
@@ -42,9 +42,9 @@ def ended_visit(
     """What the logs are told of one request, answered with that status."""
     plan = Plan(policy)
     reader: Any = FixedReader(choice)
-    request = Request(scope, is_logged=plan.is_logged)
-    visitor = Visitors(plan, reader).of(request, UNKNOWN, now, country)
+    request = read_request(scope, is_logged=plan.is_logged)
+    visitor = Visitors(plan, reader).of(request, (UNKNOWN, country), now)
     gates = Gates(Outcomes(plan), reader, KnownValidators())
-    visit = Visit(scope, request, visitor, gates, now)
+    visit = Visit().decide(scope, request, visitor, gates, now)
     visit.answer(status, bytes_out)
     return visit.ended(route)

@@ -42,7 +42,7 @@ from consentgate.gates.ended import Ended
 from consentgate.gates.headers.validators import KnownValidators
 from consentgate.gates.outcomes import Outcomes
 from consentgate.gates.plan import Plan
-from consentgate.gates.request import Request
+from consentgate.gates.request import read_request
 from consentgate.gates.visit import Visit
 from consentgate.gates.visitors.tokens import TokenReader
 from consentgate.gates.visitors.visitor import Visitor
@@ -126,6 +126,7 @@ class Assembly:
             Published(policy, pages, ledger, faults),
             WellKnown(policy),
             faults,
+            origins=policy.site.origins,
         )
         self.explaining = Explaining(self.prefix, self.routes.page, faults)
 
@@ -189,7 +190,7 @@ class Assembly:
     def _answer_nobody(self) -> None:
         """Have one page gated for an unknown visitor, so that what follows from that is at hand."""
         scope: Scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
-        visit = Visit(scope, Request(scope), Visitor(UNKNOWN), self.gates, 0)
+        visit = Visit().decide(scope, read_request(scope), Visitor(UNKNOWN), self.gates, 0)
         headers = [(b"content-type", b"text/html; charset=utf-8")]
         visit.outgoing({"type": "http.response.start", "status": 200, "headers": headers})
         visit.outgoing({"type": "http.response.body", "body": b"<!doctype html><body></body>"})

@@ -5,36 +5,37 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
+from math import floor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from consentgate.asgi.assembly import Assembly, route_in
 from consentgate.asgi.collecting import collect, is_collector, is_denied
-from consentgate.asgi.consent import SCOPE_KEY, Consent
-from consentgate.asgi.explaining import is_bare
+from consentgate.asgi.consent import SCOPE_KEY, Consent, consent_of
+from consentgate.asgi.hearing import hearers
 from consentgate.asgi.own_routes import COLLECTOR
 from consentgate.asgi.pages.well_known import PLACE
 from consentgate.asgi.placing import AgeOf, ResidenceOf
 from consentgate.asgi.routes import Address
-from consentgate.asgi.startup.order import misplaced, warn_about_order
+from consentgate.asgi.serving import Served
+from consentgate.asgi.startup.order import misplaced, warn_about_order, warn_of_telemetry
+from consentgate.asgi.startup.placement import loop_refused, misplaced_before
 from consentgate.asgi.startup.refusing import StartRefused, is_serving, misspelt
 from consentgate.domain.policy.policy import Policy
-from consentgate.domain.regimes import UNKNOWN
 from consentgate.domain.signals import NONE
 from consentgate.errors import ConsentGateError
 from consentgate.gates.gated import NOTHING
 from consentgate.gates.records.callers import known_callers
-from consentgate.gates.request import Request
-from consentgate.gates.visit import Visit
+from consentgate.gates.request import read_request
 from consentgate.gates.visitors.reading import Visitors
+from consentgate.gates.visitors.visitor import NOT_PLACED
 from consentgate.log.writing.server_loggers import warn_of_leaks
 from consentgate.lookup import PlaceLookup
 
-OwnAnswer = Callable[[Visit, Receive, Send], Awaitable[None]]
-_UNGATED: Final = "no cookie is set, the rest passes as the app sent it"
+OwnAnswer = Callable[[Served, Receive, Send], Awaitable[None]]
 
 
 class ConsentGate:
@@ -88,8 +89,11 @@ class ConsentGate:
         Raises:
             PolicyError: the policy is wrong; every fault at once.
             SecretError: no usable ``CONSENTGATE_SECRET`` in production.
-            SettingError: another option is wrong.
+            SettingError: another option is wrong, or no choice could be made where it stands.
         """
+        refused = misplaced_before(app)
+        if refused is not None:
+            raise refused  # never by the lifespan protocol: it would not be heard of there
         self.app = app
         self._clock = clock
         self._is_order_checked = False
@@ -126,7 +130,10 @@ class ConsentGate:
         is_gated = kind == "http" or kind == "websocket"
         if not is_gated or self._refusal is not None or SCOPE_KEY in scope:
             return await self._pass_on(scope, receive, send)
-        visit = self._open(scope)
+        try:
+            visit = self._open(scope)
+        except Exception:
+            visit = self._open_unread(scope)
         path = scope["path"]
         if self._prefix in path or PLACE in path or self._has_collectors:
             own = self._own_answer(visit)
@@ -135,18 +142,18 @@ class ConsentGate:
         inner = visit.scope
         started = time.perf_counter_ns() if self._is_timed else 0
         try:
-            return await self.app(inner, receive, self._guard(visit, send))
+            return await self.app(inner, receive, visit.guard(self.assembly, send))
         except BaseException:
             if not visit.status:
                 visit.answer(500)
             raise
         finally:
-            if started or visit.found is not NOTHING or visit.visitor.signals is not NONE:
+            if started or visit.found is not NOTHING or visit.outcome.signals is not NONE:
                 self._end(visit, started)
             else:
                 visit.end()
 
-    def _end(self, visit: Visit, started: int) -> None:
+    def _end(self, visit: Served, started: int) -> None:
         """Write down what may be remembered, and let go."""
         route = route_in(visit.scope)
         self.assembly.recorder.note(visit, route, time.perf_counter_ns() - started)
@@ -160,23 +167,7 @@ class ConsentGate:
         app = self.app if self._refusal is None else self._refusal
         return await app(scope, receive, send)
 
-    def _guard(self, visit: Visit, send: Send) -> Send:
-        """Make the ``send`` that the app gets: a plain function, which gives the server's own
-        awaitable for what passes as it is."""
-
-        def guarded(message: Message) -> Awaitable[None]:
-            try:
-                if visit.passes(message):
-                    return send(message)
-                passing = self._outgoing(visit, message)
-            except Exception:
-                self.assembly.faults.failed("gate", _UNGATED)
-                passing = visit.give_up(message)
-            return send(passing[0]) if len(passing) == 1 else _send_all(send, passing)
-
-        return guarded
-
-    def _own_answer(self, visit: Visit) -> OwnAnswer | None:
+    def _own_answer(self, visit: Served) -> OwnAnswer | None:
         """What answers in the app's place; None: the app does."""
         assembly = self.assembly
         address = assembly.routes.find(visit.request)
@@ -191,10 +182,25 @@ class ConsentGate:
     def _check_order(self, scope: Scope) -> None:
         """Refuse where another middleware would pass the gate by; warn of what else is odd."""
         self._is_order_checked = True
-        fault = misplaced(scope, type(self))
+        fault = loop_refused() or misplaced(scope, type(self))
         if fault is not None:
             self._refusal = StartRefused(fault)
         warn_of_leaks()
+        warn_of_telemetry()
+
+    def _check_late(self, scope: Scope) -> None:
+        """The same where no lifespan told of a start.
+
+        Raises:
+            SettingError: nothing can be served here.
+        """
+        fault = loop_refused()
+        if fault is not None:
+            raise fault
+        self._is_order_checked = True
+        warn_about_order(scope, type(self))
+        warn_of_leaks()
+        warn_of_telemetry()
 
     @property
     def undeclared(self) -> frozenset[str]:
@@ -238,59 +244,42 @@ class ConsentGate:
         """Let go of the ledger and the site log; the gate is not used afterwards."""
         self.assembly.close()
 
-    def _open(self, scope: Scope) -> Visit:
+    def _open(self, scope: Scope) -> Served:
         """Read who asks and decide; the visit's scope then carries the app's view."""
         if not self._is_order_checked:
-            self._is_order_checked = True
-            warn_about_order(scope, type(self))
-            warn_of_leaks()
-        try:
-            visit = self._read(scope)
-        except Exception:
-            consequence = "the request is served as that of an unknown visitor"
-            self.assembly.faults.failed("visit", consequence)
-            visit = self._read(_unread(scope))
-        if "extensions" in scope:
-            visit.hide_file_sending()
-        inner = visit.scope
-        inner[SCOPE_KEY] = consent = Consent(visit, self.assembly)
-        if "state" in inner and inner["state"] is not None:
-            inner["state"]["consent"] = consent
-        else:
-            inner["state"] = {"consent": consent}
-        return visit
-
-    def _read(self, scope: Scope) -> Visit:
+            self._check_late(scope)
         assembly, placing = self.assembly, self._placing
-        request = Request(scope, self._is_logged)
+        request = read_request(scope, self._is_logged)
+        if placing.has_proxies:
+            placing.see_through(request)
         caller = self._callers[request.agent]
-        now = int(self._clock())
-        if caller.is_crawler:
-            regime, country = UNKNOWN, None
-        else:
-            regime, country = placing.placed(scope, request, now)
-        is_minor = placing.knows_ages and placing.is_minor(scope, regime)
-        visitor = self._visitors.of(request, regime, now, country, is_minor, caller)
-        visit = Visit(scope, request, visitor, assembly.gates, now)
+        now = floor(self._clock())
+        placed = NOT_PLACED if caller.is_crawler else placing.placed(scope, request, now)
+        is_minor = placing.knows_ages and placing.is_minor(scope, placed[0])
+        visitor = self._visitors.of(request, placed, now, is_minor, caller)
+        visit = Served().decide(scope, request, visitor, assembly.gates, now)
         asks_identity = assembly.warnings.asks_identity
         if request.cookies or request.is_marked or asks_identity or visit.outcome.strips_click_ids:
             visit.hide(asks_identity=asks_identity)
+        for hear in hearers:
+            hear(visit.outcome.decision)
+        if "extensions" in scope:
+            visit.hide_file_sending()
+        inner = visit.scope
+        inner[SCOPE_KEY] = consent = consent_of(visit, assembly)
+        state = inner.get("state")
+        if state is None:
+            state = inner["state"] = {}
+        state["consent"] = consent
         return visit
 
-    def _outgoing(self, visit: Visit, message: Message) -> tuple[Message, ...]:
-        """What goes on for a message that does not pass as it is.
+    def _open_unread(self, scope: Scope) -> Served:
+        """Serve a request that could not be read as that of an unknown visitor."""
+        consequence = "the request is served as that of an unknown visitor"
+        self.assembly.faults.failed("visit", consequence)
+        return self._open(_unread(scope))
 
-        Of an answer that only says that a feature was refused, the explanation takes the place.
-        """
-        if not visit.use.needed:
-            return visit.outgoing(message)
-        if visit.is_explained:
-            return ()
-        if is_bare(message) and not visit.request.is_websocket:
-            return self.assembly.explaining.explain(visit, message)
-        return visit.outgoing(message)
-
-    async def _answer(self, address: Address, visit: Visit, receive: Receive, send: Send) -> None:
+    async def _answer(self, address: Address, visit: Served, receive: Receive, send: Send) -> None:
         """Serve one of our own addresses; it is noted under its address, never the visitor's."""
         started = time.perf_counter_ns()
         is_head = visit.request.method == "HEAD"
@@ -309,7 +298,7 @@ class ConsentGate:
             self.assembly.recorder.note(visit, address.route, time.perf_counter_ns() - started)
             visit.end(address.route)
 
-    async def _collect(self, visit: Visit, receive: Receive, send: Send) -> None:
+    async def _collect(self, visit: Served, receive: Receive, send: Send) -> None:
         """Answer in the place of a denied collector; the app never hears of it."""
         started = time.perf_counter_ns()
         try:
@@ -317,11 +306,6 @@ class ConsentGate:
         finally:
             self.assembly.recorder.note(visit, COLLECTOR, time.perf_counter_ns() - started)
             visit.end(COLLECTOR)
-
-
-async def _send_all(send: Send, messages: tuple[Message, ...]) -> None:
-    for message in messages:
-        await send(message)
 
 
 def _unread(scope: Scope) -> Scope:

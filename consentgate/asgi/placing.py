@@ -16,9 +16,15 @@ from consentgate.asgi.startup.policy_file import load_regimes
 from consentgate.domain.days import DAY_SECONDS, day_of
 from consentgate.domain.policy.policy import Policy
 from consentgate.domain.regime_table import RegimeTable, regime_table
-from consentgate.domain.regimes import NOWHERE, UNKNOWN, Place, Regime, place_of
-from consentgate.formats.headers.forwarded import Networks, client_address, sole_header
-from consentgate.gates.request import Request
+from consentgate.domain.regimes import NOWHERE, Place, Regime, place_of
+from consentgate.formats.headers.forwarded import (
+    Networks,
+    client_address,
+    site_called,
+    sole_header,
+)
+from consentgate.gates.request import Request, read_request
+from consentgate.gates.visitors.visitor import NOT_PLACED, Placed
 from consentgate.lookup import PlaceLookup
 from consentgate.lookup.places import PlaceDatabase
 
@@ -31,6 +37,9 @@ AgeOf = Callable[[Scope], Age | None]
 """Gives a visitor's age where the app knows it; None: not known."""
 ResidenceOf = Callable[[Scope], str | None]
 """Gives the place an account declares, such as ``US-CA``; None: not known."""
+
+
+_NEVER = 1 << 62
 
 
 def table_of(policy: Policy) -> RegimeTable:
@@ -89,6 +98,8 @@ class Placing:
         self.knows_ages = age_of is not None
         """Whether the app may know how old a visitor is."""
         self._trusted = Networks(settings.trusted_proxies)
+        self.has_proxies = bool(self._trusted)
+        """Whether the word of any proxy is believed."""
         self._client_header = settings.client_header.lower().encode("latin-1")
         self._country_header = settings.country_header.lower().encode("latin-1")
         self._region_header = settings.region_header.lower().encode("latin-1")
@@ -97,13 +108,13 @@ class Placing:
         self._is_alike = not self._needs_place and residence_of is None
         self._is_proxy_told = False
         self._day = (-1, dt.date.min)
-        self._today = (-1, UNKNOWN)
+        self._alike, self._alike_from = NOT_PLACED, _NEVER
 
     def regime_of(self, scope: Scope, now: int) -> Regime:
         """The rules of the visitor's place; UNKNOWN where anything fails. Never raises."""
-        return self.placed(scope, Request(scope), now)[0]
+        return self.placed(scope, read_request(scope), now)[0]
 
-    def placed(self, scope: Scope, request: Request, now: int) -> tuple[Regime, str | None]:
+    def placed(self, scope: Scope, request: Request, now: int) -> Placed:
         """The rules of the visitor's place, and its country. Never raises.
 
         Args:
@@ -114,17 +125,18 @@ class Placing:
         Returns:
             UNKNOWN where anything fails; None for a country that was not looked up.
         """
-        if self._is_alike and self._today[0] == now // DAY_SECONDS:
-            return self._today[1], None
+        if self._alike_from <= now < self._alike_from + DAY_SECONDS:
+            return self._alike
         try:
             place = self.place_of(request) if self._needs_place else NOWHERE
             regime = self.table.regime(place, self._day_of(now), self._residence(scope))
         except Exception:
             self._report("place", "the strictest rules hold")
-            return UNKNOWN, None
-        if self._is_alike:
-            self._today = (now // DAY_SECONDS, regime)
-        return regime, place.country if self._needs_place else None
+            return NOT_PLACED
+        if not self._is_alike:
+            return regime, place.country if self._needs_place else None
+        self._alike, self._alike_from = (regime, None), now - now % DAY_SECONDS
+        return self._alike
 
     def is_minor(self, scope: Scope, regime: Regime) -> bool:
         """Whether the app knows the visitor to be below the regime's age. Never raises.
@@ -161,6 +173,12 @@ class Placing:
         client = request.client
         peer = client[0] if client else ""
         return client_address(peer, request.headers, self._client_header, self._trusted)
+
+    def see_through(self, request: Request) -> None:
+        """Have a request say how the visitor called the site, where a trusted proxy tells."""
+        client = request.client
+        if self._trusted.trusts_peer(client[0] if client else ""):
+            request.call_by(*site_called(request.headers, self._client_header, self._trusted))
 
     def limited_client_of(self, request: Request) -> bytes | None:
         """The client that a limit counts against; None where it is not known.

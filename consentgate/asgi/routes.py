@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -19,6 +19,7 @@ from consentgate.asgi.pages.templates import Pages
 from consentgate.asgi.pages.views import Views
 from consentgate.asgi.pages.well_known import PLACE, WellKnown
 from consentgate.asgi.posts.bodies import BodyProblem
+from consentgate.asgi.posts.cross_origin import is_preflight, preflight, tell_origin
 from consentgate.gates.request import Request
 from consentgate.gates.visit import Visit
 
@@ -54,8 +55,11 @@ class Routes:
         published: Published,
         well_known: WellKnown,
         faults: Faults,
+        *,
+        origins: Collection[str] = (),
     ) -> None:
         self._prefix = prefix
+        self._origins = origins
         self._pages = pages
         self._views = views
         self._faults = faults
@@ -95,20 +99,24 @@ class Routes:
 
     async def answer(self, address: Address, visit: Visit, receive: Receive) -> Response:
         """Handler a request to one of our own addresses. Never raises."""
-        method, methods = visit.request.method, address.methods
-        answer = methods.get("GET" if method == "HEAD" else method)
+        request, methods = visit.request, address.methods
+        answer = methods.get("GET" if request.method == "HEAD" else request.method)
         try:
             if not methods:
                 raise BodyProblem(404, "not_found", "there is nothing at this address")
-            if answer is None:
+            if answer is not None:
+                response = await answer(visit, receive)
+            elif is_preflight(request, self._origins):
+                response = preflight(_allowed(methods))
+            else:
                 raise BodyProblem(405, "method_not_allowed", f"expected {_allowed(methods)}")
-            response = await answer(visit, receive)
         except BodyProblem as problem:
             response = await run_in_threadpool(self._problem, visit, problem, methods)
         except Exception:
             self._faults.failed("answer", "one of our own addresses answers 500")
             fault = BodyProblem(500, "internal_error", "something went wrong on our side")
             response = self._problem(visit, fault, methods)
+        tell_origin(response, request, self._origins)
         response.headers.setdefault("x-content-type-options", "nosniff")
         response.headers.setdefault("cache-control", "private, no-store")
         return response

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Self
 
 from consentgate.formats.headers import Headers
 from consentgate.formats.html.head import Opening
@@ -32,6 +33,7 @@ from consentgate.gates.pages.nonces import nonce_of
 from consentgate.gates.pages.page_headers import (
     goes_at_once,
     kind_of_answer,
+    marks_of,
     page_headers,
     spared_message,
     unread_headers,
@@ -46,9 +48,7 @@ from consentgate.gates.use import Use
 from consentgate.gates.visitors.tokens import TokenReader
 from consentgate.gates.visitors.visitor import Visitor
 
-_PASSING, _OTHER = State.PASSING, Kind.OTHER
-_PLAIN = (TYPE, Kind.OTHER)
-"""Marks of an answer that no gate touches: it has a type, and that is no document's."""
+_STARTING, _PASSING, _OTHER = State.STARTING, State.PASSING, Kind.OTHER
 OnPage = Callable[["Answer"], tuple[bytes, Opening, Hold | None]]
 """Gives what a page gets: bytes for its head, what goes right after ``<body>``, and what draws
 the placeholders of held frames."""
@@ -63,18 +63,6 @@ class Gates:
     validators: KnownValidators
     on_page: OnPage | None = None
     """Gives the markup of a page; None: there is none."""
-
-
-def _marks_of(headers: Headers) -> tuple[int, Kind | None]:
-    """Which gates own something in the headers of an answer, and what the last type says."""
-    marked, kind = 0, None
-    for name, value in headers:
-        mark = marks[name]
-        if mark:
-            marked |= mark
-            if mark == TYPE:
-                kind = types[value]
-    return marked, kind
 
 
 class Answer:
@@ -95,10 +83,10 @@ class Answer:
         "visitor",
     )
 
-    def __init__(
+    def decide(
         self, scope: Scope, request: Request, visitor: Visitor, gates: Gates, now: int
-    ) -> None:
-        """Decide.
+    ) -> Self:
+        """Decide; call it first. An ``__init__`` would cost each request as much again.
 
         Args:
             scope: the server's.
@@ -117,9 +105,10 @@ class Answer:
         self.status = self.bytes_out = 0
         self.found: Found = NOTHING
         """What the gates came upon so far."""
-        self._state = State.STARTING
+        self._state = _STARTING
         self._use: Use | None = None
         self._progress: Progress | None = None
+        return self
 
     @property
     def _far(self) -> Progress:
@@ -142,25 +131,37 @@ class Answer:
             use = self._use = Use()
         return use
 
-    def passes(self, message: Message) -> bool:
-        """Whether a message goes on as it is, at once: most do. Else ask ``outgoing``."""
+    def passing(self, message: Message) -> Message | None:
+        """What goes on for a message, at once; most pass as they are. None: ask ``outgoing``.
+
+        Answered here are those that are no documents, of visits in which nothing happened: their
+        cookies are all that a gate asks for.
+        """
         kind = message["type"]
         if kind == "http.response.body":
             if self._state is _PASSING:
                 self.bytes_out += len(message.get("body", b""))
-                return True
-        elif kind == "http.response.start" and self.outcome.is_quiet and self._is_untouched():
+                return message
+        elif kind == "http.response.start" and self.outcome.is_quiet and self._use is None:
             headers = message.get("headers")
-            if type(headers) is list and _marks_of(headers) == _PLAIN:
-                self.status = message["status"]
-                self._state = _PASSING
-                return True
-        return False
+            if self.found is NOTHING and type(headers) is list:
+                marked = 0
+                for name, value in headers:
+                    mark = marks[name]
+                    if mark:
+                        if mark > COOKIE or (mark == TYPE and types[value] is not _OTHER):
+                            return None
+                        marked |= mark
+                if marked & TYPE:
+                    self.status = message["status"]
+                    self._state = _PASSING
+                    passing = self._passing(headers) if marked & COOKIE else headers
+                    return message if passing is headers else {**message, "headers": passing}
+        return None
 
     def _is_untouched(self) -> bool:
         """Whether nothing that happened in this visit shows in its answer."""
-        use, found = self._use, self.found
-        return (use is None or not use.has_asked) and (found is NOTHING or not found.denied)
+        return not (self._use is not None and self._use.has_asked) and not self.found.denied
 
     def outgoing(self, message: Message) -> tuple[Message, ...]:
         """Say what goes on to the visitor for one message of the app.
@@ -219,15 +220,12 @@ class Answer:
         self.status = message.get("status", 101)
         given = message.get("headers", ())
         headers = given if type(given) is list else [(pair[0], pair[1]) for pair in given]
-        marked, kind = _marks_of(headers)
+        marked, kind = marks_of(headers)
         if kind is not _OTHER:
-            kind = kind_of_answer(message, headers, self.request.headers)
+            kind = kind_of_answer(message, headers, self.request.headers, self.outcome)
         gated = self._passing(headers) if marked & COOKIE else headers
-        if (
-            kind is not _OTHER
-            or marked & CONTACT
-            or not (self.outcome.is_quiet and self._is_untouched())
-        ):
+        is_still = self.outcome.is_quiet and self._is_untouched()
+        if kind is not _OTHER or marked & CONTACT or not is_still:
             gated = self._gated(gated, marked, kind, message)
         if gated is not given and (gated or "headers" in message):
             message = {**message, "headers": gated}
@@ -322,13 +320,10 @@ class Answer:
         self._far.nonce = nonce_of(headers)
         on_page, outcome = self._gates.on_page, self.outcome.for_page
         head, opening, hold = on_page(self) if on_page else (b"", b"", None)
-        if self.request.method != "HEAD":
-            judge = site_verdicts(outcome, self.request.own_host)
-            self._far.page = Beacons(outcome, head, opening, hold, judge)
-        headers = page_headers(
-            headers, self.outcome, self.request.root_path, is_asked=self.use.has_asked
-        )
-        return headers if self._far.page else with_length(headers, None)
+        judge = site_verdicts(outcome, self.request.own_host)
+        self._far.page = Beacons(outcome, head, opening, hold, judge)
+        root_path, is_asked = self.request.root_path, self.use.has_asked
+        return page_headers(headers, self.outcome, root_path, is_asked=is_asked)
 
     def _body(self, message: Message) -> tuple[Message, ...]:
         page = self._far.page
@@ -339,8 +334,10 @@ class Answer:
         if given and not self._far.has_begun:
             self._far.has_begun = True
             if is_wide(given):
-                return self._pass_wide(message)
+                return self._pass_page(message, self._as_wide)
         is_last = not message.get("more_body", False)
+        if is_last and not given and not self._far.has_begun and self.request.method == "HEAD":
+            return self._pass_page(message, lambda headers: with_length(headers, None))
         body = page.close(given) if is_last else page.feed(given)
         self.bytes_out += len(body)
         passing = message if body is given else {**message, "body": body}
@@ -371,18 +368,23 @@ class Answer:
         self._happen(Event.RELEASED)
         return ({**start, "headers": with_length(start["headers"], None)}, message)
 
-    def _pass_wide(self, message: Message) -> tuple[Message, ...]:
-        """Let a page in UTF-16 go, which only its first byte gives away."""
+    def _pass_page(
+        self, message: Message, headers_of: Callable[[Headers], Headers]
+    ) -> tuple[Message, ...]:
+        """Let a page go as it is: in UTF-16, or to HEAD, where nobody knows its length."""
         self._far.page = None
         self.bytes_out += len(message.get("body", b""))
         is_waiting = self._state is State.PAGE_WAITING
         self._happen(Event.ENDED)
         start = self._held()
-        headers, found = wide_headers(
-            start.get("headers", []), self.outcome, self.request.root_path
-        )
+        start = {**start, "headers": headers_of(start.get("headers", []))}
+        return (start, message) if is_waiting else (message,)
+
+    def _as_wide(self, headers: Headers) -> Headers:
+        """The headers of a page in UTF-16, which only its first byte gives away."""
+        headers, found = wide_headers(headers, self.outcome, self.request.root_path)
         self.found = self.found.merged(found)
-        return ({**start, "headers": headers}, message) if is_waiting else (message,)
+        return headers
 
     def answer(self, status: int, bytes_out: int = 0) -> None:
         """Note that the gate itself answers with this status, and how long the body is."""

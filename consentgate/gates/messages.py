@@ -16,5 +16,7 @@ SIDE_MESSAGES = frozenset(
     ("http.response.early_hint", "http.response.push", "http.response.trailers")
 )
 """Messages that an app may send beside start and body."""
-FILE_MESSAGES = frozenset(("http.response.pathsend", "http.response.zerocopysend"))
+PATHSEND = "http.response.pathsend"
+ZEROCOPY = "http.response.zerocopysend"
+FILE_MESSAGES = frozenset((PATHSEND, ZEROCOPY))
 """A body that the server reads from a file: the gate never sees its bytes."""

@@ -30,6 +30,8 @@ class Plan:
         self.policy = policy
         self.meaning: Meaning = meaning_of(policy)
         """What purposes and services mean today."""
+        self.leaves_pages = _leaves_pages(policy)
+        """Whether nothing can be denied and nothing is drawn: pages pass as the app sent them."""
         self.has_collectors = any(service.collectors for service in policy.services)
         """Whether any service collects at a path of the site itself."""
         self.is_logged = bool(policy.log.directory)
@@ -82,6 +84,13 @@ class Plan:
         return Signals(
             signals.gpc and has_gpc, signals.dnt and self._is_dnt_heard, signals.prefetch
         )
+
+
+def _leaves_pages(policy: Policy) -> bool:
+    site = policy.site
+    is_drawn = site.banner != "none" or site.consent_mode or policy.log.events or policy.announces
+    is_held = policy.optional_purposes or site.csp != "off" or site.personal_urls != "pass"
+    return not is_drawn and not is_held
 
 
 def _token_names(policy: Policy) -> tuple[bytes, bytes]:

@@ -1,9 +1,8 @@
-"""Owns the request as it came, read once; nothing in it changes, and nothing is decided here."""
+"""Owns the request as it came, read once; nothing is decided here."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from operator import itemgetter
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -39,24 +38,6 @@ _LOGGED_ROLES = _ROLES | {name: place - len(CLASSED) for name, place in CLASSED.
 """The same where there is a site log. A header that is put into classes has the place of its value,
 counted from the end of ``classed``: it is below 0, so one look tells it from the others."""
 _NOTHING_CLASSED: ClassedHeaders = []
-_facts_of = itemgetter(
-    "type", "method", "scheme", "path", "raw_path", "query_string", "root_path", "client"
-)
-
-
-def _facts_left(scope: Scope) -> tuple[Any, ...]:
-    """The facts of a scope that lacks some of them: WebSockets have no method."""
-    get = scope.get
-    return (
-        scope["type"],
-        get("method", "WS"),
-        get("scheme", "http"),
-        get("path", "/"),
-        get("raw_path"),
-        get("query_string", b""),
-        get("root_path", ""),
-        get("client"),
-    )
 
 
 class Request:
@@ -73,82 +54,61 @@ class Request:
         "stated",
     )
 
-    def __init__(self, scope: Scope, is_logged: bool = False) -> None:  # one walk
-        """Read a scope; its headers are walked once.
+    _facts: dict[str, Any]
+    """What the scope said before the app got it."""
+    agent: bytes
+    """The first User-Agent; empty: there is none."""
+    classed: ClassedHeaders
+    """Headers that the site log puts into classes; empty: nobody asks."""
+    cookies: tuple[tuple[bytes, bytes], ...]
+    """The pairs of the ``Cookie`` fields, in order."""
+    headers: Headers
+    host_field: bytes
+    """The ``Host`` field as the visitor sent it, so far as known; empty: there is none."""
+    is_marked: bool
+    """Whether any header may tell the visitor apart: see ``gates/headers/following``."""
+    stated: Signals
+    """What the browser states, before the policy says what of it counts."""
 
-        Args:
-            scope: an ``http`` or ``websocket`` scope. Routers of mounted apps write into the scope
-                that they get, so all that may be asked for later is read now.
-            is_logged: whether the site log asks for the headers that it puts into classes.
+    def call_by(self, scheme: str | None, host: bytes | None) -> None:
+        """Take over how the visitor called the site, where proxies stand between; None: unknown.
+
+        The scope stays as it is: only what the gate itself says of the site follows.
         """
-        try:
-            self._facts: tuple[Any, ...] = _facts_of(scope)
-        except KeyError:
-            self._facts = _facts_left(scope)
-        given = scope["headers"]
-        headers: Headers = given if type(given) is list else [(pair[0], pair[1]) for pair in given]
-        self.headers = headers
-        self.agent = b""
-        """The first User-Agent; empty: there is none."""
-        self.host_field = b""
-        """The ``Host`` field as it came; empty: there is none."""
-        self.cookies: tuple[tuple[bytes, bytes], ...] = ()
-        """The pairs of the ``Cookie`` fields, in order."""
-        self.stated: Signals = NONE
-        """What the browser states, before the policy says what of it counts."""
-        self.is_marked = False
-        """Whether any header may tell the visitor apart: see ``gates/headers/following``."""
-        classed: ClassedHeaders = [None] * len(CLASSED) if is_logged else _NOTHING_CLASSED
-        self.classed = classed
-        """Headers that the site log puts into classes; empty: nobody asks."""
-        roles = _LOGGED_ROLES if is_logged else _ROLES
-        role_of = roles.get
-        for name, value in headers:
-            role = role_of(name)
-            if role is None:
-                continue
-            if role < 0:
-                classed[role] = value
-            elif role == _AGENT:
-                self.agent = self.agent or value
-            elif role == _HOST:
-                self.host_field = value
-            elif role == _COOKIE:
-                self.cookies += ((name, value),)
-            elif role == _SIGNAL:
-                self.stated = self.stated.joined(read_signals(((name, value),)))
-            else:
-                self.is_marked = True
+        if scheme is not None:
+            self._facts = {**self._facts, "scheme": scheme}
+        if host is not None:
+            self.host_field = host
 
     @property
     def is_websocket(self) -> bool:
         """Whether it opens a WebSocket."""
-        return bool(self._facts[0] == "websocket")
+        return bool(self._facts["type"] == "websocket")
 
     @property
     def method(self) -> str:
         """``WS`` for a WebSocket."""
-        return self._facts[1]  # type: ignore[no-any-return]  # what the server gave
+        return self._facts.get("method", "WS")  # type: ignore[no-any-return]  # what the server gave
 
     @property
     def is_https(self) -> bool:
         """Whether the visitor came over HTTPS, as far as the server knows."""
-        return self._facts[2] in _SECURE
+        return self._facts.get("scheme", "http") in _SECURE
 
     @property
     def whole_path(self) -> str:
         """The path with the mount path, decoded."""
-        return self._facts[3]  # type: ignore[no-any-return]  # what the server gave
+        return self._facts.get("path", "/")  # type: ignore[no-any-return]  # what the server gave
 
     @property
     def query(self) -> bytes:
         """What stands behind the question mark; empty: nothing."""
-        return self._facts[5]  # type: ignore[no-any-return]  # what the server gave
+        return self._facts.get("query_string", b"")  # type: ignore[no-any-return]  # what the server gave
 
     @property
     def root_path(self) -> str:
         """Where the app that the gate stands before is mounted; empty at the root."""
-        return self._facts[6]  # type: ignore[no-any-return]  # what the server gave
+        return self._facts.get("root_path", "")  # type: ignore[no-any-return]  # what the server gave
 
     @property
     def host(self) -> str:
@@ -163,7 +123,7 @@ class Request:
     @property
     def client(self) -> Any:
         """Address and port of the peer, None where the server does not know it."""
-        return self._facts[7]
+        return self._facts.get("client")
 
     def header(self, name: bytes) -> str:
         """The first header of that lower-case name; empty where there is none."""
@@ -187,7 +147,7 @@ class Request:
     @property
     def sent_path(self) -> str:
         """The path as the visitor's browser knows it, percent-encoded."""
-        raw: bytes = self._facts[4] or quoted(self.whole_path)
+        raw: bytes = self._facts.get("raw_path") or quoted(self.whole_path)
         return raw.partition(b"?")[0].decode("latin-1")
 
     @property
@@ -195,6 +155,47 @@ class Request:
         """Path and query as the visitor's browser knows them, percent-encoded."""
         path = self.sent_path
         return f"{path}?{self.query.decode('latin-1')}" if self.query else path
+
+
+def read_request(scope: Scope, is_logged: bool = False) -> Request:
+    """Read a scope; its headers are walked once.
+
+    A function: an ``__init__`` costs as much again as all that it sets.
+
+    Args:
+        scope: an ``http`` or ``websocket`` scope. Routers of mounted apps write into the scope that
+            they get, so all that may be asked for later is kept as it is now.
+        is_logged: whether the site log asks for the headers that it puts into classes.
+    """
+    request = Request()
+    request._facts = {**scope}
+    given = scope["headers"]
+    headers = given if type(given) is list else [(pair[0], pair[1]) for pair in given]
+    request.headers = headers
+    request.agent = request.host_field = b""
+    request.cookies = ()
+    request.stated = NONE
+    request.is_marked = False
+    classed: ClassedHeaders = [None] * len(CLASSED) if is_logged else _NOTHING_CLASSED
+    request.classed = classed
+    roles = _LOGGED_ROLES if is_logged else _ROLES
+    for name, value in headers:
+        if name not in roles:
+            continue
+        role = roles[name]
+        if role < 0:
+            classed[role] = value
+        elif role == _AGENT:
+            request.agent = request.agent or value
+        elif role == _HOST:
+            request.host_field = value
+        elif role == _COOKIE:
+            request.cookies += ((name, value),)
+        elif role == _SIGNAL:
+            request.stated = request.stated.joined(read_signals(((name, value),)))
+        else:
+            request.is_marked = True
+    return request
 
 
 def quoted(path: str) -> bytes:

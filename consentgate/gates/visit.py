@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from consentgate.gates.answer import Answer
 from consentgate.gates.cookies.request import drop_denied_cookies
 from consentgate.gates.headers.following import without_identifiers
-from consentgate.gates.messages import FILE_MESSAGES, Scope
-
-_OVER: Final[Scope] = {}
+from consentgate.gates.messages import ZEROCOPY
 
 
 class Visit(Answer):
@@ -44,11 +40,20 @@ class Visit(Answer):
             self.scope = {**self.scope, **changed, "headers": headers}
 
     def hide_file_sending(self) -> None:
-        """Hide from the app what would let a page's body pass beside the gate (STO-15)."""
+        """Hide from the app what would let a page's body pass beside the gate (STO-15).
+
+        A path stays: the gate reads the file of a page itself, and leaves the others.
+        """
         extensions = self.scope.get("extensions") or {}
-        if not FILE_MESSAGES.isdisjoint(extensions):
-            left = {name: extensions[name] for name in extensions if name not in FILE_MESSAGES}
+        if ZEROCOPY in extensions:
+            left = {name: extensions[name] for name in extensions if name != ZEROCOPY}
             self.scope = {**self.scope, "extensions": left}
+
+    @property
+    def is_page(self) -> bool:
+        """Whether a page is on its way whose body has not begun: a file may still be one."""
+        progress = self._progress
+        return progress is not None and progress.page is not None and not progress.has_begun
 
     def explain(self, bytes_out: int) -> None:
         """Note that the gate explains a refused feature in the app's place."""
@@ -59,11 +64,3 @@ class Visit(Answer):
     def is_explained(self) -> bool:
         """Whether what the app goes on to send is not passed on: the gate has explained."""
         return self._far.is_explained
-
-    def end(self, route: object = None) -> None:
-        """Let go of the app's scope, which leads back here: no circle waits for the collector.
-
-        Args:
-            route: what is kept of it, for what the app still tells.
-        """
-        self.scope = {"route": route} if route is not None else _OVER

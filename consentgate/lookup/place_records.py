@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
 from consentgate.domain.regimes import NOWHERE, Place, place_of
 
@@ -54,17 +55,36 @@ def place_of_record(record: object) -> Place:
         return place_of(record[:_MOST_CHARS])
     if not isinstance(record, Mapping):
         return NOWHERE
-    country = record.get("country")
-    if isinstance(country, Mapping):
-        is_eu = country.get("is_in_european_union") is True
-        code = country.get("iso_code")
-    else:
-        is_eu = record.get("is_in_european_union") is True or record.get("is_eu") is True
-        code = _code_in(record)
-    place = place_of(_short(code), is_in_european_union=is_eu)
+    if isinstance(record.get("country"), Mapping):
+        return _place_of_maxmind(record)
+    is_eu = record.get("is_in_european_union") is True or record.get("is_eu") is True
+    place = place_of(_code_in(record), is_in_european_union=is_eu)
     if place.country not in _CODES:
         return place
     return place_of(place.country, _subdivision(record, place.country), is_in_european_union=is_eu)
+
+
+def _place_of_maxmind(record: Mapping[object, object]) -> Place:
+    """A record in MaxMind's own shape, which DB-IP has too, read by MaxMind's own model.
+
+    ``geoip2.database`` takes a model by the kind of database that a file says it is, and so
+    refuses other vendors' files, and cities where countries are asked for; the model does not.
+    """
+    from geoip2.models import City
+
+    try:
+        stated: Any = record  # of a shape that only the model knows
+        city = City(("en",), country=stated["country"], subdivisions=stated.get("subdivisions"))
+        country, parts = city.country, city.subdivisions
+        is_eu = country.is_in_european_union is True
+        place = place_of(_short(country.iso_code), is_in_european_union=is_eu)
+        if place.country not in _CODES or not parts:
+            return place
+        first = parts[0]  # the largest of several comes first (ISO 3166-2 order)
+        code = _short(first.iso_code) or _named(place.country, first.name)
+    except (AttributeError, LookupError, TypeError, ValueError):
+        return NOWHERE  # no shape that MaxMind has
+    return place_of(place.country, code, is_in_european_union=is_eu)
 
 
 def _code_in(record: Mapping[object, object]) -> str:
@@ -77,13 +97,7 @@ def _code_in(record: Mapping[object, object]) -> str:
 
 
 def _subdivision(record: Mapping[object, object], country: str) -> str:
-    """The subdivision's ISO code; the largest of several comes first (ISO 3166-2 order)."""
-    listed = record.get("subdivisions")
-    if isinstance(listed, list) and listed and isinstance(listed[0], Mapping):
-        first = listed[0]
-        names = first.get("names")
-        english = names.get("en") if isinstance(names, Mapping) else ""
-        return _short(first.get("iso_code")) or _named(country, english)
+    """The subdivision's ISO code."""
     for key in _REGION_KEYS:
         text = _short(record.get(key))
         if text:

@@ -51,11 +51,15 @@ def test_a_fault_in_reading_a_handshake_denies(monkeypatch: pytest.MonkeyPatch) 
     assert app.cookie_fields == []
 
 
-def test_a_fault_in_a_header_gate_sets_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("gate_of", ["_passing", "_begin"])
+def test_a_fault_in_a_header_gate_sets_nothing(
+    gate_of: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Every ``Set-Cookie`` is dropped, the rest of the answer goes out as the app sent it."""
-    app = raw.json_answer((b"Set-Cookie", b"session=1"), (b"x-name", b"1"))
+    validators = [(b"etag", b'"1"')] if gate_of == "_begin" else []
+    app = raw.json_answer((b"Set-Cookie", b"session=1"), (b"x-name", b"1"), *validators)
     gate = raw.gated(app)
-    monkeypatch.setattr(visit_module.Visit, "_begin", Broken)
+    monkeypatch.setattr(visit_module.Visit, gate_of, Broken)
     seen = run(gate, http())
     assert (seen.raised, seen.status, seen.body) == (None, 200, JSON_BODY)
     assert seen.set_cookies == []

@@ -32,7 +32,7 @@ def test_a_refusal_needs_no_proof_that_a_proxy_took(
             sent = form("/privacy-choices", fields, site=None, headers=[STAGING], cookie=cookie)
             seen = run(gate, *sent)
             assert seen.status == 303
-    assert caplog.text.count("http://staging.example") == 1
+    assert caplog.text.count('page of "http://staging.example"') == 1
     assert "proxy_set_header Host" in caplog.text
     assert State.WITHDRAWN in [one.state for one in gate.assembly.proof.ledger.events()]
 

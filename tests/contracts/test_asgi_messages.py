@@ -288,6 +288,13 @@ def is_called_with_copied_scope(run: Run) -> None:
     assert run.app.scope["state"] is run.seen.scope["state"]
 
 
+def offers(extension: str) -> Check:
+    def check(run: Run) -> None:
+        assert extension in run.app.scope["extensions"]
+
+    return check
+
+
 def hides(extension: str) -> Check:
     def check(run: Run) -> None:
         assert extension not in run.app.scope["extensions"]
@@ -848,15 +855,21 @@ CASES = (
     # 21 pathsend
     Case(
         topic=21,
-        name="pathsend is hidden from the app, the server's scope kept",
+        name="pathsend is offered to the app: the gate reads a page's file itself",
         app=page,
         scope=over(http, extensions=EXTENSIONS),
-        checks=(has_banner, hides("http.response.pathsend")),
+        checks=(has_banner, offers("http.response.pathsend")),
     ),
     Case(
         topic=21,
-        name="pathsend sent all the same: start and path pass untouched",
+        name="pathsend of a page that is not there: the app hears of it, nothing was sent",
         app=sends(start(length=99), PATHSEND),
+        checks=(raised(FileNotFoundError), sent_kinds()),
+    ),
+    Case(
+        topic=21,
+        name="pathsend of what is no page: start and path pass untouched",
+        app=sends(start(b"image/png", length=99), PATHSEND),
         checks=(
             sent_kinds("http.response.start", "http.response.pathsend"),
             keeps(b"content-length", b"99"),

@@ -51,3 +51,23 @@ def test_vary_names_what_the_answer_depends_on(
     """Added to what the app said, each name once; ``*`` says it all already."""
     headers = [(b"vary", value) for value in before]
     assert said(with_vary(headers, names), b"vary") == after
+
+
+@pytest.mark.requirement("SIG-15", "SEC-08")
+@pytest.mark.parametrize(
+    ("name", "before", "after"),
+    [
+        (b"CDN-Cache-Control", b"max-age=600", b"private"),
+        (b"cloudflare-cdn-cache-control", b"public, max-age=600", b"private"),
+        (b"X-LiteSpeed-Cache-Control", b"public", b"private"),
+        (b"Surrogate-Control", b"max-age=60", b"no-store"),
+        (b"Edge-Control", b"cache-maxage=1d", b"no-store"),
+        (b"X-Accel-Expires", b"3600", b"0"),
+        (b"CDN-Cache-Control", b"No-Store", b"No-Store"),
+        (b"x-own", b"max-age=1", b"max-age=1"),
+    ],
+)
+def test_fields_that_only_some_caches_read_follow(name: bytes, before: bytes, after: bytes) -> None:
+    """A field that wins over ``Cache-Control`` in a CDN permits nothing either."""
+    for own in ([], [(b"cache-control", b"private")], [(b"cache-control", b"no-store")]):
+        assert (name, after) in with_private([*own, (name, before)])

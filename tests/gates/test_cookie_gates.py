@@ -17,7 +17,7 @@ from consentgate.gates.cookies.response import MAX_EXPIRY_BYTES, expiries, may_s
 from consentgate.gates.gated import Gated
 from consentgate.gates.outcomes import Outcome, Outcomes
 from consentgate.gates.plan import Plan
-from consentgate.gates.request import Request
+from consentgate.gates.request import read_request
 from consentgate.gates.visitors.visitor import Visitor
 from tests.policies import SHOP, with_site
 
@@ -32,7 +32,7 @@ def outcome(*granted: str, policy: Policy = SHOP) -> Outcome:
 
 
 def gated(headers: list[tuple[bytes, bytes]], outcome: Outcome) -> Gated:
-    return drop_denied_cookies(Request({"type": "http", "headers": headers}), outcome)
+    return drop_denied_cookies(read_request({"type": "http", "headers": headers}), outcome)
 
 
 def app_sees(outcome: Outcome, *fields: bytes) -> list[bytes]:

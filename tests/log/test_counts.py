@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from consentgate.domain.agents import Browser
+from consentgate.domain.days import DAY_SECONDS
 from consentgate.log.counts.counter_file import MOST_WAITING, DeltaFile, take_away
 from consentgate.log.counts.visits import FILE_NAME, MOST_HOSTS, Arrival, VisitCounts
 
@@ -28,7 +29,7 @@ def arrival(
     agent: str = "", country: str = "", language: str = "", host: str = "", brands: bytes = b""
 ) -> Arrival:
     platform = b'"Windows"' if brands else b""
-    return NOW, agent, brands or None, platform, country, language.encode(), host
+    return NOW // DAY_SECONDS, agent, brands or None, platform, country, language.encode(), host
 
 
 def rows_of(folder: Path) -> list[dict[str, object]]:

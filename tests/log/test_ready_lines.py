@@ -24,7 +24,7 @@ from consentgate.domain.record import Audience, Statistics, Tier
 from consentgate.gates.plan import Plan
 from consentgate.gates.records.header_classes import classed_headers
 from consentgate.gates.records.ready_lines import MOST_LINES, NamedLines
-from consentgate.gates.request import Request
+from consentgate.gates.request import read_request
 from consentgate.log.naming.visitor_names import visitor_name
 from consentgate.log.writing.background import TICKER
 from consentgate.log.writing.segment import encoder
@@ -248,8 +248,8 @@ def test_a_log_reads_the_same_headers_however_they_are_walked(
 ) -> None:
     """The visit's one walk finds what a walk for the log alone would; without a log nothing."""
     scope = {"type": "http", "method": "GET", "path": "/", "headers": headers}
-    assert Request(dict(scope), is_logged=True).classed == classed_headers(headers)
-    assert not Request(dict(scope)).classed
+    assert read_request(dict(scope), is_logged=True).classed == classed_headers(headers)
+    assert not read_request(dict(scope)).classed
 
 
 @pytest.mark.requirement("LOG-16")

@@ -32,7 +32,12 @@ from consentgate.domain.record import (
 from consentgate.formats.headers.client_hints import hinted_browser
 from consentgate.formats.urls.templates import Templates
 from consentgate.gates.ended import Ended
-from consentgate.gates.records.referrers import is_entry, referrer_class, referrer_host
+from consentgate.gates.records.referrers import (
+    is_entry,
+    origin_of,
+    referrer_class,
+    referrer_host,
+)
 from consentgate.gates.records.site_information import build_record
 from consentgate.log.writing.background import TICKER
 from tests.policies import SHOP
@@ -355,6 +360,23 @@ def test_referrers_in_classes(host: str, kind: str) -> None:
 def test_a_referrer_that_names_no_site_is_none(referrer: str) -> None:
     """Addresses and broken referrers leave nothing."""
     assert referrer_host(referrer) == ""
+
+
+@pytest.mark.parametrize(
+    ("referrer", "own_host", "origin"),
+    [
+        (b"http://192.0.2.7", "192.0.2.7:8000", ("", "internal")),
+        (b"http://[2001:db8::1]:8000", "[2001:DB8::1]:8000", ("", "internal")),
+        (b"https://shop.example", "Shop.example:8000", ("shop.example", "internal")),
+        (b"http://192.0.2.7", "192.0.2.8", ("", "none")),
+        (b"", "", ("", "none")),
+    ],
+)
+def test_a_site_is_internal_to_itself_however_it_is_reached(
+    referrer: bytes, own_host: str, origin: tuple[str, str]
+) -> None:
+    """Its own address is never written, and yet its pages come from within."""
+    assert origin_of(referrer, own_host) == origin
 
 
 @pytest.mark.parametrize(

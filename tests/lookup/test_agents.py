@@ -8,12 +8,13 @@ import time
 from pathlib import Path
 
 import pytest
+import user_agents
 from hypothesis import given
 from hypothesis import strategies as st
 
 from consentgate.domain.agents import Bot, Browser, Device
 from consentgate.lookup import bots
-from consentgate.lookup.agents import Agents, device_of
+from consentgate.lookup.agents import Agents
 from consentgate.lookup.bots import UNLISTED, BotList, is_tool, literals_of
 from consentgate.lookup.literals import Literals
 
@@ -107,9 +108,9 @@ def test_a_nameless_tool_is_no_bot(agents: Agents) -> None:
         ("", Device.OTHER),
     ],
 )
-def test_devices_in_four_words(agent: str, device: Device) -> None:
-    """The class of device needs no parser."""
-    assert device_of(agent) is device
+def test_devices_in_four_words(agents: Agents, agent: str, device: Device) -> None:
+    """Screens of four classes; a television has none of them."""
+    assert agents.classes[agent].device == device.value
 
 
 def test_a_browser_is_a_family_a_major_version_and_a_system(agents: Agents) -> None:
@@ -193,17 +194,20 @@ def plainly(agent: str) -> Bot | None:
     return UNLISTED if says else None
 
 
-def test_a_device_is_told_alike_by_words_and_by_patterns() -> None:
-    """The words that are looked for one by one are what these patterns find."""
-    patterns = {
-        Device.OTHER: r"(?i:tv|playstation|nintendo|xbox|crkey|roku|watch)",
-        Device.TABLET: r"iPad|[Tt]ablet|PlayBook|Kindle|Silk/(?!.*Mobile)|Android(?!.*[Mm]obile)",
-        Device.MOBILE: r"[Mm]obi|iPhone|iPod|Windows Phone|BlackBerry|Opera Mini|MIDP|Nokia|UP\.Browser|KAIOS",
-        Device.DESKTOP: r"Windows|Macintosh|X11|CrOS|Linux|Win\d|BSD",
-    }
-    for agent in (*lines("bots.txt"), *lines("browsers.txt")):
-        plain = (device for device, pattern in patterns.items() if re.search(pattern, agent))
-        assert device_of(agent) is next(plain, Device.OTHER)
+@pytest.mark.parametrize("corpus", ["bots.txt", "browsers.txt"])
+def test_a_device_is_what_user_agents_makes_of_it(agents: Agents, corpus: str) -> None:
+    """The package's own rules, which see here what the fast resolver found."""
+    for agent in lines(corpus):
+        if re.search("(?i:tv|playstation|nintendo|xbox|crkey|roku|watch)", agent):
+            continue
+        package = user_agents.parse(agent[: bots.MAX_CHARS])
+        expected = (
+            (Device.TABLET, package.is_tablet),
+            (Device.MOBILE, package.is_mobile),
+            (Device.DESKTOP, package.is_pc),
+            (Device.OTHER, True),
+        )
+        assert agents.classes[agent].device == next(one for one, holds in expected if holds), agent
 
 
 BOTS = BotList.shipped()

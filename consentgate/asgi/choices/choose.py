@@ -18,8 +18,8 @@ from consentgate.asgi.pages.views import Views
 from consentgate.asgi.posts.bodies import BodyProblem, read_body
 from consentgate.asgi.posts.limits import Limits
 from consentgate.asgi.posts.same_origin import (
+    is_from_here,
     is_in_frame,
-    is_same_origin,
     may_be_same_origin,
     safe_next,
 )
@@ -74,7 +74,7 @@ class Choices:
         the ledger is down it is queued and takes effect; a grant is then not accepted (503).
         """
         request, before = visit.request, visit.visitor.choice
-        is_proven = is_same_origin(request.headers, scheme=request.scheme)
+        is_proven = is_from_here(request, self._plan.policy.site.origins)
         if not is_proven and not may_be_same_origin(request.headers):
             raise BodyProblem(403, "cross_origin", "a choice must come from a page of this site")
         if visit.visitor.is_bot:
@@ -103,12 +103,15 @@ class Choices:
         """Say once that a page's Origin and ``Host`` differ: most likely a proxy rewrites it."""
         self._faults.count("host_rewritten")
         if self._faults.counts["host_rewritten"] == 1 and request.header(b"origin"):
+            origin = shown(request.header(b"origin").encode("latin-1"))
             logger.warning(
                 'consentgate: a choice came from a page of "%s", but Host says "%s": grants are '
                 "refused with 403. If both are this site, have the proxy pass the Host on (nginx: "
-                "proxy_set_header Host $host)",
-                shown(request.header(b"origin").encode("latin-1")),
+                "proxy_set_header Host $host), or name it in the policy:\n\n"
+                '[site]\norigins = ["%s"]\n',
+                origin,
                 shown(request.host.encode("latin-1", "replace")),
+                origin,
             )
 
     async def _knows(self, notice: str) -> bool:

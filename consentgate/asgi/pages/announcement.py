@@ -11,7 +11,7 @@ from starlette.types import Receive
 
 from consentgate.asgi.own_routes import Handler
 from consentgate.asgi.posts.bodies import BodyProblem, read_body
-from consentgate.asgi.posts.same_origin import is_same_origin, safe_next
+from consentgate.asgi.posts.same_origin import is_from_here, safe_next
 from consentgate.domain.days import DAY_SECONDS, day_of
 from consentgate.domain.policy.policy import Announcement, Policy
 from consentgate.formats.cookies import set_cookie
@@ -43,7 +43,7 @@ def news_reader(plan: Plan) -> Handler:
 
     async def read_news(visit: Visit, receive: Receive) -> Response:
         request = visit.request
-        if not is_same_origin(request.headers, scheme=request.scheme):
+        if not is_from_here(request, policy.site.origins):
             raise BodyProblem(403, "cross_origin", "this must come from a page of this site")
         body = await read_body(request.headers, receive)
         change = policy.announced(day_of(visit.now))

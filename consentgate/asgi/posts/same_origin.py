@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from urllib.parse import urlsplit
 
 from consentgate.gates.request import Request
@@ -13,7 +13,28 @@ _FRAMES = frozenset(("iframe", "frame", "embed", "object", "fencedframe"))
 _KNOWN_SITES = frozenset((b"same-origin", b"same-site", b"cross-site", b"none"))
 
 
-def is_same_origin(headers: Sequence[tuple[bytes, bytes]], *, scheme: str) -> bool:
+def is_from_here(request: Request, origins: Collection[str]) -> bool:
+    """Say whether a state-changing request comes from a page of this site (SEC-02).
+
+    Args:
+        request: with the host that the visitor called, where trusted proxies tell it.
+        origins: further origins whose pages the policy names as the site's own.
+    """
+    if origins and declared_origin(request, origins):
+        return True
+    return is_same_origin(request.headers, scheme=request.scheme, host=request.host_field)
+
+
+def declared_origin(request: Request, origins: Collection[str]) -> str:
+    """The origin of the page that asks, if the policy names it; empty otherwise."""
+    given = [value for name, value in request.headers if name == b"origin"]
+    origin = given[0].decode("latin-1").lower() if len(given) == 1 else ""
+    return origin if origin in origins else ""
+
+
+def is_same_origin(
+    headers: Sequence[tuple[bytes, bytes]], *, scheme: str, host: bytes = b""
+) -> bool:
     """Say whether a state-changing request comes from this very site (SEC-02).
 
     ``Sec-Fetch-Site`` must be ``same-origin``; where it is absent or unknown, ``Origin`` must
@@ -23,6 +44,7 @@ def is_same_origin(headers: Sequence[tuple[bytes, bytes]], *, scheme: str) -> bo
     Args:
         headers: the request's pairs, lower-case names.
         scheme: ``http`` or ``https``, as the server sees it.
+        host: what the visitor called the site, where it is known better than by ``Host``.
     """
     sites = [value.strip().lower() for name, value in headers if name == b"sec-fetch-site"]
     origins = [value for name, value in headers if name == b"origin"]
@@ -31,7 +53,7 @@ def is_same_origin(headers: Sequence[tuple[bytes, bytes]], *, scheme: str) -> bo
         return False
     if sites and sites[0] in _KNOWN_SITES:
         return sites[0] == b"same-origin"
-    return bool(origins) and _names_host(origins[0], hosts[0], scheme)
+    return bool(origins) and _names_host(origins[0], host or hosts[0], scheme)
 
 
 def may_be_same_origin(headers: Sequence[tuple[bytes, bytes]]) -> bool:

@@ -17,7 +17,7 @@ from consentgate.asgi.faults import Faults
 from consentgate.asgi.own_routes import UNNOTED
 from consentgate.asgi.posts.bodies import BodyProblem, read_body
 from consentgate.asgi.posts.limits import ClientOf, RateLimit
-from consentgate.asgi.posts.same_origin import is_same_origin
+from consentgate.asgi.posts.same_origin import is_from_here
 from consentgate.asgi.recording.site_log import SiteLog
 from consentgate.domain.policy.policy import Policy
 from consentgate.gates.answer import Answer
@@ -40,6 +40,7 @@ class Interests:
         self._site_log = site_log
         self._client_of = client_of
         self._faults = faults
+        self._origins = policy.site.origins
         self._declared = {interest.name: interest for interest in policy.log.events}
         self._limit = RateLimit(most=REPORTS_A_MINUTE)
         self._warned: set[str] = set()
@@ -65,7 +66,7 @@ class Interests:
 
     async def _read(self, visit: Visit, receive: Receive) -> tuple[str, dict[str, object]]:
         request, visitor = visit.request, visit.visitor
-        if not is_same_origin(request.headers, scheme=request.scheme):
+        if not is_from_here(request, self._origins):
             raise BodyProblem(403, "cross_origin", "a report must come from a page of this site")
         if visitor.is_bot or visitor.signals.prefetch:
             raise BodyProblem(403, "not_a_visitor", "nobody has seen the page")

@@ -17,6 +17,7 @@ from consentgate.asgi.recording.route_names import route_of
 from consentgate.asgi.recording.statistics import CountryOf, Finding, VisitorFacts
 from consentgate.domain.agents import Bot
 from consentgate.domain.choices import Choice
+from consentgate.domain.days import DAY_SECONDS
 from consentgate.domain.policy.policy import Policy
 from consentgate.domain.record import (
     Amounts,
@@ -208,7 +209,7 @@ class SiteLog:
         _, _, _, _, languages, brands, platform = classed
         self.counts.add_visit(
             (
-                now,
+                now // DAY_SECONDS,
                 agent,
                 brands and brands[:MAX_CHARS],
                 platform and platform[:MAX_WORD],

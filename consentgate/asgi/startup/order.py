@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from starlette.types import Scope
 
+from consentgate.asgi.hearing import untold
 from consentgate.errors import SettingError
 
 logger = logging.getLogger("consentgate")
@@ -51,6 +52,12 @@ def warn_about_order(scope: Scope, gate: type) -> None:
     """Say once which middleware could set cookies past the gate."""
     for name in outside(scope, gate):
         logger.warning("consentgate: %s", _advice(name))
+
+
+def warn_of_telemetry() -> None:
+    """Say at start which telemetry would remember visitors, whatever they chose."""
+    for sentence in untold():
+        logger.warning("consentgate: %s", sentence)
 
 
 def _advice(name: str) -> str:

@@ -174,6 +174,9 @@ class SiteSettings:
     """Language of last resort."""
     same_party: tuple[str, ...] = ()
     """Hosts that belong to the controller: never third parties (TPD-05)."""
+    origins: tuple[str, ...] = ()
+    """Origins whose pages may read the state and make choices: the site's own, where a proxy
+    rewrites ``Host`` or a single-page app has a host of its own."""
     cache: str = "per-visitor"
     """``per-visitor`` or ``shared``: one gated page for everyone, restored by banner.js."""
     csp: str = "enforce"

@@ -1,5 +1,6 @@
-"""Owns whom a request comes from where proxies stand before the server: the address at the edge of
-the trusted ones, or nobody. Never knows where that address is.
+"""Owns whom a request comes from where proxies stand before the server, and how the visitor called
+the site: the word of the one at the edge of the trusted ones, or nothing. Never knows where an
+address is.
 
 A hop's word is believed only if the hop itself is trusted: the list is read from the right, and
 the first address that is not a trusted proxy's is the client (RFC 7239, section 8.1).
@@ -7,6 +8,7 @@ the first address that is not a trusted proxy's is the client (RFC 7239, section
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from ipaddress import ip_network
 
@@ -15,6 +17,8 @@ from consentgate.formats.headers.ip_addresses import packed_address
 MOST_HOPS = 32
 """More proxies than this in a row are nobody's: the client is unknown."""
 _MOST_ELEMENT_CHARS = 1_024
+FORWARDED = b"forwarded"
+"""The header of RFC 7239; what proxies name in it, others put into ``X-Forwarded-*``."""
 UNIX = "unix"
 """Stands among the trusted for a peer that has no address: a Unix socket."""
 
@@ -84,15 +88,63 @@ def client_address(peer: str, headers: Headers, name: bytes, trusted: Networks) 
     fields = [value for key, value in headers if key.lower() == name]
     if not fields:
         return None
-    elements = _elements(fields, is_quoted=name == b"forwarded")
+    elements = _elements(fields, is_quoted=name == FORWARDED)
     for count, element in enumerate(elements):
         if count >= MOST_HOPS or len(element) > _MOST_ELEMENT_CHARS:
             return None
-        text = _for(element) if name == b"forwarded" else element.strip(" \t")
+        text = _parameter(element, "for") if name == FORWARDED else element.strip(" \t")
         address = packed_address(text)
         if address is None or not trusted.holds(address):
             return address
     return None
+
+
+def site_called(
+    headers: Headers, name: bytes, trusted: Networks
+) -> tuple[str | None, bytes | None]:
+    """Say how the visitor called the site, by the word of proxies; call it for a trusted peer only.
+
+    Args:
+        headers: the request's pairs.
+        name: lower-case name of the header that the proxies write. ``forwarded`` says all of it;
+            beside any other one ``X-Forwarded-Proto`` and ``X-Forwarded-Host`` are read, of
+            several values the first: each proxy adds its own behind.
+        trusted: the proxies.
+
+    Returns:
+        ``http`` or ``https``, and the host with its port as ``Host`` has it; None where nobody
+        says it, or says it in a way that no browser would. Never raises.
+    """
+    if name == FORWARDED:
+        scheme, host = _site_of(headers, trusted)
+    else:
+        scheme, host = (_first(headers, b"x-forwarded-" + part) for part in (b"proto", b"host"))
+    return (
+        scheme.lower() if scheme.lower() in ("http", "https") else None,
+        host.encode() if _HOST.fullmatch(host) else None,
+    )
+
+
+_HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
+
+
+def _site_of(headers: Headers, trusted: Networks) -> tuple[str, str]:
+    """``proto`` and ``host`` of the element that the outermost trusted proxy has written."""
+    fields = [value for key, value in headers if key.lower() == FORWARDED]
+    for count, element in enumerate(_elements(fields, is_quoted=True)):
+        if count >= MOST_HOPS or len(element) > _MOST_ELEMENT_CHARS:
+            break
+        address = packed_address(_parameter(element, "for"))
+        if address is None or not trusted.holds(address):
+            return _parameter(element, "proto"), _parameter(element, "host")
+    return "", ""
+
+
+def _first(headers: Headers, name: bytes) -> str:
+    for key, value in headers:
+        if key.lower() == name:
+            return value[:_MOST_ELEMENT_CHARS].partition(b",")[0].strip().decode("latin-1")
+    return ""
 
 
 def sole_header(headers: Headers, name: bytes) -> str:
@@ -120,12 +172,12 @@ def _elements(fields: Sequence[bytes], *, is_quoted: bool) -> Iterator[str]:
             yield held
 
 
-def _for(element: str) -> str:
-    """The ``for`` of one forwarded-element, unquoted; empty where there is none, or two."""
+def _parameter(element: str, name: str) -> str:
+    """One parameter of a forwarded-element, unquoted; empty where there is none, or two."""
     found = ""
     for pair in element.split(";"):
         key, _, value = pair.strip(" \t").partition("=")
-        if key.lower() == "for":
+        if key.lower() == name:
             if found:
                 return ""
             found = value

@@ -42,6 +42,7 @@ from consentgate.formats.policy.log_settings import log_problems, log_settings
 from consentgate.formats.policy.shape import (
     COOKIE_NAME,
     COUNTRY,
+    ORIGIN,
     PROPERTY,
     SLUG,
     CookieTable,
@@ -191,7 +192,7 @@ class _Reader:
             effective=table.effective,
             purposes=purposes,
             services=services,
-            site=SiteSettings(**{**dict(table.site), "same_party": tuple(table.site.same_party)}),
+            site=_site(table),
             regimes=RegimeSettings(
                 **{
                     **dict(table.regimes),
@@ -557,6 +558,7 @@ _FORMS = {
     COOKIE_NAME: "a cookie name: letters, digits and !#$%&'*+-.^_`|~; a star ends a prefix",
     SLUG: "a key of lower-case letters, digits, - and _, beginning with a letter",
     COUNTRY: 'a country code such as "IE"',
+    ORIGIN: 'an origin in lower case, without a path, such as "https://app.example.com"',
     PROPERTY: "a property of lower-case letters, digits and _, beginning with a letter",
 }
 
@@ -573,6 +575,12 @@ def _match_of(name: str) -> Match:
     if "*" in body or "?" in body:
         return Match.GLOB
     return Match.EXACT if body == name else Match.PREFIX
+
+
+def _site(table: PolicyTable) -> SiteSettings:
+    site = table.site
+    lists = {"same_party": tuple(site.same_party), "origins": tuple(site.origins)}
+    return SiteSettings(**{**dict(site), **lists})
 
 
 def _storage_match(name: str) -> Match:

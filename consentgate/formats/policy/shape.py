@@ -29,6 +29,7 @@ def _one_line(text: str) -> str:
 COOKIE_NAME = r"^[!#$%&'*+.^_`|~0-9A-Za-z?-]{1,200}$"
 SLUG = r"^[a-z][a-z0-9_-]{0,39}$"
 COUNTRY = r"^([A-Z]{2})?$"
+ORIGIN = r"^https?://([a-z0-9.-]{1,253}|\[[0-9a-f:.]+\])(:[0-9]{1,5})?$"
 PROPERTY = r"^[a-z][a-z0-9_]{0,19}$"
 
 Text = Annotated[str, AfterValidator(_printable)]
@@ -68,6 +69,7 @@ class SiteTable(_Table):
     unknown_hosts: Literal["block", "report"] = "block"
     language: Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")] = "en"
     same_party: list[Line] = []
+    origins: list[Annotated[str, Field(pattern=ORIGIN)]] = []
     cache: Literal["per-visitor", "shared"] = "per-visitor"
     csp: Literal["enforce", "report-only", "off"] = "enforce"
     banner: Literal["flow", "bottom", "dialog", "none"] = "flow"

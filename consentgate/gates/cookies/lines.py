@@ -32,20 +32,27 @@ def passing_lines(headers: Headers, outcome: Outcome, now: int) -> Gated:
     for position, (field, line) in enumerate(headers):
         if marks[field] != COOKIE:
             continue
-        name = cookies.set_cookie_name(line)
+        name, equals, _ = line.partition(b"=")
+        if not equals or cookies.SEMICOLON in name:
+            name = b""
         names.append(name)
         if passes[name] is _PERMITTED:
-            is_for_one = is_for_one or passes_for_all[name] is _DENIED
-        elif not may_set(line, outcome, now, undeclared, name=name):
+            if not is_for_one and passes_for_all[name] is _DENIED:
+                is_for_one = True
+        elif not may_set(line, outcome, now, undeclared):
             blocked.add(position)
     found = NOTHING
     if undeclared or len(set(names)) < len(names):
-        # CKE-11; RFC 6265bis 4.1.1: SHOULD NOT
-        repeated = [name for name in dict.fromkeys(names) if names.count(name) > 1]
-        found = Found(set=tuple(undeclared), repeated=tuple(repeated))
+        found = Found(set=tuple(undeclared), repeated=_repeated(names))
     if blocked:
         headers = [pair for position, pair in enumerate(headers) if position not in blocked]
     return Gated(with_private(headers) if is_for_one else headers, found)
+
+
+def _repeated(names: list[bytes]) -> tuple[bytes, ...]:
+    """Names that one answer sets more than once (CKE-11; RFC 6265bis 4.1.1: SHOULD NOT)."""
+    bare = [name.strip(b" \t") for name in names]
+    return tuple(name for name in dict.fromkeys(bare) if bare.count(name) > 1)
 
 
 def with_lines(headers: Headers, lines: Iterable[bytes]) -> Headers:

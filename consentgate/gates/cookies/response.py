@@ -13,9 +13,7 @@ MAX_EXPIRY_BYTES = 3_000
 """Room for expiry lines in one response: proxies commonly take 4 KB of headers."""
 
 
-def may_set(
-    line: bytes, outcome: Outcome, now: int, undeclared: list[bytes], *, name: bytes | None = None
-) -> bool:
+def may_set(line: bytes, outcome: Outcome, now: int, undeclared: list[bytes]) -> bool:
     """Say whether a ``Set-Cookie`` line passes as it is (CKE-01, CKE-03, CKE-10).
 
     Args:
@@ -23,10 +21,8 @@ def may_set(
         outcome: what this visitor permits.
         now: seconds since the epoch, for ``Expires`` in the past.
         undeclared: takes the name where nobody declared it.
-        name: of the line, where that was read already.
     """
-    if name is None:
-        name = cookies.set_cookie_name(line)
+    name = cookies.set_cookie_name(line)
     verdict = outcome.passes[name]
     if verdict is Pass.PERMITTED:
         return True

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from consentgate.formats.headers import Headers
+from consentgate.memo import Memo, up_to
 
 VISITOR = (b"cookie", b"sec-gpc", b"dnt")
 """What an answer that asked for consent can depend on (SIG-15)."""
@@ -11,12 +14,47 @@ PAGE = (*VISITOR, b"accept-language")
 _JOINED: dict[tuple[bytes, ...], bytes] = {names: b", ".join(names) for names in (VISITOR, PAGE)}
 
 
+_TARGETED: Final = b"-cache-control"
+"""How the fields end that speak to one kind of shared cache (RFC 9213): ``CDN-Cache-Control``."""
+_REFUSED: Final = {
+    b"surrogate-control": b"no-store",
+    b"edge-control": b"no-store",
+    b"x-accel-expires": b"0",
+}
+"""Other fields that permit a shared cache to store an answer, to what forbids it."""
+
+
+def _refusal_in(name: bytes) -> bytes | None:
+    """What a field of that name says where nothing may be stored; None: it permits nothing."""
+    folded = name.lower()
+    return b"private" if folded.endswith(_TARGETED) else _REFUSED.get(folded)
+
+
+_refusals: Memo[bytes, bytes | None] = Memo(_refusal_in, 1_024, is_small=up_to(64))
+
+
 def with_private(headers: Headers) -> Headers:
     """Keep shared caches from storing an answer made for one visitor (SIG-15, SEC-08).
 
     ``public`` and ``s-maxage`` go, and ``private="field"``, which keeps one field only; what was
-    already ``private`` or ``no-store`` stays as it is.
+    already ``private`` or ``no-store`` stays as it is. Fields that only some caches read, and that
+    win over ``Cache-Control`` there, follow.
     """
+    for name, _ in headers:
+        if _refusals[name] is not None:
+            headers = [(name, _refused(name, value)) for name, value in headers]
+            break
+    return _with_private(headers)
+
+
+def _refused(name: bytes, value: bytes) -> bytes:
+    refusal = _refusals[name]
+    if refusal is None or b"no-store" in value.lower():
+        return value
+    return refusal
+
+
+def _with_private(headers: Headers) -> Headers:
     parts = _parts(headers, b"cache-control")
     if not parts:
         return [*headers, (b"cache-control", b"private")]
@@ -50,12 +88,21 @@ def with_vary(headers: Headers, names: tuple[bytes, ...]) -> Headers:
 
 
 def _parts(headers: Headers, name: bytes) -> list[bytes]:
-    values = [pair[1] for pair in headers if pair[0].lower() == name]
+    size = len(name)
+    values = [value for key, value in headers if len(key) == size and key.lower() == name]
     if not values:
         return []
     return [part.strip() for value in values for part in value.split(b",") if part.strip()]
 
 
 def _replaced(headers: Headers, name: bytes, parts: list[bytes]) -> Headers:
-    rest = [pair for pair in headers if pair[0].lower() != name]
-    return [*rest, (name, b", ".join(parts))]
+    """The headers with one field of that name, where and as the app wrote its first."""
+    replaced: Headers = []
+    value: bytes | None = b", ".join(parts)
+    for pair in headers:
+        if pair[0].lower() != name:
+            replaced.append(pair)
+        elif value is not None:
+            replaced.append((pair[0], value))
+            value = None
+    return replaced

@@ -18,6 +18,7 @@ CONDITIONS = frozenset((b"if-none-match", b"if-modified-since", b"if-range"))
 DICTIONARIES = frozenset((b"available-dictionary", b"dictionary-id"))
 """In which a browser names a compression dictionary that the site left with it, by a text of the
 site's own or by its hash: an identifier either way (RFC 9842, section 9.1)."""
+_QUESTION_MARK = 0x3F
 FOLLOWING = ASKED | CONDITIONS | DICTIONARIES
 """What tells a visitor apart; names in lower case."""
 _DOCUMENTS = frozenset((b"document", b"iframe", b"frame", b"embed", b"object", b"fencedframe"))
@@ -52,7 +53,7 @@ def without_identifiers(
         kept, conditions = _without_following(headers, is_read=is_read)
     changed = _without_clicks(scope, kept) if outcome.strips_click_ids else {}
     kept = changed.get("headers", kept)
-    if asks_identity and is_navigation(kept):
+    if asks_identity and _may_be_page(kept):
         kept = [pair for pair in kept if pair[0].lower() != b"accept-encoding"]
     if kept is not headers:
         changed["headers"] = kept
@@ -102,7 +103,7 @@ def _without_clicks(scope: Mapping[str, Any], headers: Headers) -> dict[str, Any
     if query and (plain := without_click_ids(query)) is not query:
         changed["query_string"] = plain
     raw: bytes | None = scope.get("raw_path")
-    if raw and b"?" in raw and (address := _unclicked(raw)) is not raw:
+    if raw and _QUESTION_MARK in raw and (address := _unclicked(raw)) is not raw:
         changed["raw_path"] = address
     for position, (name, value) in enumerate(headers):
         if name.lower() == b"referer" and (address := _unclicked(value)) is not value:
@@ -121,8 +122,24 @@ def _unclicked(url: bytes) -> bytes:
 
 def is_navigation(headers: Headers) -> bool:
     """Whether a browser asks for a document, not for something to put into one."""
-    named = {name.lower(): value for name, value in headers}
-    destination = named.get(b"sec-fetch-dest", b"").strip().lower()
+    destination, accepted = _asked_for(headers)
     if destination:
         return destination in _DOCUMENTS
-    return b"text/html" in named.get(b"accept", b"").lower()
+    return b"text/html" in accepted
+
+
+def _may_be_page(headers: Headers) -> bool:
+    """Whether the answer can be a page: also one that a script fetches, or any program."""
+    destination, accepted = _asked_for(headers)
+    if destination and destination != b"empty":
+        return destination in _DOCUMENTS
+    return not accepted or b"text/html" in accepted or b"*/*" in accepted
+
+
+def _asked_for(headers: Headers) -> tuple[bytes, bytes]:
+    """What ``Sec-Fetch-Dest`` and ``Accept`` say, in lower case."""
+    named = {name.lower(): value for name, value in headers}
+    return (
+        named.get(b"sec-fetch-dest", b"").strip().lower(),
+        named.get(b"accept", b"").strip().lower(),
+    )

@@ -138,7 +138,12 @@ def without_stale(headers: Headers) -> Headers:
 
 def with_length(headers: Headers, length: int | None) -> Headers:
     """Say the new length where one was said; None takes it out (the body is streamed)."""
-    kept = [pair for pair in headers if pair[0].lower() != b"content-length"]
-    if length is None or len(kept) == len(headers):
-        return kept
-    return [*kept, (b"content-length", b"%d" % length)]
+    written = b"" if length is None else b"%d" % length
+    kept: Headers = []
+    for pair in headers:
+        if pair[0].lower() != b"content-length":
+            kept.append(pair)
+        elif written:
+            kept.append((pair[0], written))
+            written = b""
+    return kept

@@ -10,10 +10,11 @@ from consentgate.formats.headers import Headers
 from consentgate.gates.gated import Found, Gated
 from consentgate.gates.headers.caching import PAGE, with_private, with_vary
 from consentgate.gates.headers.following import is_navigation
+from consentgate.gates.headers.names import TYPE, marks
 from consentgate.gates.messages import HEADER_MESSAGES, SIDE_MESSAGES, Message
 from consentgate.gates.outcomes import Outcome
 from consentgate.gates.pages.csp import csp_headers, is_binding
-from consentgate.gates.pages.documents import Kind, kind_of, without_stale
+from consentgate.gates.pages.documents import Kind, kind_of, types, without_stale
 from consentgate.gates.pages.referrer_policy import with_referrer_policy
 
 UNREADABLE = "page_unreadable"
@@ -21,15 +22,28 @@ COMPRESSED = "page_compressed"
 """Names of what is counted."""
 
 
-def kind_of_answer(message: Message, headers: Headers, asked: Headers) -> Kind:
+def marks_of(headers: Headers) -> tuple[int, Kind | None]:
+    """Which gates own something in the headers of an answer, and what the last type says."""
+    marked, kind = 0, None
+    for name, value in headers:
+        mark = marks[name]
+        if mark:
+            marked |= mark
+            if mark == TYPE:
+                kind = types[value]
+    return marked, kind
+
+
+def kind_of_answer(message: Message, headers: Headers, asked: Headers, outcome: Outcome) -> Kind:
     """What a response is; what does not say so may be a page where one was asked for.
 
     Args:
         message: the start of the response.
         headers: its pairs.
         asked: the pairs of the request.
+        outcome: where nothing can be denied and nothing is drawn, no answer is a page.
     """
-    if message["type"] != "http.response.start":
+    if message["type"] != "http.response.start" or outcome.plan.leaves_pages:
         return Kind.OTHER
     kind = kind_of(message.get("status", 101), headers)
     if kind is not Kind.UNTYPED:

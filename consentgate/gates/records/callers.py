@@ -6,7 +6,7 @@ It is cautious on purpose: a browser that is taken for a crawler could not choos
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from consentgate.memo import Memo, up_to
 
@@ -30,7 +30,8 @@ def is_crawler(user_agent: bytes) -> bool:
     return Caller.of(user_agent).is_crawler
 
 
-class Caller(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Caller:
     """Who asks, by its User-Agent alone."""
 
     agent: str

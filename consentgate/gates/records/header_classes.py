@@ -9,6 +9,7 @@ from consentgate.domain.agents import Browser
 from consentgate.domain.signals import Signals
 from consentgate.formats.headers.client_hints import hinted_browser
 from consentgate.gates.records.referrers import (
+    INTERNAL,
     is_entry,
     origin_of,
     primary_language,
@@ -82,7 +83,7 @@ def refer(facts: OriginFacts) -> Referral:
     return Referral(host, kind, "" if kind == INTERNAL else host, begins)
 
 
-INTERNAL, SAME_ORIGIN = "internal", b"same-origin"
+SAME_ORIGIN = b"same-origin"
 
 
 LastReferral = tuple[bytes, bytes, bytes, Referral]
@@ -127,7 +128,7 @@ class Referrals:
         if referrer and site == last_site and host == last_host and referrer.startswith(last_start):
             return last
         start = without_path(referrer) if referrer else b""
-        wants_page = accept is not None and b"text/html" in accept
+        wants_page = accept is not None and accept.find(b"text/html") >= 0
         origin = (start, host, site, destination, wants_page)
         referral = self._known[origin]
         if site == SAME_ORIGIN and referral.kind == INTERNAL:

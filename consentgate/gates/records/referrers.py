@@ -16,6 +16,7 @@ _CLASSES = {
     "x.com t.co twitter.com bsky.app threads.net tiktok.com youtube.com vk.com whatsapp.com "
     "telegram.org t.me discord.com news.ycombinator.com mastodon.social snapchat.com",
 }
+INTERNAL = "internal"
 _BY_DOMAIN = {
     domain: name
     for name, domains in _CLASSES.items()
@@ -31,13 +32,18 @@ _COUNTRY_END = re.compile(r"(?:^|\.)([a-z]+)\.(?:[a-z]{2,3}|co\.[a-z]{2}|com\.[a
 
 @remember(4_096, is_small=up_to(1_024))
 def origin_of(referrer: bytes, own_host: str) -> tuple[str, str]:
-    """The host a visit came from, empty where there is none, and its class.
+    """The host a visit came from, empty where there is none to name, and its class.
+
+    A site that is reached by an address is internal to itself all the same.
 
     Args:
         referrer: up to its path, see ``without_path``: what is remembered here names no page.
         own_host: as the request names it.
     """
-    host = referrer_host(referrer.decode("latin-1"))
+    text = referrer.decode("latin-1")
+    host = referrer_host(text)
+    if not host and own_host and _host_in(text) == _without_port(own_host):
+        return "", INTERNAL
     return host, referrer_class(host, own_host)
 
 
@@ -56,13 +62,25 @@ _REST = re.compile(rb"[/?#\\]")
 @remember(2_048, is_small=up_to(1_024))
 def referrer_host(referrer: str) -> str:
     """The host a visit came from, never path or query; empty where there is none."""
+    host = _host_in(referrer)
+    return host if _is_name(host) else ""
+
+
+def _host_in(referrer: str) -> str:
+    """What a referrer says as its host, in lower case; empty: nothing."""
     if not referrer.startswith(("http://", "https://")):
         return ""
     try:
-        host = urlsplit(referrer[:2_048]).hostname or ""
+        return urlsplit(referrer[:2_048]).hostname or ""
     except ValueError:
         return ""
-    return host if _is_name(host) else ""
+
+
+def _without_port(host: str) -> str:
+    """A ``Host`` field without its port, in lower case."""
+    if host.startswith("["):
+        return host[1:].partition("]")[0].lower()
+    return host.partition(":")[0].lower()
 
 
 _HOST = re.compile(r"(?=.{1,253}$)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*\.?")
@@ -79,8 +97,8 @@ def referrer_class(host: str, own_host: str) -> str:
     """What kind of place a visit came from: none, internal, search, social, ai or external."""
     if not host:
         return "none"
-    if host == own_host.rpartition("]")[2].partition(":")[0].lower():
-        return "internal"
+    if host == _without_port(own_host):
+        return INTERNAL
     labels = host.rstrip(".").split(".")
     for start in range(len(labels)):
         known = _BY_DOMAIN.get(".".join(labels[start:]))
@@ -106,7 +124,7 @@ def is_entry(site: str, destination: str, kind: str, accept: str = "text/html") 
         return False
     if site:
         return site in ("none", "cross-site")
-    return kind != "internal"
+    return kind != INTERNAL
 
 
 @remember(1_024, is_small=up_to(512))

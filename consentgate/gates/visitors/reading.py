@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from consentgate.domain.choices import Choice
-from consentgate.domain.regimes import UNKNOWN, Regime
 from consentgate.domain.signals import NONE
 from consentgate.formats import cookies
 from consentgate.gates.plan import Plan
 from consentgate.gates.records.callers import Caller
 from consentgate.gates.request import Request
 from consentgate.gates.visitors.tokens import TokenReader
-from consentgate.gates.visitors.visitor import NO_COOKIES, OwnCookies, Visitor
+from consentgate.gates.visitors.visitor import (
+    NO_COOKIES,
+    NOT_PLACED,
+    OwnCookies,
+    Placed,
+    Visitor,
+)
+
+_new = tuple.__new__
+"""Makes a named tuple of a tuple: half of what calling its class costs."""
 
 
 class Visitors:
@@ -25,14 +33,14 @@ class Visitors:
         """
         self._plan = plan
         self._reader = reader
-        self._silent = Visitor(UNKNOWN)
+        self._silent = Visitor(NOT_PLACED[0])
+        self._like: tuple[Placed, Caller | None, bool] = (NOT_PLACED, None, False)
 
     def of(
         self,
         request: Request,
-        regime: Regime,
+        placed: Placed,
         now: int,
-        country: str | None = None,
         is_minor: bool = False,
         caller: Caller | None = None,
     ) -> Visitor:
@@ -40,30 +48,25 @@ class Visitors:
 
         Args:
             request: as it came.
-            regime: rules of the visitor's place.
+            placed: where the visitor is.
             now: whole seconds since the epoch.
-            country: of the visitor's place; empty: not known, None: not looked up.
             is_minor: whether the app knows the visitor to be below the regime's age.
             caller: what the User-Agent says, where it was read.
         """
         stated = request.stated
+        choice, own = None, NO_COOKIES
         if request.cookies:
             choice, own = self._read_own(request, now)
-            if own is not NO_COOKIES or choice is not None:
-                signals = NONE if stated is NONE else self._plan.honoured(stated, regime)
-                return Visitor(regime, signals, choice, is_minor, caller, country, own)
-        if stated is not NONE:
-            signals = self._plan.honoured(stated, regime)
-            return Visitor(regime, signals, None, is_minor, caller, country)
-        silent = self._silent
-        if (
-            silent.regime is not regime
-            or silent.caller is not caller
-            or silent.country != country
-            or silent.is_minor is not is_minor
-        ):
-            silent = self._silent = Visitor(regime, NONE, None, is_minor, caller, country)
-        return silent
+        if stated is NONE and own is NO_COOKIES and choice is None:
+            like = self._like
+            if like[0] is placed and like[1] is caller and like[2] is is_minor:
+                return self._silent
+            silent = Visitor(placed[0], NONE, None, is_minor, caller, placed[1])
+            self._silent, self._like = silent, (placed, caller, is_minor)
+            return silent
+        regime, country = placed
+        signals = NONE if stated is NONE else self._plan.honoured(stated, regime)
+        return _new(Visitor, (regime, signals, choice, is_minor, caller, country, own))
 
     def _read_plain(self, request: Request, now: int) -> tuple[Choice | None, OwnCookies]:
         """Take in what was refused over HTTP before the site moved to HTTPS.
@@ -88,16 +91,17 @@ class Visitors:
         if len(request.cookies) == 1:
             only = cookies.only_value(request.cookies[0][1], name)
             if only is not None:
-                return self._reader.read((only,), now), OwnCookies((only,))
+                tokens = (only,)
+                return self._reader.read(tokens, now), _new(OwnCookies, (tokens, False, ()))
         carriers = [pair[1] for pair in request.cookies if name in pair[1]]
         if not carriers:
             return self._read_plain(request, now) if is_https else (None, NO_COOKIES)
         choice: Choice | None = None
-        tokens = cookies.values_in(carriers, name)
-        if tokens:
-            choice = self._reader.read(tokens, now)
+        found = cookies.values_in(carriers, name)
+        if found:
+            choice = self._reader.read(found, now)
         once = cookies.values_in(carriers, plan.once_names[is_https])
         if once:
             choice = self._reader.read_once(once, choice, now)
         news = cookies.values_in(carriers, plan.news_names[is_https])
-        return choice, OwnCookies(tokens, bool(once), news)
+        return choice, OwnCookies(found, bool(once), news)

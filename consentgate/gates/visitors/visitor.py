@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from consentgate.domain.choices import Choice
-from consentgate.domain.regimes import Regime
+from consentgate.domain.regimes import UNKNOWN, Regime
 from consentgate.domain.signals import NONE, Signals
 from consentgate.gates.records.callers import Caller
 
@@ -23,6 +23,12 @@ class OwnCookies(NamedTuple):
 
 
 NO_COOKIES = OwnCookies()
+
+
+Placed = tuple[Regime, str | None]
+"""Rules of a visitor's place, and its country: ISO 3166-1; empty: not known, None: not looked up.
+Where all visitors of a moment are placed alike, each gets the same object."""
+NOT_PLACED: Placed = (UNKNOWN, None)
 
 
 class Visitor(NamedTuple):

@@ -11,7 +11,6 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable
-from itertools import groupby
 from pathlib import Path
 
 from consentgate.domain.agents import Browser
@@ -46,9 +45,9 @@ BrowserOf = Callable[[str], Browser]
 
 
 Arrival = tuple[int, str, bytes | None, bytes | None, str, bytes | None, str]
-"""What is counted of one visit, each by itself, as it came: when, User-Agent (in memory until the
-next flush at most, never written), ``Sec-CH-UA``, its platform, place, ``Accept-Language``, host of
-the referrer; empty or None: not known. It is made for each visit and unpacked where it is read."""
+"""What is counted of one visit, each by itself, as it came: which day, User-Agent (in memory until
+the next flush at most, never written), ``Sec-CH-UA``, its platform, place, ``Accept-Language``, and
+host of the referrer; empty or None: not known. Each visit makes one."""
 
 
 class VisitCounts:
@@ -102,11 +101,12 @@ class VisitCounts:
         queue = self._queue
         with self._lock:
             arrivals = [queue.popleft() for _ in range(min(most, len(queue)))]
-            for number, those in groupby(arrivals, lambda arrival: arrival[0] // DAY_SECONDS):
+            for arrival, n in Counter(arrivals).items():
+                number = arrival[0]
                 day = self._days.get(number)
                 if day is None:
                     day = self._days[number] = _Day()
-                day.add(list(those))
+                day.add(arrival, n)
 
     def tick(self, now: int) -> None:
         """Once a minute: forget agents, and write what is many enough or of a day that is over."""
@@ -163,25 +163,21 @@ class _Day:
         self.sums: Counter[tuple[str, str]] = Counter()
         self.agents: Counter[str] = Counter()
 
-    def add(self, arrivals: list[Arrival]) -> None:
-        """Count visits, each dimension by itself: what several have in common is read once."""
-        self.visits += len(arrivals)
-        _, agents, brands, platforms, places, languages, hosts = zip(*arrivals, strict=True)
-        for place, n in Counter(places).items():
-            if country := country_code(place):
-                self.sums["country", country] += n
-        for header, n in Counter(languages).items():
-            if language := language_of(header):
-                self.sums["lang", language] += n
-        for host, n in Counter(hosts).items():
-            if host:
-                self.add_host(host[:_MOST_CHARS], n)
-        for (agent, *hints), n in Counter(zip(agents, brands, platforms, strict=True)).items():
-            browser = hinted(*hints)
-            if browser is not None:
-                self.add_browser(browser, n)
-            elif agent:
-                self.add_agent(agent, n)
+    def add(self, arrival: Arrival, n: int) -> None:
+        """Count so many visits that came alike, each dimension by itself."""
+        _, agent, brands, platform, place, languages, host = arrival
+        self.visits += n
+        if country := country_code(place):
+            self.sums["country", country] += n
+        if language := language_of(languages):
+            self.sums["lang", language] += n
+        if host:
+            self.add_host(host[:_MOST_CHARS], n)
+        browser = hinted(brands, platform)
+        if browser is not None:
+            self.add_browser(browser, n)
+        elif agent:
+            self.add_agent(agent, n)
 
     def add_agent(self, agent: str, n: int) -> None:
         if agent in self.agents or len(self.agents) < MOST_AGENTS:
