@@ -14,8 +14,8 @@ from consentgate.formats.html.noscript import END, HELD_BYTES, closing
 from consentgate.formats.html.plain_tokens import (
     DOUBTFUL,
     FOREIGN,
-    HTML,
     HARMLESS,
+    HTML,
     RAW_TEXT,
     Forms,
 )
