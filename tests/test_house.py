@@ -143,10 +143,10 @@ WRITTEN = {
 
 OTHER_MEMORIES = {
     "log/writing/background.py: self._wake.clear": "an event that two threads share",
+    "ledger/proof/integrator.py: self._wake.clear": "an event that two threads share",
     "asgi/startup/policy_file.py: lru_cache": "a constant: the one shipped table",
     "lookup/third_parties.py: lru_cache": "a constant: the one shipped table",
     "formats/html/plain_tokens.py: self.passed.clear": "a buffer that was handed on",
-    "ledger/backlog.py: file.spool.clear": "a file on disk, whose choices are stored by then",
 }
 """What looks like a memory of answers beside ``memo.py``, and why it may stand."""
 

@@ -32,6 +32,7 @@ from consentgate.gates.records.callers import known_callers
 from consentgate.gates.request import read_request
 from consentgate.gates.visitors.reading import Visitors
 from consentgate.gates.visitors.visitor import NOT_PLACED
+from consentgate.ledger import Ledger
 from consentgate.log.writing.server_loggers import warn_of_leaks
 from consentgate.lookup import PlaceLookup
 
@@ -69,6 +70,7 @@ class ConsentGate:
         age_of: AgeOf | None = None,
         residence_of: ResidenceOf | None = None,
         places: PlaceLookup | None = None,
+        ledger: Ledger | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """Read the policy, the secret and the texts; everything wrong is said here.
@@ -84,6 +86,7 @@ class ConsentGate:
                 its lowest and highest year; the lowest counts.
             residence_of: says the place an account declares, such as ``US-CA``; only tightens.
             places: another source of places than the policy's database.
+            ledger: a ledger of the site's own in place of the one that the policy names.
             clock: seconds since the epoch.
 
         Raises:
@@ -107,6 +110,7 @@ class ConsentGate:
                 places=places,
                 age_of=age_of,
                 residence_of=residence_of,
+                ledger=ledger,
             )
         except ConsentGateError as fault:
             if not is_serving():
@@ -155,7 +159,7 @@ class ConsentGate:
 
     def _end(self, visit: Served, started: int) -> None:
         """Write down what may be remembered, and let go."""
-        route = route_in(visit.scope)
+        route = route_in(visit.scope, visit.request.root_path)
         self.assembly.recorder.note(visit, route, time.perf_counter_ns() - started)
         visit.end(route)
 

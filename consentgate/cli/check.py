@@ -7,8 +7,12 @@ import json
 import sys
 from dataclasses import asdict
 
+from consentgate.asgi.startup.archive_file import archive_beside, read_archive
 from consentgate.asgi.startup.policy_file import load_policy
-from consentgate.errors import PolicyError
+from consentgate.domain.policy.fingerprints import meaning_of
+from consentgate.domain.policy.policy import Policy
+from consentgate.errors import PolicyError, SettingError
+from consentgate.ledger.opening import open_ledger
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,6 +32,10 @@ def run(options: argparse.Namespace) -> int:
             for fault in error.faults:
                 print(fault, file=sys.stderr)
         return 2
+    problem = _problem(options.policy, policy)
+    if problem:
+        print(problem, file=sys.stderr)
+        return 2
     summary = {
         "policy": options.policy,
         "version": policy.version,
@@ -43,3 +51,22 @@ def run(options: argparse.Namespace) -> int:
             f"{len(policy.services)} services, sha256 {policy.hash[:16]}: no fault found"
         )
     return 0
+
+
+def _problem(path: str, policy: Policy) -> str:
+    """What a gate would not start with beside a sound policy; empty: nothing.
+
+    The ledger is not opened: only whether its kind is known, and its driver installed.
+    """
+    try:
+        open_ledger(policy.ledger.url).close()
+        archive = read_archive(archive_beside(path))
+    except SettingError as error:
+        return str(error)
+    if archive and meaning_of(policy).hash not in archive:
+        print(
+            f"{archive_beside(path)}: does not know this policy; before it goes into service run: "
+            f"consentgate policy archive {path}",
+            file=sys.stderr,
+        )
+    return ""

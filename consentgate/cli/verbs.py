@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import textwrap
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any, NamedTuple
@@ -14,6 +15,8 @@ class Verb(NamedTuple):
     home: str
     """Module with ``arguments(parser)`` and ``run(options) -> int``."""
     help: str
+    examples: str = ""
+    """Calls with what they do, a line each; the end of the verb's help."""
 
 
 class _VerbParser(argparse.ArgumentParser):
@@ -37,7 +40,13 @@ def add_verbs(parser: argparse.ArgumentParser, verbs: Mapping[str, Verb], done: 
     """Declare verbs by name and help; ``done``: the attribute of the options that runs one."""
     acts = parser.add_subparsers(metavar="VERB", required=True, parser_class=_VerbParser)
     for name, verb in verbs.items():
-        one = acts.add_parser(name, help=verb.help, description=verb.help)
+        one = acts.add_parser(
+            name,
+            help=verb.help.replace("%", "%%"),
+            description=textwrap.fill(verb.help, 78),
+            epilog=f"examples:\n{textwrap.indent(verb.examples, '  ')}" if verb.examples else None,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
         one.home, one.done = verb.home, done
 
 

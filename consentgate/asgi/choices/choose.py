@@ -89,7 +89,7 @@ class Choices:
         if choice.grants_anything and is_in_frame(request):
             raise BodyProblem(403, "framed", "nothing is granted from within a frame")
         is_recorded = self._limits.allows(visit, is_grant=choice.grants_anything)
-        if choice.grants_anything and not await self._knows(act.notice):
+        if not await self._knows(act.notice) and choice.grants_anything:
             raise BodyProblem(409, "notice_outdated", "the notice has changed; please choose again")
         if act.is_once:
             choice = with_session_grants(choice, before)
@@ -116,11 +116,14 @@ class Choices:
 
     async def _knows(self, notice: str) -> bool:
         """Whether a notice is one of today's; the first time all of them are written."""
-        return bool(await run_in_threadpool(self._pages.language_of_notice, notice))
+        if not self._pages.has_every_notice:
+            await run_in_threadpool(self._pages.warm)
+        return bool(self._pages.language_of_notice(notice))
 
     def _follow(self, visit: Visit, act: Act, choice: Choice) -> None:
         """Have the site log count the choice, and forget whom it may not recognise any more."""
         self._site_log.count_choice(visit.ended(None), act.kind)
+        self._site_log.funnel.acted(visit, act, visit.visitor.choice, choice)
         known = self._site_log.recognition
         try:
             if known is not None and not act.is_once:

@@ -257,6 +257,10 @@ class LogSettings:
     query_fields: tuple[str, ...] = QUERY_FIELDS
     routes: tuple[str, ...] = ()
     """Templates such as ``/products/{id}`` for apps whose framework does not name its routes."""
+    campaigns: tuple[str, ...] = ()
+    """Values of ``utm_campaign`` that are counted by name without consent, lower case."""
+    time_zone: str = "UTC"
+    """Zone of the days and hours in reports, such as ``Europe/Oslo``; what is stored stays UTC."""
     events: tuple[Interest, ...] = ()
     """Declared signs of interest in features; no others are noted."""
     event_retention_days: int = 90
@@ -289,6 +293,8 @@ class LedgerSettings:
     records_refusals: bool = True
     retention_days: int = 1_095
     """How long after a choice has ended its event is kept as proof: three years."""
+    spool: str = ""
+    """Folder for refusals that the ledger cannot take now; empty: beside it, then elsewhere."""
 
 
 @dataclass(frozen=True, kw_only=True)

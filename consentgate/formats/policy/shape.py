@@ -134,6 +134,8 @@ class LogTable(_Table):
     durability: Literal["line", "batch"] = "line"
     query_fields: list[Line] | None = None
     routes: list[Annotated[str, Field(pattern=TEMPLATE)]] = []
+    campaigns: list[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_. -]{0,63}$")]] = []
+    time_zone: Annotated[str, Field(pattern=r"^[A-Za-z]+(/[A-Za-z0-9_+-]+){0,2}$")] = "UTC"
     events: list[Slug | EventTable] = []
     event_retention_days: Annotated[int, Field(ge=1, le=396)] = 90
     count_retention_days: Annotated[int, Field(ge=1, le=760)] = 760
@@ -152,6 +154,7 @@ class LedgerTable(_Table):
     url: Line = "sqlite:var/ledger.sqlite3"
     records_refusals: bool = True
     retention_days: int = Field(default=1_095, ge=1, le=36_500)
+    spool: Line = ""
 
 
 class PurposeTable(_Table):
