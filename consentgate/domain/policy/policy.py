@@ -15,6 +15,7 @@ from functools import cached_property
 from types import MappingProxyType
 
 from consentgate.domain.policy.interests import Interest
+from consentgate.domain.policy.paths import PathRule
 from consentgate.domain.policy.purposes import SHIPPED, Purpose, Wording
 from consentgate.domain.record import QUERY_FIELDS
 
@@ -330,6 +331,9 @@ class Policy:
     ledger: LedgerSettings = field(default_factory=LedgerSettings)
     texts: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: MappingProxyType({}))
     """Language tag to text key to the site's own wording."""
+    paths: tuple[PathRule, ...] = ()
+    """What is otherwise on single paths, in the file's order: the first rule that says a thing
+    counts."""
     announces: Announcement | None = None
     """A material change to come; None: none."""
 
