@@ -23,6 +23,7 @@ from consentgate.asgi.rights.hooks import CorrectOf, DataOf, EraseOf, Hooks
 from consentgate.asgi.routes import Address
 from consentgate.asgi.serving import Served
 from consentgate.asgi.startup.order import misplaced, warn_about_order, warn_of_telemetry
+from consentgate.asgi.startup.path_gates import PathGates
 from consentgate.asgi.startup.placement import loop_refused, misplaced_before
 from consentgate.asgi.startup.refusing import StartRefused, is_serving, misspelt
 from consentgate.domain.policy.policy import Policy
@@ -139,6 +140,7 @@ class ConsentGate:
         self._visitors = Visitors(assembly.plan, assembly.reader)
         self._has_collectors = assembly.plan.has_collectors
         self._is_logged = assembly.plan.is_logged
+        self._paths = PathGates(assembly.gates) if assembly.policy.paths else None
         self._is_timed = not assembly.recorder.is_idle
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
@@ -158,8 +160,12 @@ class ConsentGate:
                 return await own(visit, receive, send)
         inner = visit.scope
         started = time.perf_counter_ns() if self._is_timed else 0
+        if self._paths is None or visit.outcome.plan.is_gated:
+            sent = visit.guard(self.assembly, send)
+        else:
+            sent = _counted(visit, send)
         try:
-            return await self.app(inner, receive, visit.guard(self.assembly, send))
+            return await self.app(inner, receive, sent)
         except BaseException:
             if not visit.status:
                 visit.answer(500)
@@ -293,14 +299,16 @@ class ConsentGate:
         placed = NOT_PLACED if caller.is_crawler else placing.placed(scope, request, now)
         is_minor = placing.knows_ages and placing.is_minor(scope, placed[0])
         visitor = self._visitors.of(request, placed, now, is_minor, caller)
-        visit = Served().decide(scope, request, visitor, assembly.gates, now)
-        asks_identity = assembly.warnings.asks_identity
-        if request.cookies or request.is_marked or asks_identity or visit.outcome.strips_click_ids:
-            visit.hide(asks_identity=asks_identity)
+        gates = assembly.gates if self._paths is None else self._paths.at(request.path)
+        visit = Served().decide(scope, request, visitor, gates, now)
+        if visit.outcome.plan.is_gated:
+            asks = assembly.warnings.asks_identity
+            if request.cookies or request.is_marked or asks or visit.outcome.strips_click_ids:
+                visit.hide(asks_identity=asks)
+            if "extensions" in scope:
+                visit.hide_file_sending()
         for hear in hearers:
             hear(visit.outcome.decision)
-        if "extensions" in scope:
-            visit.hide_file_sending()
         inner = visit.scope
         inner[SCOPE_KEY] = consent = consent_of(visit, assembly)
         state = inner.get("state")
@@ -342,6 +350,16 @@ class ConsentGate:
         finally:
             self.assembly.recorder.note(visit, COLLECTOR, time.perf_counter_ns() - started)
             visit.end(COLLECTOR)
+
+
+def _counted(visit: Served, send: Send) -> Send:
+    """Make the ``send`` of an app that is not gated: what it sends goes on as it is."""
+
+    async def counted(message: Message) -> None:
+        visit.answer(message.get("status", visit.status), len(message.get("body", b"")))
+        await send(message)
+
+    return counted
 
 
 def _unread(scope: Scope) -> Scope:

@@ -16,6 +16,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from consentgate.domain.policy.paths import PathRule
 from consentgate.domain.policy.policy import (
     Announcement,
     Controller,
@@ -41,13 +42,16 @@ from consentgate.formats.policy.access_settings import recipients, rights_settin
 from consentgate.formats.policy.habits import ledger_problem, regex_problem, secret_problem
 from consentgate.formats.policy.line_numbers import Path, Places
 from consentgate.formats.policy.log_settings import log_problems, log_settings
+from consentgate.formats.policy.ready_paths import READY_PATHS
 from consentgate.formats.policy.shape import (
     COOKIE_NAME,
     COUNTRY,
     ORIGIN,
+    PATH_PATTERN,
     PROPERTY,
     SLUG,
     CookieTable,
+    PathTable,
     PolicyTable,
     PurposeTable,
     ServiceTable,
@@ -214,6 +218,7 @@ class _Reader:
             log=log_settings(table.log),
             ledger=LedgerSettings(**dict(table.ledger)),
             texts=MappingProxyType({tag: dict(texts) for tag, texts in table.texts.items()}),
+            paths=tuple(self._paths(table.paths)),
             announces=Announcement(**dict(table.announce)) if table.announce else None,
             rights=rights_settings(table),
             recipients=recipients(table.recipient),
@@ -369,6 +374,25 @@ class _Reader:
                 host=ascii_host,
                 includes_subdomains=has_star,
                 path_prefix="/" + rest if slash else "/",
+            )
+
+    def _paths(self, tables: Sequence[PathTable]) -> Iterator[PathRule]:
+        for number, table in enumerate(tables):
+            own = {name: value for name, value in table if value is not None and name != "use"}
+            merged = PathTable.model_validate({**READY_PATHS.get(table.use or "", {}), **own})
+            if merged.match is None:
+                message = (
+                    'match: is missing; name paths, such as "/admin/*", or use = "fastapi-docs"'
+                )
+                self.fault("CG146", ("paths", number), message)
+                continue
+            yield PathRule(
+                match=(merged.match,) if isinstance(merged.match, str) else tuple(merged.match),
+                csp=merged.csp or "",
+                banner=merged.banner or "",
+                unknown_hosts=merged.unknown_hosts or "",
+                is_logged=merged.log,
+                is_gated=merged.gate,
             )
 
     def _check_cookies(self, services: Sequence[Service]) -> None:
@@ -576,6 +600,7 @@ _FORMS = {
     SLUG: "a key of lower-case letters, digits, - and _, beginning with a letter",
     COUNTRY: 'a country code such as "IE"',
     ORIGIN: 'an origin in lower case, without a path, such as "https://app.example.com"',
+    PATH_PATTERN: 'a path of the app such as "/docs", or "/admin/*" with everything below it',
     PROPERTY: "a property of lower-case letters, digits and _, beginning with a letter",
 }
 
