@@ -10,6 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from consentgate.asgi.faults import Faults
 from consentgate.asgi.rights.hooks import Hooks, called
 from consentgate.domain.rights.requests import Ask, Fate
+from consentgate.gates.ended import Ended
 from consentgate.ledger import Ledger
 from consentgate.rights.register import Register
 from consentgate.rights.tickets import Request
@@ -20,6 +21,9 @@ Names = dict[str, list[str]]
 
 class Rows(Protocol):
     """The rows of the site log that carry the key of a subject."""
+
+    def visitor(self, visit: Ended) -> str | None:
+        """The name of a visit's visitor for today; empty or None where there is none."""
 
     def names_under(self, references: Sequence[str], now: int) -> Names:
         """The names that they carry, as long as the keys are there."""
@@ -60,9 +64,19 @@ class Eraser:
         self._hooks = hooks
         self._faults = faults
 
-    def names_of(self, subjects: Sequence[str], now: int) -> Names:
-        """What rows are called; ask before a withdrawal shreds the keys that lead to them."""
-        return self._rows.names_under(subjects, now) if self._rows is not None else {}
+    def names_of(self, subjects: Sequence[str], now: int, visit: Ended | None = None) -> Names:
+        """What rows are called; ask before a withdrawal shreds the keys that lead to them.
+
+        Args:
+            subjects: references of one visitor.
+            now: seconds since the epoch.
+            visit: the visitor's own, whose rows of today go too; None: somebody else asks.
+        """
+        if self._rows is None:
+            return {}
+        names = self._rows.names_under(subjects, now)
+        today = self._rows.visitor(visit) if visit is not None else ""
+        return {**names, "visitor": [today]} if today else names
 
     async def erase(
         self, subjects: Sequence[str], names: Names, *, now: int, regime: str, language: str
