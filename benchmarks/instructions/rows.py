@@ -39,6 +39,7 @@ class Row:
     is_quick: bool = False
     """Whether the quick run has it too."""
     requests: int = 200
+    """With the site log there are more: what is done once a second is counted with them."""
 
 
 BARE = "bare "
@@ -49,7 +50,7 @@ SESSION = "session"
 
 _of_bare = partial(Row, stack="bare", is_quick=True)
 _of_gate = partial(Row, stack="gate")
-_of_log = partial(Row, stack="gate+log", is_chrome=True)
+_of_log = partial(Row, stack="gate+log", is_chrome=True, requests=1_000)
 _granted = partial(_of_gate, choice="granted", cookies=5)
 _page = partial(_of_gate, path="/page", is_chrome=True, requests=100)
 _unseen = partial(_granted, new="token")
@@ -125,6 +126,7 @@ ROWS = (
         name="the site log adds, T0 (idle, 5 headers)",
         stack="gate+log",
         without="idle",
+        requests=1_000,
     ),
     Row(
         key="log-T1-few",
@@ -133,14 +135,18 @@ ROWS = (
         choice="granted",
         cookies=5,
         without="granted",
+        requests=1_000,
     ),
-    _of_log(key="agent-T0", name="new user agent, with the site log, T0", new="agent"),
+    _of_log(
+        key="agent-T0", name="new user agent, with the site log, T0", new="agent", requests=200
+    ),
     _of_log(
         key="agent-T1",
         name="new user agent, with the site log, T1",
         choice="granted",
         cookies=5,
         new="agent",
+        requests=200,
     ),
 )
 

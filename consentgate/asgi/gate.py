@@ -154,7 +154,7 @@ class ConsentGate:
         except Exception:
             visit = self._open_unread(scope)
         path = scope["path"]
-        if self._prefix in path or PLACE in path or path[-2:] in ENDS or self._has_collectors:
+        if self._prefix in path or PLACE in path or path.endswith(ENDS) or self._has_collectors:
             own = self._own_answer(visit)
             if own is not None:
                 return await own(visit, receive, send)
@@ -301,7 +301,7 @@ class ConsentGate:
         visitor = self._visitors.of(request, placed, now, is_minor, caller)
         gates = assembly.gates if self._paths is None else self._paths.at(request.path)
         visit = Served().decide(scope, request, visitor, gates, now)
-        if visit.outcome.plan.is_gated:
+        if self._paths is None or visit.outcome.plan.is_gated:
             asks = assembly.warnings.asks_identity
             if request.cookies or request.is_marked or asks or visit.outcome.strips_click_ids:
                 visit.hide(asks_identity=asks)

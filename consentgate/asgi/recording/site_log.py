@@ -113,6 +113,7 @@ class SiteLog:
             settings.folder, self.agents.browsers.__getitem__, settings.campaigns
         )
         """Sums of what no record may say: ``counts.add("event", name, now)``."""
+        self._has_templates = bool(self._templates.declared)
         self._names = RouteNames(self._templates, self._pages, self.counts)
         self.funnel = Funnel(policy, is_on=not isinstance(sink, NoFile))
         """Counts the first layer, and what visitors made of it."""
@@ -176,7 +177,8 @@ class SiteLog:
             begins = begins and (is_silent or not signals.prefetch)
             template = getattr(route, "path_format", None) if route is not None else None
             if not template or type(template) is not str or len(template) > MOST_ROUTE:
-                template = self._names.left(visit, kind, classed[0])
+                is_plain = route is None and status != 404 and not self._has_templates
+                template = UNMATCHED if is_plain else self._names.left(visit, kind, classed[0])
             method = request.method
             facts = (
                 now // 3_600,

@@ -35,7 +35,7 @@ _SHAPES: Final = tuple(
         (r"/analytics\.js/v1/\w+/analytics(?:\.min)?\.js", r"", "https://cdn.segment.com/"),
     )
 )
-ENDS: Final = frozenset(("js", "ml", "ct", "tr", "r/"))
+ENDS: Final = ("js", "ml", "ct", "tr", "r/")
 """The last two letters of every path that has such a shape: most paths have none of them."""
 
 
