@@ -154,6 +154,7 @@ EMPTY_NAMES = frozenset(("utils", "util", "helpers", "helper", "common", "manage
 """Module names that say nothing."""
 
 EXPORTED = {
+    "Change",
     "Consent",
     "ConsentGate",
     "ConsentRequired",

@@ -34,6 +34,10 @@ from consentgate.asgi.routes import Posts, Routes
 from consentgate.asgi.startup.policy_file import load_policy
 from consentgate.asgi.startup.signing import is_development, signing_keys
 from consentgate.asgi.startup.texts import load_texts
+from consentgate.asgi.startup.webhook import open_webhook
+from consentgate.asgi.telling.forgetting import Forgetting
+from consentgate.asgi.telling.hooks import NO_HOOKS, Hooks
+from consentgate.asgi.telling.webhooks import Webhook
 from consentgate.domain.policy.fingerprints import Meaning
 from consentgate.domain.policy.policy import Policy
 from consentgate.domain.regimes import UNKNOWN
@@ -51,6 +55,7 @@ from consentgate.gates.visitors.visitor import Visitor
 from consentgate.ledger import Ledger
 from consentgate.ledger.opening import open_ledger
 from consentgate.log.counts.signals import SignalCounts
+from consentgate.log.keeping.erasure import Names
 from consentgate.log.writing.server_loggers import take_over
 from consentgate.lookup import PlaceLookup
 from consentgate.lookup.third_parties import known_third_parties
@@ -72,6 +77,8 @@ class Assembly:
         faults: Faults,
         is_development: bool = False,
         clock: Callable[[], float] = time.time,
+        hooks: Hooks = NO_HOOKS,
+        webhook: Webhook | None = None,
     ) -> None:
         """Put the parts together, from those that need nothing to those that need all.
 
@@ -84,8 +91,12 @@ class Assembly:
             faults: counts what goes wrong, and says it once.
             is_development: whether the operator is told more.
             clock: seconds since the epoch.
+            hooks: the app's own functions that are told of choices.
+            webhook: another program that is; None: there is none.
         """
         self.policy = policy
+        self._hooks = hooks
+        self.webhook = webhook
         self.prefix = policy.site.prefix
         self.faults = faults
         self.pages = pages
@@ -103,6 +114,7 @@ class Assembly:
             country_of=self._country_of,
             recognition=Recognition(policy, self._address_of, self.proof.subject_of),
         )
+        self.forgetting = Forgetting(self._forget, faults)
         self.signal_counts = SignalCounts(policy.log.folder)
         hosts = UndeclaredHosts(faults.counts, blocks=policy.site.unknown_hosts == "block")
         blocks = policy.site.undeclared == "block"
@@ -146,7 +158,15 @@ class Assembly:
             self.site_log,
             self.faults,
             self.revocations,
+            self._hooks,
+            self.forgetting,
+            self.webhook,
         )
+
+    def _forget(self, names: Names) -> None:
+        """Erase the rows of visitors who withdrew."""
+        if self.site_log.recognition is not None:
+            self.site_log.recognition.erase_names(names)
 
     def _recorder(self, policy: Policy) -> Recorder:
         return Recorder(
@@ -169,16 +189,18 @@ class Assembly:
         age_of: AgeOf | None = None,
         residence_of: ResidenceOf | None = None,
         clock: Callable[[], float] = time.time,
+        hooks: Hooks = NO_HOOKS,
     ) -> Assembly:
         """Load, check and open everything; what is wrong is raised here, not on a request."""
         loaded = policy if isinstance(policy, Policy) else load_policy(policy)
         keys = signing_keys(development=development)
         faults = Faults()
+        ledger = open_ledger(loaded.ledger.url)
         assembly = cls(
             loaded,
             keys=keys,
             pages=Pages(loaded, load_texts(), templates=templates),
-            ledger=open_ledger(loaded.ledger.url),
+            ledger=ledger,
             placing=Placing(
                 loaded,
                 lookup=places,
@@ -189,6 +211,8 @@ class Assembly:
             faults=faults,
             is_development=is_development() if development is None else development,
             clock=clock,
+            hooks=hooks,
+            webhook=open_webhook(loaded, ledger, faults),
         )
         take_over(loaded.log.access_log)
         return assembly
@@ -200,6 +224,8 @@ class Assembly:
         """
         try:
             assets()
+            if self.webhook is not None:
+                self.webhook.follow()
             self.pages.warm()
             self.site_log.warm()
             known_third_parties()
@@ -237,6 +263,9 @@ class Assembly:
 
     def close(self) -> None:
         """Write what is queued and close files."""
+        self.forgetting.close()
+        if self.webhook is not None:
+            self.webhook.close()
         self.revocations.close()
         self.proof.ledger.close()
         self.recorder.close()

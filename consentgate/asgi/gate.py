@@ -24,6 +24,7 @@ from consentgate.asgi.serving import Served
 from consentgate.asgi.startup.order import misplaced, warn_about_order, warn_of_telemetry
 from consentgate.asgi.startup.placement import loop_refused, misplaced_before
 from consentgate.asgi.startup.refusing import StartRefused, is_serving, misspelt
+from consentgate.asgi.telling.hooks import Hook, Hooks
 from consentgate.domain.policy.policy import Policy
 from consentgate.domain.signals import NONE
 from consentgate.errors import ConsentGateError
@@ -69,6 +70,8 @@ class ConsentGate:
         age_of: AgeOf | None = None,
         residence_of: ResidenceOf | None = None,
         places: PlaceLookup | None = None,
+        on_change: Hook | None = None,
+        on_withdraw: Hook | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """Read the policy, the secret and the texts; everything wrong is said here.
@@ -84,6 +87,8 @@ class ConsentGate:
                 its lowest and highest year; the lowest counts.
             residence_of: says the place an account declares, such as ``US-CA``; only tightens.
             places: another source of places than the policy's database.
+            on_change: called with a ``Change`` after every choice that changed anything.
+            on_withdraw: called with a ``Change`` after every choice that took anything back.
             clock: seconds since the epoch.
 
         Raises:
@@ -108,6 +113,7 @@ class ConsentGate:
                 age_of=age_of,
                 residence_of=residence_of,
                 clock=clock,
+                hooks=Hooks(on_change, on_withdraw),
             )
         except ConsentGateError as fault:
             if not is_serving():

@@ -136,6 +136,19 @@ class Recognition:
         names, today = self._names(visit), _date_of(visit)
         return erase(self._layout, names, today, reference=reference).rows
 
+    def names(self, visit: Ended) -> Names:
+        """The names of a visitor's rows, to erase them by later; none where nothing is kept."""
+        return self._names(visit) if self._has_folder else {}
+
+    def erase_names(self, names: Names) -> int:
+        """Erase every row that has one of the names; how many there were.
+
+        Raises:
+            LogError: a file cannot be read or written; called again it goes on.
+        """
+        TICKER.finish()
+        return erase(self._layout, names, dt.datetime.now(dt.UTC).date()).rows
+
     def _names(self, visit: Ended) -> Names:
         visitor, reference = self.visitor(visit), self._reference(visit)
         months = months_back(_date_of(visit), self._days)

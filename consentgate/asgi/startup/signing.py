@@ -10,14 +10,21 @@ from pathlib import Path
 
 from consentgate.errors import SecretError
 from consentgate.formats.token import MIN_KEY_BYTES
+from consentgate.formats.webhooks import secret_of
 
 logger = logging.getLogger("consentgate")
 
 SECRET = "CONSENTGATE_SECRET"
+WEBHOOK_SECRET = "CONSENTGATE_WEBHOOK_SECRET"
 ENVIRONMENT = "CONSENTGATE_ENV"
 _HINT = (
     f"set {SECRET} (or {SECRET}_FILE) to a random text of at least {MIN_KEY_BYTES} bytes, such as "
     'the output of: python -c "import secrets; print(secrets.token_urlsafe(48))"'
+)
+
+_WEBHOOK_HINT = (
+    f"set {WEBHOOK_SECRET} to the output of: python -c "
+    "\"import base64, os; print('whsec_' + base64.b64encode(os.urandom(32)).decode())\""
 )
 
 
@@ -55,14 +62,30 @@ def signing_keys(
     return keys[::-1]
 
 
-def _secret_text(environment: Mapping[str, str]) -> str:
-    path = environment.get(f"{SECRET}_FILE", "")
+def webhook_secrets(environment: Mapping[str, str] = os.environ) -> list[bytes]:
+    """Read the secrets that sign webhooks, newest first.
+
+    Raises:
+        SecretError: none, or one that is written in another way; no secret is in the message.
+    """
+    texts = _secret_text(environment, WEBHOOK_SECRET).replace(",", " ").split()
+    try:
+        secrets_ = [secret_of(text) for text in texts]
+    except ValueError as error:
+        raise SecretError(f"{WEBHOOK_SECRET}: {error}; {_WEBHOOK_HINT}") from error
+    if not secrets_:
+        raise SecretError(f"{WEBHOOK_SECRET}: nothing to sign webhooks with; {_WEBHOOK_HINT}")
+    return secrets_
+
+
+def _secret_text(environment: Mapping[str, str], name: str = SECRET) -> str:
+    path = environment.get(f"{name}_FILE", "")
     if not path:
-        return environment.get(SECRET, "")
+        return environment.get(name, "")
     try:
         return Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise SecretError(f"{SECRET}_FILE: cannot read {path}: {error}; {_HINT}") from error
+        raise SecretError(f"{name}_FILE: cannot read {path}: {error}; {_HINT}") from error
 
 
 def _throw_away_key(environment: Mapping[str, str], development: bool | None) -> bytes:

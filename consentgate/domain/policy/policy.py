@@ -293,6 +293,18 @@ class LedgerSettings:
     """How long after a choice has ended its event is kept as proof: three years."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookSettings:
+    """Which other program is told of choices (WDR-07)."""
+
+    url: str = ""
+    """Where to; empty: nobody is told."""
+    kinds: tuple[str, ...] = ("withdraw", "refuse", "change", "signal")
+    """Kinds of the ledger's events that it is told of."""
+    progress: str = ""
+    """File that says how far it has followed; empty: beside the ledger's file."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Announcement:
     """A material change to come, told before it takes effect (VER-03)."""
@@ -324,6 +336,7 @@ class Policy:
     lifetimes: Lifetimes = field(default_factory=Lifetimes)
     log: LogSettings = field(default_factory=LogSettings)
     ledger: LedgerSettings = field(default_factory=LedgerSettings)
+    webhook: WebhookSettings = field(default_factory=WebhookSettings)
     texts: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: MappingProxyType({}))
     """Language tag to text key to the site's own wording."""
     announces: Announcement | None = None

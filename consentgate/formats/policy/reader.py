@@ -32,6 +32,7 @@ from consentgate.domain.policy.policy import (
     SiteSettings,
     StorageKey,
     StorageKind,
+    WebhookSettings,
 )
 from consentgate.domain.policy.purposes import NECESSARY, SHIPPED, Purpose, Wording
 from consentgate.domain.regime_table import ROW_KEYS, row_problem
@@ -204,6 +205,7 @@ class _Reader:
             lifetimes=Lifetimes(**dict(table.lifetimes)),
             log=log_settings(table.log),
             ledger=LedgerSettings(**dict(table.ledger)),
+            webhook=WebhookSettings(**{**dict(table.webhook), "kinds": tuple(table.webhook.kinds)}),
             texts=MappingProxyType({tag: dict(texts) for tag, texts in table.texts.items()}),
             announces=Announcement(**dict(table.announce)) if table.announce else None,
         )

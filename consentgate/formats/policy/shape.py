@@ -155,6 +155,21 @@ class LedgerTable(_Table):
     retention_days: int = Field(default=1_095, ge=1, le=36_500)
 
 
+class WebhookTable(_Table):
+    """Which other program is told of choices."""
+
+    url: Annotated[
+        str, Field(pattern=r"^(https://[^\s]+|http://(localhost|127\.0\.0\.1|\[::1\])[:/][^\s]*)?$")
+    ] = ""
+    kinds: list[Literal["grant", "change", "refuse", "withdraw", "signal"]] = [
+        "withdraw",
+        "refuse",
+        "change",
+        "signal",
+    ]
+    progress: Line = ""
+
+
 class PurposeTable(_Table):
     """Why data is used; the unit of consent."""
 
@@ -245,6 +260,7 @@ class PolicyTable(_Table):
     lifetimes: LifetimesTable = LifetimesTable()
     log: LogTable = LogTable()
     ledger: LedgerTable = LedgerTable()
+    webhook: WebhookTable = WebhookTable()
     purpose: dict[Slug, PurposeTable] = {}
     service: dict[Slug, ServiceTable] = {}
     texts: dict[str, dict[str, Text]] = {}
