@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import secrets
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,8 @@ from consentgate.errors import ConsentGateError, SecretError
 from tests.asgi import raw
 from tests.asgi.raw import NOW, http, run
 
-OLD = "old-" + "o" * 40
-NEW = "new-" + "n" * 40
+OLD = "old-R7vQ2mXk9LwZ4tYc8NfB1sHj6GdP3aEu"
+NEW = "new-T5yKq8WcV2nLx7RbM4hJd9ZpF6sGa3Qe"
 
 
 @pytest.mark.parametrize(
@@ -43,6 +44,9 @@ def test_a_file_wins(tmp_path: Path) -> None:
         ({"CONSENTGATE_ENV": "production"}, "no key to sign choices with"),
         ({"CONSENTGATE_SECRET": "x" * 31}, "key 1 has 31 bytes, expected at least 32"),
         ({"CONSENTGATE_SECRET": f"{NEW} short"}, "key 2 has 5 bytes"),
+        ({"CONSENTGATE_SECRET": "k" * 40}, "key 1 repeats itself: it can be guessed"),
+        ({"CONSENTGATE_SECRET": f"{NEW} {'0123456789abcdef' * 2}"}, "key 2 repeats itself"),
+        ({"CONSENTGATE_SECRET": "old-" + "o" * 40}, "key 1 has too few different characters"),
         ({"CONSENTGATE_SECRET_FILE": "/nowhere/at/all"}, "cannot read /nowhere/at/all"),
     ],
 )
@@ -55,6 +59,42 @@ def test_production_refuses_to_start(environment: dict[str, str], words: str) ->
     assert "secrets.token_urlsafe" in text
     assert "short" not in text.replace("too short", "")
     assert isinstance(caught.value, (ConsentGateError, ValueError))
+
+
+@pytest.mark.requirement("SEC-09")
+def test_a_key_stands_there_once() -> None:
+    """The same one twice is a rotation that was none."""
+    with pytest.raises(SecretError, match="the same key stands there twice"):
+        signing_keys({"CONSENTGATE_SECRET": f"{NEW} {OLD} {NEW}"})
+
+
+@pytest.mark.parametrize("length", [32, 64])
+def test_random_keys_are_taken(length: int) -> None:
+    """Whatever a random source gives, in hexadecimal or Base64."""
+    for _ in range(200):
+        for key in (secrets.token_hex(length // 2), secrets.token_urlsafe(length)):
+            assert signing_keys({"CONSENTGATE_SECRET": key}) == [key.encode()]
+
+
+def test_a_weak_key_is_told_on_a_developers_machine(caplog: pytest.LogCaptureFixture) -> None:
+    """It signs there; the key itself is not said."""
+    environment = {"CONSENTGATE_SECRET": "k" * 40, "CONSENTGATE_ENV": "development"}
+    assert signing_keys(environment) == [b"k" * 40]
+    assert "key 1 repeats itself: it can be guessed" in caplog.text
+    assert "kkkk" not in caplog.text
+
+
+@pytest.mark.requirement("SEC-09")
+@pytest.mark.parametrize(("mode", "is_told"), [(0o644, True), (0o640, False), (0o600, False)])
+def test_a_file_that_everybody_can_read_is_told(
+    mode: int, is_told: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is read all the same: in a container nobody else may be there."""
+    path = tmp_path / "secret"
+    path.write_text(NEW)
+    path.chmod(mode)
+    assert signing_keys({"CONSENTGATE_SECRET_FILE": str(path)}) == [NEW.encode()]
+    assert ("every user of this machine can read" in caplog.text) is is_told
 
 
 def test_an_empty_secret_file_is_no_secret(tmp_path: Path) -> None:

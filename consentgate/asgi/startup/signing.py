@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import secrets
+import stat
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,6 +18,8 @@ from consentgate.formats.webhooks import secret_of
 logger = logging.getLogger("consentgate")
 
 SECRET = "CONSENTGATE_SECRET"
+LEAST_BITS = 96
+"""How unpredictable a key's characters must be by their own frequency, for the whole key."""
 WEBHOOK_SECRET = "CONSENTGATE_WEBHOOK_SECRET"
 ENVIRONMENT = "CONSENTGATE_ENV"
 _HINT = (
@@ -59,7 +64,35 @@ def signing_keys(
                 f"{SECRET}: key {number} has {len(key)} bytes, expected at least "
                 f"{MIN_KEY_BYTES}; {_HINT}"
             )
+        _check(key, f"{SECRET}: key {number}", environment, development)
+    if len(set(keys)) < len(keys):
+        raise SecretError(f"{SECRET}: the same key stands there twice; each key once, newest first")
     return keys[::-1]
+
+
+def _check(
+    key: bytes, place: str, environment: Mapping[str, str], development: bool | None
+) -> None:
+    """Refuse a key that can be guessed; on a developer's machine say so.
+
+    Raises:
+        SecretError: it repeats itself or has too few different characters.
+    """
+    fault = _weakness(key)
+    if not fault:
+        return
+    if not (is_development(environment) if development is None else development):
+        raise SecretError(f"{place} {fault}: it can be guessed; {_HINT}")
+    logger.warning("consentgate: %s %s: it can be guessed", place, fault)
+
+
+def _weakness(key: bytes) -> str:
+    """What makes a key easy to guess; empty: nothing that can be seen."""
+    if (key + key).find(key, 1) < len(key):
+        return "repeats itself"
+    counts = Counter(key).values()
+    bits = -sum(count * math.log2(count / len(key)) for count in counts)
+    return "has too few different characters" if bits < LEAST_BITS else ""
 
 
 def webhook_secrets(environment: Mapping[str, str] = os.environ) -> list[bytes]:
@@ -83,9 +116,21 @@ def _secret_text(environment: Mapping[str, str], name: str = SECRET) -> str:
     if not path:
         return environment.get(name, "")
     try:
+        _warn_of_readers(Path(path), name)
         return Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise SecretError(f"{name}_FILE: cannot read {path}: {error}; {_HINT}") from error
+
+
+def _warn_of_readers(path: Path, name: str) -> None:
+    """Say where everybody on the machine can read a secret.
+
+    It is no fault: what containers mount as a secret is often so, where nobody else is.
+    """
+    if path.stat().st_mode & stat.S_IROTH:
+        logger.warning(
+            "consentgate: %s_FILE: every user of this machine can read %s; chmod o-r it", name, path
+        )
 
 
 def _throw_away_key(environment: Mapping[str, str], development: bool | None) -> bytes:
