@@ -11,6 +11,7 @@ from starlette.types import Scope
 
 from consentgate.asgi.choices.choose import Choices
 from consentgate.asgi.choices.proof import Proof
+from consentgate.asgi.choices.taking_over import TakingOver
 from consentgate.asgi.explaining import Explaining
 from consentgate.asgi.faults import Faults
 from consentgate.asgi.pages.announcement import news_reader
@@ -124,6 +125,8 @@ class Assembly:
         self._interests = interests = Interests(policy, self.site_log, client_of, faults)
         self.views = views = Views(policy, pages, faults, reports_interest=interests.reports)
         self.gates = Gates(outcomes, reader, KnownValidators(), views.on_page)
+        self._limits = Limits(placing.limited_client_of, faults)
+        self.taking_over = self._taking_over()
         self.choices = choices = self._choices()
         reports = Reports(plan, faults.counts, client_of, hosts=hosts if is_development else None)
         self.routes = Routes(
@@ -146,6 +149,12 @@ class Assembly:
         self.revocations.tell(reader)
         return reader
 
+    def _taking_over(self) -> TakingOver | None:
+        """What reads the cookies of other consent tools, where the policy names any."""
+        if not self.policy.migrations:
+            return None
+        return TakingOver(self.policy, self.reader, self.proof, self._limits)
+
     def _choices(self) -> Choices:
         """What takes choices."""
         return Choices(
@@ -154,7 +163,7 @@ class Assembly:
             self.pages,
             self.views,
             self.proof,
-            Limits(self.placing.limited_client_of, self.faults),
+            self._limits,
             self.site_log,
             self.faults,
             self.revocations,

@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from consentgate.asgi.assembly import Assembly, route_in
+from consentgate.asgi.choices.taking_over import TakingOver
 from consentgate.asgi.collecting import collect, is_collector, is_denied
 from consentgate.asgi.consent import SCOPE_KEY, Consent, consent_of
 from consentgate.asgi.hearing import hearers
@@ -32,7 +33,7 @@ from consentgate.gates.gated import NOTHING
 from consentgate.gates.records.callers import known_callers
 from consentgate.gates.request import read_request
 from consentgate.gates.visitors.reading import Visitors
-from consentgate.gates.visitors.visitor import NOT_PLACED
+from consentgate.gates.visitors.visitor import NOT_PLACED, Visitor
 from consentgate.log.writing.server_loggers import warn_of_leaks
 from consentgate.lookup import PlaceLookup
 
@@ -129,6 +130,7 @@ class ConsentGate:
         self._visitors = Visitors(assembly.plan, assembly.reader)
         self._has_collectors = assembly.plan.has_collectors
         self._is_logged = assembly.plan.is_logged
+        self._taking_over = assembly.taking_over
         self._is_timed = not assembly.recorder.is_idle
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
@@ -141,6 +143,8 @@ class ConsentGate:
             visit = self._open(scope)
         except Exception:
             visit = self._open_unread(scope)
+        if self._taking_over is not None and visit.request.cookies:
+            visit, send = await self._take_over(self._taking_over, visit, scope, send)
         path = scope["path"]
         if self._prefix in path or PLACE in path or self._has_collectors:
             own = self._own_answer(visit)
@@ -251,8 +255,26 @@ class ConsentGate:
         """Let go of the ledger and the site log; the gate is not used afterwards."""
         self.assembly.close()
 
-    def _open(self, scope: Scope) -> Served:
-        """Read who asks and decide; the visit's scope then carries the app's view."""
+    async def _take_over(
+        self, taking_over: TakingOver, visit: Served, scope: Scope, send: Send
+    ) -> tuple[Served, Send]:
+        """Serve the visit with what its visitor told another tool, where that is taken over."""
+        try:
+            taken = await taking_over.take(visit)
+        except Exception:
+            self.assembly.faults.failed("taking_over", "what was granted elsewhere does not count")
+            return visit, send
+        if taken is None:
+            return visit, send
+        return self._open(scope, taken.visitor), taken.sending(send)
+
+    def _open(self, scope: Scope, taken: Visitor | None = None) -> Served:
+        """Read who asks and decide; the visit's scope then carries the app's view.
+
+        Args:
+            scope: the connection.
+            taken: who asks, where that was found out before.
+        """
         if not self._is_order_checked:
             self._check_late(scope)
         assembly, placing = self.assembly, self._placing
@@ -263,7 +285,9 @@ class ConsentGate:
         now = floor(self._clock())
         placed = NOT_PLACED if caller.is_crawler else placing.placed(scope, request, now)
         is_minor = placing.knows_ages and placing.is_minor(scope, placed[0])
-        visitor = self._visitors.of(request, placed, now, is_minor, caller)
+        visitor = taken or self._visitors.of(request, placed, now, is_minor, caller)
+        if self._taking_over is not None and taken is None and request.cookies:
+            visitor = self._taking_over.heard(request, visitor, now)
         visit = Served().decide(scope, request, visitor, assembly.gates, now)
         asks_identity = assembly.warnings.asks_identity
         if request.cookies or request.is_marked or asks_identity or visit.outcome.strips_click_ids:

@@ -170,6 +170,20 @@ class WebhookTable(_Table):
     progress: Line = ""
 
 
+ToolKey = Literal[
+    "cc_cookie", "klaro", "orejime", "tarteaucitron", "c15t", "cookiebot", "onetrust", "tcf"
+]
+
+
+class MigrationTable(_Table):
+    """What visitors told another consent tool."""
+
+    cookie: Annotated[str, Field(pattern=r"^([!#$%&'*+.^_`|~0-9A-Za-z-]{1,200})?$")] = ""
+    grants: bool = False
+    since: dt.date | None = None
+    purposes: dict[Line, Slug | list[Slug]] = {}
+
+
 class PurposeTable(_Table):
     """Why data is used; the unit of consent."""
 
@@ -261,6 +275,7 @@ class PolicyTable(_Table):
     log: LogTable = LogTable()
     ledger: LedgerTable = LedgerTable()
     webhook: WebhookTable = WebhookTable()
+    migration: dict[ToolKey, MigrationTable] = {}
     purpose: dict[Slug, PurposeTable] = {}
     service: dict[Slug, ServiceTable] = {}
     texts: dict[str, dict[str, Text]] = {}
