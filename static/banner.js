@@ -22,8 +22,12 @@ const fits = (name, { name: pattern, match }) =>
 new RegExp('^' + (pattern + (match === 'prefix' ? '*' : '')).replace(/[^\w*?]/g, '\\$&').replace(/[*?]/g, '.$&').replace(/\?/g, '') + '$').test(name);
 const expire = (name) => {
 const parts = location.hostname.split('.');
-for (let start = -1; start < parts.length - 1; start++) {
-doc.cookie = name + '=; max-age=0; path=/' + (start < 0 ? '' : '; domain=' + parts.slice(start).join('.'));
+let path = '';
+for (const step of location.pathname.split(/(\/)/)) {
+path += step;
+parts.forEach((_, at) => {
+doc.cookie = name + '=; max-age=0; path=' + path + (at ? '; domain=' + parts.slice(at - 1).join('.') : '');
+});
 }
 };
 const forget = async (rule) => {
@@ -37,12 +41,13 @@ const store = w[kind + 'Storage'];
 Object.keys(store).forEach((key) => fits(key, rule) && store.removeItem(key));
 }
 };
-const clean = ({ names = [], storage = [] }) => {
+const clean = ({ names = [], storage = [], keys = [] }) => {
 doc.cookie.split('; ').forEach((pair) => {
 const name = pair.split('=')[0];
 if (names.some((rule) => fits(name, rule))) expire(name);
 });
-storage.forEach((rule) => forget(rule).catch(() => {}));
+const alike = (kind) => keys.map((name) => ({ kind, name }));
+[...storage, ...alike('local'), ...alike('session')].forEach((rule) => forget(rule).catch(() => {}));
 };
 const trusted = (kind, value) => {
 const types = w.trustedTypes;
@@ -159,11 +164,6 @@ button?.click();
 };
 doc.addEventListener('keydown', (event) => { if (event.key === 'Escape') leave(event); });
 doc.addEventListener('cancel', leave, true);
-doc.addEventListener('change', ({ target }) => {
-const { name, checked } = (target);
-if (name !== 'p') return;
-(target).closest('fieldset')?.querySelectorAll('[name=s]').forEach((box) => { box.checked = checked; });
-});
 const open = () => {
 const box = note();
 if (box) box.hidden = false;

@@ -56,7 +56,8 @@ class Event:
     """What was said of single services."""
     method: str
     """``accept``, ``reject``, ``save``, ``withdraw``, ``dismiss``, ``service``, ``once`` (a service
-    for one browser session) or ``signal``."""
+    for one browser session), ``signal``, or ``undone`` (a grant that was stored too late to be
+    answered)."""
     source: str
     """``banner``, ``page``, ``placeholder`` or ``api``."""
     signals: tuple[str, ...]
@@ -67,7 +68,8 @@ class Event:
     model: str
     expires_ms: int
     subject: str
-    """Keyed reference of the choice's id; empty for a refusal."""
+    """Keyed reference of the grant's id; a withdrawal names the grant that it ends. Empty where
+    nothing is or was granted."""
     ends: tuple[str, ...] = ()
     """Marks of the earlier grants that end here, hexadecimal: their cookies count no more."""
 

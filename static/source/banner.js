@@ -30,12 +30,16 @@
   const fits = (name, { name: pattern, match }) =>
     new RegExp('^' + (pattern + (match === 'prefix' ? '*' : '')).replace(/[^\w*?]/g, '\\$&').replace(/[*?]/g, '.$&').replace(/\?/g, '') + '$').test(name);
 
-  // Expires a cookie on this host and on every parent domain.
+  // Expires a cookie on this host and on every parent domain, for this page's path and those above.
   /** @param {string} name */
   const expire = (name) => {
     const parts = location.hostname.split('.');
-    for (let start = -1; start < parts.length - 1; start++) {
-      doc.cookie = name + '=; max-age=0; path=/' + (start < 0 ? '' : '; domain=' + parts.slice(start).join('.'));
+    let path = '';
+    for (const step of location.pathname.split(/(\/)/)) {
+      path += step;
+      parts.forEach((_, at) => {
+        doc.cookie = name + '=; max-age=0; path=' + path + (at ? '; domain=' + parts.slice(at - 1).join('.') : '');
+      });
     }
   };
 
@@ -54,13 +58,15 @@
   };
 
   /** @param {any} remove */
-  const clean = ({ names = [], storage = [] }) => {
+  const clean = ({ names = [], storage = [], keys = [] }) => {
     doc.cookie.split('; ').forEach((pair) => {
       const name = pair.split('=')[0];
       if (names.some((/** @type {any} */ rule) => fits(name, rule))) expire(name);
     });
+    // Scripts keep what a cookie holds once more under its name.
+    const alike = (/** @type {string} */ kind) => keys.map((/** @type {string} */ name) => ({ kind, name }));
     // Rejects where the browser keeps storage closed; there is nothing to remove then.
-    storage.forEach((/** @type {any} */ rule) => forget(rule).catch(() => {}));
+    [...storage, ...alike('local'), ...alike('session')].forEach((/** @type {any} */ rule) => forget(rule).catch(() => {}));
   };
 
   /** @param {string} kind @param {string} value */
@@ -212,13 +218,6 @@
   };
   doc.addEventListener('keydown', (event) => { if (event.key === 'Escape') leave(event); });
   doc.addEventListener('cancel', leave, true);
-
-  // On the choices page a purpose's box sets those of its services.
-  doc.addEventListener('change', ({ target }) => {
-    const { name, checked } = /** @type {any} */ (target);
-    if (name !== 'p') return;
-    /** @type {Element} */ (target).closest('fieldset')?.querySelectorAll('[name=s]').forEach((/** @type {any} */ box) => { box.checked = checked; });
-  });
 
   const open = () => {
     const box = note();

@@ -44,9 +44,6 @@ def test_a_file_wins(tmp_path: Path) -> None:
         ({"CONSENTGATE_ENV": "production"}, "no key to sign choices with"),
         ({"CONSENTGATE_SECRET": "x" * 31}, "key 1 has 31 bytes, expected at least 32"),
         ({"CONSENTGATE_SECRET": f"{NEW} short"}, "key 2 has 5 bytes"),
-        ({"CONSENTGATE_SECRET": "k" * 40}, "key 1 repeats itself: it can be guessed"),
-        ({"CONSENTGATE_SECRET": f"{NEW} {'0123456789abcdef' * 2}"}, "key 2 repeats itself"),
-        ({"CONSENTGATE_SECRET": "old-" + "o" * 40}, "key 1 has too few different characters"),
         ({"CONSENTGATE_SECRET_FILE": "/nowhere/at/all"}, "cannot read /nowhere/at/all"),
     ],
 )
@@ -76,12 +73,12 @@ def test_random_keys_are_taken(length: int) -> None:
             assert signing_keys({"CONSENTGATE_SECRET": key}) == [key.encode()]
 
 
-def test_a_weak_key_is_told_on_a_developers_machine(caplog: pytest.LogCaptureFixture) -> None:
-    """It signs there; the key itself is not said."""
-    environment = {"CONSENTGATE_SECRET": "k" * 40, "CONSENTGATE_ENV": "development"}
-    assert signing_keys(environment) == [b"k" * 40]
-    assert "key 1 repeats itself: it can be guessed" in caplog.text
-    assert "kkkk" not in caplog.text
+@pytest.mark.parametrize("key", ["k" * 40, "0123456789abcdef" * 2, "old-" + "o" * 40])
+def test_a_weak_key_is_told(key: str, caplog: pytest.LogCaptureFixture) -> None:
+    """It signs; the key itself is not said."""
+    assert signing_keys({"CONSENTGATE_SECRET": key}) == [key.encode()]
+    assert "CONSENTGATE_SECRET: key 1 " in caplog.text
+    assert key not in caplog.text
 
 
 @pytest.mark.requirement("SEC-09")

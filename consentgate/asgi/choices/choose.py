@@ -10,7 +10,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import Receive
 
-from consentgate.asgi.choices.acts import Act, read_act
+from consentgate.asgi.choices.acts import Act, read_act, withdrawal
 from consentgate.asgi.choices.choice import make_choice, with_session_grants
 from consentgate.asgi.choices.ending import ending_of
 from consentgate.asgi.choices.proof import Proof
@@ -30,7 +30,7 @@ from consentgate.asgi.recording.warnings import shown
 from consentgate.asgi.revoking.revocations import Revocations
 from consentgate.asgi.telling.change import Change, change_of
 from consentgate.asgi.telling.forgetting import Forgetting
-from consentgate.asgi.telling.hooks import Hooks
+from consentgate.asgi.telling.hooks import ChoiceHooks
 from consentgate.asgi.telling.webhooks import Webhook
 from consentgate.domain.choices import Choice
 from consentgate.formats import cookies
@@ -64,7 +64,7 @@ class Choices:
         site_log: SiteLog,
         faults: Faults,
         revocations: Revocations,
-        hooks: Hooks,
+        told: ChoiceHooks,
         forgetting: Forgetting,
         webhook: Webhook | None = None,
     ) -> None:
@@ -78,7 +78,7 @@ class Choices:
         self._site_log = site_log
         self._faults = faults
         self._revocations = revocations
-        self._hooks = hooks
+        self._told = told
         self._forgetting = forgetting
         self._webhook = webhook
 
@@ -104,32 +104,48 @@ class Choices:
         if choice.grants_anything and is_in_frame(request):
             raise BodyProblem(403, "framed", "nothing is granted from within a frame")
         is_recorded = self._limits.allows(visit, is_grant=choice.grants_anything)
-        if choice.grants_anything and not await self._knows(act.notice):
+        if not await self._knows(act.notice) and choice.grants_anything:
             raise BodyProblem(409, "notice_outdated", "the notice has changed; please choose again")
         if act.is_once:
             choice = with_session_grants(choice, before)
+        outcome, lines = await self._record(visit, act, choice, is_recorded=is_recorded)
+        is_json = body.is_json or "application/json" in request.header(b"accept")
+        return self._answer(visit, act, outcome, lines, is_json=is_json)
+
+    async def withdraw(self, visit: Visit) -> list[bytes]:
+        """Take back whatever a visit's cookies grant, as the button does; their new lines."""
+        act = withdrawal(self._plan.policy)
+        choice = make_choice(act, visit.visitor.choice, visit.outcome, visit.now)
+        return (await self._record(visit, act, choice, is_recorded=True))[1]
+
+    async def _record(
+        self, visit: Visit, act: Act, choice: Choice, *, is_recorded: bool
+    ) -> tuple[Outcome, list[bytes]]:
+        """Prove a choice, end the grants that it replaces, and tell whom it concerns.
+
+        Returns:
+            What follows from it, and the ``Set-Cookie`` lines.
+        """
         ending = ending_of(act, visit, self._reader)
-        if is_recorded or ending.ids or _ends_grant(before, choice):
+        if is_recorded or ending.ids or _ends_grant(visit.visitor.choice, choice):
             await self._proof.record(visit, act, choice, ending)
         self._revocations.end(ending.ids)
         self._reader.end_remembered(ending.tokens)
-        held, lines = self._signed(visit, act, choice)
-        outcome = self._outcomes.of(visit.visitor._replace(choice=held), visit.now)
+        outcome, lines = self._kept(visit, act, choice)
         change = change_of(
             act.kind,
             visit.now,
             visit.outcome,
             outcome,
-            subject=self._proof.subject_of(held.id),
+            subject=self._proof.subject_of(choice.id),
             ended=tuple(map(self._proof.subject_of, ending.ids)),
             request=HTTPConnection(visit.scope),
         )
         self._follow(visit, act, choice, change)
         if self._webhook is not None:
             self._webhook.follow()
-        await self._hooks.tell(change, self._faults)
-        is_json = body.is_json or "application/json" in request.header(b"accept")
-        return self._answer(visit, act, outcome, lines, is_json=is_json)
+        await self._told.tell(change, self._faults)
+        return outcome, lines
 
     def _warn_of_host(self, request: Request) -> None:
         """Say once that a page's Origin and ``Host`` differ: most likely a proxy rewrites it."""
@@ -148,11 +164,14 @@ class Choices:
 
     async def _knows(self, notice: str) -> bool:
         """Whether a notice is one of today's; the first time all of them are written."""
-        return bool(await run_in_threadpool(self._pages.language_of_notice, notice))
+        if not self._pages.has_every_notice:
+            await run_in_threadpool(self._pages.warm)
+        return bool(self._pages.language_of_notice(notice))
 
     def _follow(self, visit: Visit, act: Act, choice: Choice, change: Change) -> None:
         """Have the site log count the choice, and forget whom it may not recognise any more."""
         self._site_log.count_choice(visit.ended(None), act.kind)
+        self._site_log.funnel.acted(visit, act, visit.visitor.choice, choice)
         known = self._site_log.recognition
         try:
             if known is not None and PURPOSE in change.taken:
@@ -172,13 +191,18 @@ class Choices:
         else:
             root = visit.request.root_path + self._plan.policy.site.prefix
             response = RedirectResponse(safe_next(act.next, root), status_code=303)
-        lines += expire_denied(visit.request, outcome, visit.now)
         response.raw_headers += [(b"set-cookie", line) for line in lines]
         if visit.request.is_https and self._clears(visit.outcome, outcome):
             response.headers["clear-site-data"] = '"storage"'
         response.headers["cache-control"] = "private, no-store"
         response.headers["tk"] = "U"
         return response
+
+    def _kept(self, visit: Visit, act: Act, choice: Choice) -> tuple[Outcome, list[bytes]]:
+        """What follows from a choice, and the ``Set-Cookie`` lines: its token, and what expires."""
+        choice, lines = self._signed(visit, act, choice)
+        outcome = self._outcomes.of(visit.visitor._replace(choice=choice), visit.now)
+        return outcome, lines + expire_denied(visit.request, outcome, visit.now)
 
     def _clears(self, before: Outcome, after: Outcome) -> bool:
         """Whether the browser is asked to remove the site's storage: something was taken back.

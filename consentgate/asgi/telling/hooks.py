@@ -22,7 +22,7 @@ _running: set[asyncio.Future[object]] = set()
 
 
 @dataclass(frozen=True, slots=True)
-class Hooks:
+class ChoiceHooks:
     """The app's own functions."""
 
     on_change: Hook | None = None
@@ -39,7 +39,7 @@ class Hooks:
             await _call(self.on_change, "on_change", change, faults)
 
 
-NO_HOOKS = Hooks()
+NO_HOOKS = ChoiceHooks()
 
 
 async def _call(hook: Hook, name: str, change: Change, faults: Faults) -> None:
