@@ -14,12 +14,14 @@ if TYPE_CHECKING:
         require,
     )
     from consentgate.asgi.gate import ConsentGate
+    from consentgate.asgi.telling.change import Change
     from consentgate.domain.decision import Reason
     from consentgate.domain.policy.policy import Policy
 
     __version__: str
 
 __all__ = [
+    "Change",
     "Consent",
     "ConsentGate",
     "ConsentRequired",
@@ -32,6 +34,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Change": "consentgate.asgi.telling.change",
     "Consent": "consentgate.asgi.consent",
     "ConsentGate": "consentgate.asgi.gate",
     "ConsentRequired": "consentgate.asgi.consent",

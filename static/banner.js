@@ -37,7 +37,7 @@ if (kind === 'indexeddb') {
 } else if (kind === 'cache') {
 (await caches.keys()).forEach((key) => fits(key, rule) && caches.delete(key));
 } else {
-const store = kind === 'local' ? localStorage : sessionStorage;
+const store = w[kind + 'Storage'];
 Object.keys(store).forEach((key) => fits(key, rule) && store.removeItem(key));
 }
 };
@@ -140,7 +140,7 @@ doc.addEventListener('submit', (event) => {
 const form = (event.target);
 const button = (event).submitter;
 const box = (form.closest('[data-privacy-note],[data-privacy-hold]'));
-if (!box || event.defaultPrevented) return;
+if (!box || event.defaultPrevented || w !== w.top) return;
 event.preventDefault();
 if (busy) return;
 busy = true;

@@ -166,6 +166,7 @@ EMPTY_NAMES = frozenset(("utils", "util", "helpers", "helper", "common", "manage
 """Module names that say nothing."""
 
 EXPORTED = {
+    "Change",
     "Consent",
     "ConsentGate",
     "ConsentRequired",

@@ -14,6 +14,7 @@ from consentgate.asgi.choices.evidence import Evidence
 from consentgate.asgi.choices.meanings import Meanings
 from consentgate.asgi.choices.proof import Proof
 from consentgate.asgi.choices.receipts import Receipts
+from consentgate.asgi.choices.taking_over import TakingOver
 from consentgate.asgi.explaining import Explaining
 from consentgate.asgi.faults import Faults
 from consentgate.asgi.pages.announcement import news_reader
@@ -42,6 +43,10 @@ from consentgate.asgi.startup.policy_file import load_policy, without_files
 from consentgate.asgi.startup.proof_keys import proof_keys
 from consentgate.asgi.startup.signing import is_development, is_test, signing_keys
 from consentgate.asgi.startup.texts import load_texts
+from consentgate.asgi.startup.webhook import open_webhook
+from consentgate.asgi.telling.forgetting import Forgetting
+from consentgate.asgi.telling.hooks import NO_HOOKS, ChoiceHooks
+from consentgate.asgi.telling.webhooks import Webhook
 from consentgate.domain.policy.fingerprints import Meaning
 from consentgate.domain.policy.policy import Policy
 from consentgate.domain.regimes import UNKNOWN
@@ -58,6 +63,7 @@ from consentgate.gates.visitors.visitor import Visitor
 from consentgate.ledger import Ledger
 from consentgate.ledger.opening import open_ledger
 from consentgate.log.counts.signals import SignalCounts
+from consentgate.log.keeping.erasure import Names
 from consentgate.log.writing.server_loggers import take_over
 from consentgate.lookup import PlaceLookup
 
@@ -80,6 +86,8 @@ class Assembly:
         archived: Mapping[bytes, Meaning] = NO_MEANINGS,
         clock: Callable[[], float] = time.time,
         hooks: Hooks | None = None,
+        told: ChoiceHooks = NO_HOOKS,
+        webhook: Webhook | None = None,
     ) -> None:
         """Put the parts together, from those that need nothing to those that need all.
 
@@ -94,8 +102,12 @@ class Assembly:
             archived: what earlier policies meant, as it was shipped with this one.
             clock: seconds since the epoch.
             hooks: how the app's own data takes part in access and erasure.
+            told: the app's own functions that are told of choices.
+            webhook: another program that is; None: there is none.
         """
         self.policy = policy
+        self._told = told
+        self.webhook = webhook
         self.prefix = policy.site.prefix
         self.faults = faults
         self.pages = pages
@@ -116,6 +128,7 @@ class Assembly:
             country_of=self._country_of,
             recognition=Recognition(policy, self._address_of, self.proof.subject_of),
         )
+        self.forgetting = Forgetting(self._forget, faults)
         self.signal_counts = SignalCounts(policy.log.folder)
         self.hosts = hosts = UndeclaredHosts(
             faults.counts, blocks=policy.site.unknown_hosts == "block"
@@ -128,6 +141,8 @@ class Assembly:
         shown = self.site_log.funnel.shown
         self.views = Views(policy, pages, faults, interests.reports, shown)
         self.gates = Gates(self.outcomes, self.reader, KnownValidators(), self.views.on_page)
+        self._limits = Limits(placing.limited_client_of, faults)
+        self.taking_over = self._taking_over()
         self.choices = choices = self._choices()
         self.rights = Rights(policy, keys, self.proof.ledger, self.site_log, hooks, faults)
         reports = Reports(plan, faults.counts, client_of, hosts=hosts if is_development else None)
@@ -161,6 +176,12 @@ class Assembly:
         self.revocations.tell(reader)
         return reader
 
+    def _taking_over(self) -> TakingOver | None:
+        """What reads the cookies of other consent tools, where the policy names any."""
+        if not self.policy.migrations:
+            return None
+        return TakingOver(self.policy, self.reader, self.proof, self._limits)
+
     def _choices(self) -> Choices:
         """What takes choices."""
         return Choices(
@@ -169,11 +190,19 @@ class Assembly:
             self.pages,
             self.views,
             self.proof,
-            Limits(self.placing.limited_client_of, self.faults),
+            self._limits,
             self.site_log,
             self.faults,
             self.revocations,
+            self._told,
+            self.forgetting,
+            self.webhook,
         )
+
+    def _forget(self, names: Names) -> None:
+        """Erase the rows of visitors who withdrew."""
+        if self.site_log.recognition is not None:
+            self.site_log.recognition.erase_under((), names, int(time.time()))
 
     def _recorder(self, policy: Policy) -> Recorder:
         return Recorder(
@@ -198,6 +227,7 @@ class Assembly:
         ledger: Ledger | None = None,
         clock: Callable[[], float] = time.time,
         hooks: Hooks | None = None,
+        told: ChoiceHooks = NO_HOOKS,
     ) -> Assembly:
         """Load, check and open everything; what is wrong is raised here, not on a request."""
         loaded, archived = _loaded(policy)
@@ -205,11 +235,12 @@ class Assembly:
             loaded = without_files(loaded)
         keys = signing_keys(development=development)
         faults = Faults()
+        ledger = ledger or open_ledger(loaded.ledger.url, spool=loaded.ledger.spool)
         assembly = cls(
             loaded,
             keys=keys,
             pages=Pages(loaded, load_texts(), templates=templates),
-            ledger=ledger or open_ledger(loaded.ledger.url, spool=loaded.ledger.spool),
+            ledger=ledger,
             placing=Placing(
                 loaded,
                 lookup=places,
@@ -222,6 +253,8 @@ class Assembly:
             archived=archived,
             clock=clock,
             hooks=hooks,
+            told=told,
+            webhook=None if is_test() else open_webhook(loaded, ledger, faults),
         )
         take_over(loaded.log.access_log)
         warn_of_modes(loaded.site)
@@ -234,6 +267,8 @@ class Assembly:
         """
         try:
             assets()
+            if self.webhook is not None:
+                self.webhook.follow()
             self.pages.warm()
             self.site_log.warm()
             self.hosts.warm()
@@ -278,6 +313,9 @@ class Assembly:
 
     def close(self) -> None:
         """Write what is queued and close files."""
+        self.forgetting.close()
+        if self.webhook is not None:
+            self.webhook.close()
         self.revocations.close()
         self.receipts.stop()
         self.proof.ledger.close()

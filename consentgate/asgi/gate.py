@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from consentgate.asgi.assembly import Assembly, route_in
+from consentgate.asgi.choices.taking_over import TakingOver
 from consentgate.asgi.collecting import collect, is_collector, is_denied, is_held_tag
 from consentgate.asgi.consent import SCOPE_KEY, Consent, consent_of
 from consentgate.asgi.hearing import hearers
@@ -26,6 +27,7 @@ from consentgate.asgi.startup.order import misplaced, warn_about_order, warn_of_
 from consentgate.asgi.startup.path_gates import PathGates
 from consentgate.asgi.startup.placement import loop_refused, misplaced_before
 from consentgate.asgi.startup.refusing import StartRefused, is_serving, misspelt
+from consentgate.asgi.telling.hooks import ChoiceHooks, Hook
 from consentgate.domain.policy.policy import Policy
 from consentgate.domain.signals import NONE
 from consentgate.errors import ConsentGateError, SettingError
@@ -34,7 +36,7 @@ from consentgate.gates.gated import NOTHING
 from consentgate.gates.records.callers import known_callers
 from consentgate.gates.request import read_request
 from consentgate.gates.visitors.reading import Visitors
-from consentgate.gates.visitors.visitor import NOT_PLACED
+from consentgate.gates.visitors.visitor import NOT_PLACED, Visitor
 from consentgate.ledger import Ledger
 from consentgate.log.naming.subject_keys import is_reference
 from consentgate.log.writing.server_loggers import warn_of_leaks
@@ -78,6 +80,8 @@ class ConsentGate:
         data_of: DataOf | None = None,
         erase_of: EraseOf | None = None,
         correct_of: CorrectOf | None = None,
+        on_change: Hook | None = None,
+        on_withdraw: Hook | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """Read the policy, the secret and the texts; everything wrong is said here.
@@ -99,6 +103,8 @@ class ConsentGate:
             erase_of: erases what the app keeps of a subject.
             correct_of: corrects what a visitor gave, by the text that the visitor writes; true:
                 it is done, else the request waits in the register.
+            on_change: called with a ``Change`` after every choice that changed anything.
+            on_withdraw: called with a ``Change`` after every choice that took anything back.
             clock: seconds since the epoch.
 
         Raises:
@@ -125,6 +131,7 @@ class ConsentGate:
                 ledger=ledger,
                 clock=clock,
                 hooks=Hooks(data_of=data_of, erase_of=erase_of, correct_of=correct_of),
+                told=ChoiceHooks(on_change, on_withdraw),
             )
         except ConsentGateError as fault:
             if not is_serving():
@@ -140,6 +147,7 @@ class ConsentGate:
         self._visitors = Visitors(assembly.plan, assembly.reader)
         self._has_collectors = assembly.plan.has_collectors
         self._is_logged = assembly.plan.is_logged
+        self._taking_over = assembly.taking_over
         self._paths = PathGates(assembly.gates) if assembly.policy.paths else None
         self._is_timed = not assembly.recorder.is_idle
 
@@ -153,6 +161,8 @@ class ConsentGate:
             visit = self._open(scope)
         except Exception:
             visit = self._open_unread(scope)
+        if self._taking_over is not None and visit.request.cookies:
+            visit, send = await self._take_over(self._taking_over, visit, scope, send)
         path = scope["path"]
         if self._prefix in path or PLACE in path or path.endswith(ENDS) or self._has_collectors:
             own = self._own_answer(visit)
@@ -286,8 +296,26 @@ class ConsentGate:
         """Let go of the ledger and the site log; the gate is not used afterwards."""
         self.assembly.close()
 
-    def _open(self, scope: Scope) -> Served:
-        """Read who asks and decide; the visit's scope then carries the app's view."""
+    async def _take_over(
+        self, taking_over: TakingOver, visit: Served, scope: Scope, send: Send
+    ) -> tuple[Served, Send]:
+        """Serve the visit with what its visitor told another tool, where that is taken over."""
+        try:
+            taken = await taking_over.take(visit)
+        except Exception:
+            self.assembly.faults.failed("taking_over", "what was granted elsewhere does not count")
+            return visit, send
+        if taken is None:
+            return visit, send
+        return self._open(scope, taken.visitor), taken.sending(send)
+
+    def _open(self, scope: Scope, taken: Visitor | None = None) -> Served:
+        """Read who asks and decide; the visit's scope then carries the app's view.
+
+        Args:
+            scope: the connection.
+            taken: who asks, where that was found out before.
+        """
         if not self._is_order_checked:
             self._check_late(scope)
         assembly, placing = self.assembly, self._placing
@@ -298,7 +326,9 @@ class ConsentGate:
         now = floor(self._clock())
         placed = NOT_PLACED if caller.is_crawler else placing.placed(scope, request, now)
         is_minor = placing.knows_ages and placing.is_minor(scope, placed[0])
-        visitor = self._visitors.of(request, placed, now, is_minor, caller)
+        visitor = taken or self._visitors.of(request, placed, now, is_minor, caller)
+        if self._taking_over is not None and taken is None and request.cookies:
+            visitor = self._taking_over.heard(request, visitor, now)
         gates = assembly.gates if self._paths is None else self._paths.at(request.path)
         visit = Served().decide(scope, request, visitor, gates, now)
         if self._paths is None or visit.outcome.plan.is_gated:

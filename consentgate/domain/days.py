@@ -16,6 +16,11 @@ def day_of(now: int) -> dt.date:
     return _EPOCH + dt.timedelta(days=now // DAY_SECONDS)
 
 
+def midnight(day: dt.date) -> int:
+    """The first moment of a day, UTC."""
+    return (day - _EPOCH).days * DAY_SECONDS
+
+
 @remember(512)
 def hour_text(hours: int) -> str:
     """Write an hour, counted since the epoch, such as ``2026-11-23T21:00:00Z`` (LOG-08)."""

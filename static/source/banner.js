@@ -52,7 +52,7 @@
     } else if (kind === 'cache') {
       (await caches.keys()).forEach((key) => fits(key, rule) && caches.delete(key));
     } else {
-      const store = kind === 'local' ? localStorage : sessionStorage;
+      const store = w[kind + 'Storage'];
       Object.keys(store).forEach((key) => fits(key, rule) && store.removeItem(key));
     }
   };
@@ -189,7 +189,8 @@
     const form = /** @type {HTMLFormElement} */ (event.target);
     const button = /** @type {any} */ (event).submitter;
     const box = /** @type {any} */ (form.closest('[data-privacy-note],[data-privacy-hold]'));
-    if (!box || event.defaultPrevented) return;
+    // In a frame the form goes by itself: the server then sees where it comes from.
+    if (!box || event.defaultPrevented || w !== w.top) return;
     event.preventDefault();
     if (busy) return;
     busy = true;

@@ -86,7 +86,7 @@ def test_production_only_counts(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody fills its log from outside."""
-    monkeypatch.setenv("CONSENTGATE_SECRET", "k" * 40)
+    monkeypatch.setenv("CONSENTGATE_SECRET", "R7vQ2mXk9LwZ4tYc8NfB1sHj6GdP3aEu-k")
     gate = gated(page(), development=False)
     report(gate, old("https://unknown.example/"))
     assert gate.assembly.faults.counts["undeclared_host"] == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import secrets
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,8 @@ from consentgate.errors import ConsentGateError, SecretError
 from tests.asgi import raw
 from tests.asgi.raw import NOW, http, run
 
-OLD = "old-" + "o" * 40
-NEW = "new-" + "n" * 40
+OLD = "old-R7vQ2mXk9LwZ4tYc8NfB1sHj6GdP3aEu"
+NEW = "new-T5yKq8WcV2nLx7RbM4hJd9ZpF6sGa3Qe"
 
 
 @pytest.mark.parametrize(
@@ -55,6 +56,42 @@ def test_production_refuses_to_start(environment: dict[str, str], words: str) ->
     assert "secrets.token_urlsafe" in text
     assert "short" not in text.replace("too short", "")
     assert isinstance(caught.value, (ConsentGateError, ValueError))
+
+
+@pytest.mark.requirement("SEC-09")
+def test_a_key_stands_there_once() -> None:
+    """The same one twice is a rotation that was none."""
+    with pytest.raises(SecretError, match="the same key stands there twice"):
+        signing_keys({"CONSENTGATE_SECRET": f"{NEW} {OLD} {NEW}"})
+
+
+@pytest.mark.parametrize("length", [32, 64])
+def test_random_keys_are_taken(length: int) -> None:
+    """Whatever a random source gives, in hexadecimal or Base64."""
+    for _ in range(200):
+        for key in (secrets.token_hex(length // 2), secrets.token_urlsafe(length)):
+            assert signing_keys({"CONSENTGATE_SECRET": key}) == [key.encode()]
+
+
+@pytest.mark.parametrize("key", ["k" * 40, "0123456789abcdef" * 2, "old-" + "o" * 40])
+def test_a_weak_key_is_told(key: str, caplog: pytest.LogCaptureFixture) -> None:
+    """It signs; the key itself is not said."""
+    assert signing_keys({"CONSENTGATE_SECRET": key}) == [key.encode()]
+    assert "CONSENTGATE_SECRET: key 1 " in caplog.text
+    assert key not in caplog.text
+
+
+@pytest.mark.requirement("SEC-09")
+@pytest.mark.parametrize(("mode", "is_told"), [(0o644, True), (0o640, False), (0o600, False)])
+def test_a_file_that_everybody_can_read_is_told(
+    mode: int, is_told: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is read all the same: in a container nobody else may be there."""
+    path = tmp_path / "secret"
+    path.write_text(NEW)
+    path.chmod(mode)
+    assert signing_keys({"CONSENTGATE_SECRET_FILE": str(path)}) == [NEW.encode()]
+    assert ("every user of this machine can read" in caplog.text) is is_told
 
 
 def test_an_empty_secret_file_is_no_secret(tmp_path: Path) -> None:

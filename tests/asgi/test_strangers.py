@@ -267,7 +267,7 @@ def test_the_operator_is_told_once_in_production_too(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Which host, that it is held, and the lines to add; what it is for is not guessed."""
-    monkeypatch.setenv("CONSENTGATE_SECRET", "k" * 40)
+    monkeypatch.setenv("CONSENTGATE_SECRET", "R7vQ2mXk9LwZ4tYc8NfB1sHj6GdP3aEu-k")
     gate = gated(page(data=document(LOADED["image"])), OWN, development=False)
     for _ in range(3):
         run(gate, http("/?secret=1"))

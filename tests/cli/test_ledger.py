@@ -328,15 +328,19 @@ def test_a_receipt_is_checked_offline(
     assert run("receipt", "verify", "receipt.json", "--key", "nonsense")[0] == 2
 
 
+OLD_SECRET = "old-R7vQ2mXk9LwZ4tYc8NfB1sHj6GdP3aEu"
+NEW_SECRET = "new-T5yKq8WcV2nLx7RbM4hJd9ZpF6sGa3Qe"
+
+
 def test_without_a_key_pair_the_secret_signs(
     site: SqliteLedger, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A keyed hash, said to be the operator's alone by every verb; an old secret still counts."""
     monkeypatch.delenv("CONSENTGATE_PROOF_KEY_FILE")
     assert "no key signs checkpoints" in run("ledger", "checkpoint")[2]
-    monkeypatch.setenv("CONSENTGATE_SECRET", "a" * 40)
+    monkeypatch.setenv("CONSENTGATE_SECRET", OLD_SECRET)
     assert "operator-verifiable only" in run("ledger", "checkpoint")[2]
-    monkeypatch.setenv("CONSENTGATE_SECRET", f"{'b' * 40} {'a' * 40}")
+    monkeypatch.setenv("CONSENTGATE_SECRET", f"{NEW_SECRET} {OLD_SECRET}")
     assert "as signed up to 40 events; operator-verifiable only" in run("ledger", "verify")[1]
     store = ProofFile("ledger.sqlite3.proof")
     Path("receipt.json").write_text(

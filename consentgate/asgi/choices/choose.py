@@ -6,6 +6,7 @@ import logging
 from dataclasses import replace
 
 from starlette.concurrency import run_in_threadpool
+from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import Receive
 
@@ -24,9 +25,13 @@ from consentgate.asgi.posts.same_origin import (
     may_be_same_origin,
     safe_next,
 )
-from consentgate.asgi.recording.site_log import SiteLog
+from consentgate.asgi.recording.site_log import PURPOSE, SiteLog
 from consentgate.asgi.recording.warnings import shown
 from consentgate.asgi.revoking.revocations import Revocations
+from consentgate.asgi.telling.change import Change, change_of
+from consentgate.asgi.telling.forgetting import Forgetting
+from consentgate.asgi.telling.hooks import ChoiceHooks
+from consentgate.asgi.telling.webhooks import Webhook
 from consentgate.domain.choices import Choice
 from consentgate.formats import cookies
 from consentgate.gates.cookies.lines import expire_denied
@@ -59,6 +64,9 @@ class Choices:
         site_log: SiteLog,
         faults: Faults,
         revocations: Revocations,
+        told: ChoiceHooks,
+        forgetting: Forgetting,
+        webhook: Webhook | None = None,
     ) -> None:
         self._outcomes = outcomes
         self._plan = outcomes.plan
@@ -70,6 +78,9 @@ class Choices:
         self._site_log = site_log
         self._faults = faults
         self._revocations = revocations
+        self._told = told
+        self._forgetting = forgetting
+        self._webhook = webhook
 
     async def choose(self, visit: Visit, receive: Receive) -> Response:
         """Take a choice and answer: 303 for a form, 200 with the new state for JSON.
@@ -97,25 +108,44 @@ class Choices:
             raise BodyProblem(409, "notice_outdated", "the notice has changed; please choose again")
         if act.is_once:
             choice = with_session_grants(choice, before)
-        await self._record(visit, act, choice, is_recorded=is_recorded)
+        outcome, lines = await self._record(visit, act, choice, is_recorded=is_recorded)
         is_json = body.is_json or "application/json" in request.header(b"accept")
-        return self._answer(visit, act, choice, is_json=is_json)
+        return self._answer(visit, act, outcome, lines, is_json=is_json)
 
     async def withdraw(self, visit: Visit) -> list[bytes]:
         """Take back whatever a visit's cookies grant, as the button does; their new lines."""
         act = withdrawal(self._plan.policy)
         choice = make_choice(act, visit.visitor.choice, visit.outcome, visit.now)
-        await self._record(visit, act, choice, is_recorded=True)
-        return self._kept(visit, act, choice)[1]
+        return (await self._record(visit, act, choice, is_recorded=True))[1]
 
-    async def _record(self, visit: Visit, act: Act, choice: Choice, *, is_recorded: bool) -> None:
-        """Prove a choice, and end the grants that it replaces."""
+    async def _record(
+        self, visit: Visit, act: Act, choice: Choice, *, is_recorded: bool
+    ) -> tuple[Outcome, list[bytes]]:
+        """Prove a choice, end the grants that it replaces, and tell whom it concerns.
+
+        Returns:
+            What follows from it, and the ``Set-Cookie`` lines.
+        """
         ending = ending_of(act, visit, self._reader)
         if is_recorded or ending.ids or _ends_grant(visit.visitor.choice, choice):
             await self._proof.record(visit, act, choice, ending)
         self._revocations.end(ending.ids)
         self._reader.end_remembered(ending.tokens)
-        self._follow(visit, act, choice)
+        outcome, lines = self._kept(visit, act, choice)
+        change = change_of(
+            act.kind,
+            visit.now,
+            visit.outcome,
+            outcome,
+            subject=self._proof.subject_of(choice.id),
+            ended=tuple(map(self._proof.subject_of, ending.ids)),
+            request=HTTPConnection(visit.scope),
+        )
+        self._follow(visit, act, choice, change)
+        if self._webhook is not None:
+            self._webhook.follow()
+        await self._told.tell(change, self._faults)
+        return outcome, lines
 
     def _warn_of_host(self, request: Request) -> None:
         """Say once that a page's Origin and ``Host`` differ: most likely a proxy rewrites it."""
@@ -138,20 +168,23 @@ class Choices:
             await run_in_threadpool(self._pages.warm)
         return bool(self._pages.language_of_notice(notice))
 
-    def _follow(self, visit: Visit, act: Act, choice: Choice) -> None:
+    def _follow(self, visit: Visit, act: Act, choice: Choice, change: Change) -> None:
         """Have the site log count the choice, and forget whom it may not recognise any more."""
         self._site_log.count_choice(visit.ended(None), act.kind)
         self._site_log.funnel.acted(visit, act, visit.visitor.choice, choice)
         known = self._site_log.recognition
         try:
+            if known is not None and PURPOSE in change.taken:
+                self._forgetting.add(known.names(visit.ended(None)))
             if known is not None and not act.is_once:
                 known.follow(visit.visitor.choice, choice)
         except Exception:
             self._faults.failed("subject", "the key of a visitor who withdrew is not shredded")
 
-    def _answer(self, visit: Visit, act: Act, choice: Choice, *, is_json: bool) -> Response:
+    def _answer(
+        self, visit: Visit, act: Act, outcome: Outcome, lines: list[bytes], *, is_json: bool
+    ) -> Response:
         """Set the token, expire what is denied now, and send the visitor back."""
-        outcome, lines = self._kept(visit, act, choice)
         response: Response
         if is_json:
             response = JSONResponse(self._views.state(visit, outcome))

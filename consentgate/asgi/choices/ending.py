@@ -25,6 +25,9 @@ class Ending(NamedTuple):
         return tuple(mark_of(one).hex() for one in self.ids)
 
 
+NOTHING_ENDS = Ending((), ())
+
+
 def ending_of(act: Act, visit: Visit, reader: TokenReader) -> Ending:
     """The grants that an act ends: each that it replaces, so that no older cookie outlives it.
 

@@ -37,7 +37,9 @@ _READ_ONLY = (
     "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'"
 )
-_SANDBOXED = "default-src 'none'; sandbox; base-uri 'none'; form-action 'none'"
+_SANDBOXED = (
+    "default-src 'none'; sandbox; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
 _HASH = re.compile(r"[0-9a-f]{64}")
 _META = re.compile(rb'<meta name="(version|effective|model)" content="([^"]{0,200})">')
 _LANGUAGE = re.compile(rb'<html lang="([A-Za-z0-9-]{1,35})"')

@@ -183,6 +183,10 @@ class Recognition:
             "subject": [name for one in known for name in self.subjects.tokens(one, months)],
         }
 
+    def names(self, visit: Ended) -> Names:
+        """The names of a visitor's rows, to erase them by later; none where nothing is kept."""
+        return self._names(visit) if self._has_folder else {}
+
     def _names(self, visit: Ended) -> Names:
         visitor, reference = self.visitor(visit), self._reference(visit)
         months = months_back(_date_of(visit), self._days)

@@ -5,21 +5,29 @@ from __future__ import annotations
 import logging
 import os
 import secrets
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 
 from consentgate.errors import SecretError
 from consentgate.formats.token import MIN_KEY_BYTES
+from consentgate.formats.webhooks import secret_of
 
 logger = logging.getLogger("consentgate")
 
 SECRET = "CONSENTGATE_SECRET"
+WEBHOOK_SECRET = "CONSENTGATE_WEBHOOK_SECRET"
 ENVIRONMENT = "CONSENTGATE_ENV"
 LEAST_CHARACTERS = 10
 """Different characters that a key of 32 bytes has at the very least, by any good generator."""
 _HINT = (
     f"set {SECRET} (or {SECRET}_FILE) to a random text of at least {MIN_KEY_BYTES} bytes, such as "
     'the output of: python -c "import secrets; print(secrets.token_urlsafe(48))"'
+)
+
+_WEBHOOK_HINT = (
+    f"set {WEBHOOK_SECRET} to the output of: python -c "
+    "\"import base64, os; print('whsec_' + base64.b64encode(os.urandom(32)).decode())\""
 )
 
 
@@ -61,6 +69,8 @@ def signing_keys(
             )
         if weakness(key):
             logger.warning("consentgate: %s: key %d %s; %s", SECRET, number, weakness(key), _HINT)
+    if len(set(keys)) < len(keys):
+        raise SecretError(f"{SECRET}: the same key stands there twice; {_HINT}")
     return keys[::-1]
 
 
@@ -74,14 +84,42 @@ def weakness(key: bytes) -> str:
     return ""
 
 
-def _secret_text(environment: Mapping[str, str]) -> str:
-    path = environment.get(f"{SECRET}_FILE", "")
-    if not path:
-        return environment.get(SECRET, "")
+def webhook_secrets(environment: Mapping[str, str] = os.environ) -> list[bytes]:
+    """Read the secrets that sign webhooks, newest first.
+
+    Raises:
+        SecretError: none, or one that is written in another way; no secret is in the message.
+    """
+    texts = _secret_text(environment, WEBHOOK_SECRET).replace(",", " ").split()
     try:
+        secrets_ = [secret_of(text) for text in texts]
+    except ValueError as error:
+        raise SecretError(f"{WEBHOOK_SECRET}: {error}; {_WEBHOOK_HINT}") from error
+    if not secrets_:
+        raise SecretError(f"{WEBHOOK_SECRET}: nothing to sign webhooks with; {_WEBHOOK_HINT}")
+    return secrets_
+
+
+def _secret_text(environment: Mapping[str, str], name: str = SECRET) -> str:
+    path = environment.get(f"{name}_FILE", "")
+    if not path:
+        return environment.get(name, "")
+    try:
+        _warn_of_readers(Path(path), name)
         return Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise SecretError(f"{SECRET}_FILE: cannot read {path}: {error}; {_HINT}") from error
+        raise SecretError(f"{name}_FILE: cannot read {path}: {error}; {_HINT}") from error
+
+
+def _warn_of_readers(path: Path, name: str) -> None:
+    """Say where everybody on the machine can read a secret.
+
+    It is no fault: what containers mount as a secret is often so, where nobody else is.
+    """
+    if path.stat().st_mode & stat.S_IROTH:
+        logger.warning(
+            "consentgate: %s_FILE: every user of this machine can read %s; chmod o-r it", name, path
+        )
 
 
 def _throw_away_key(environment: Mapping[str, str], development: bool | None) -> bytes:

@@ -306,6 +306,32 @@ class LedgerSettings:
     """Folder for refusals that the ledger cannot take now; empty: beside it, then elsewhere."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookSettings:
+    """Which other program is told of choices (WDR-07)."""
+
+    url: str = ""
+    """Where to; empty: nobody is told."""
+    kinds: tuple[str, ...] = ("withdraw", "refuse", "change", "signal")
+    """Kinds of the ledger's events that it is told of."""
+    progress: str = ""
+    """File that says how far it has followed; empty: beside the ledger's file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Migration:
+    """What visitors told another consent tool, taken over from its cookie."""
+
+    cookie: str = ""
+    """Name of its cookie; empty: the one it has by default."""
+    counts_grants: bool = False
+    """Whether what was granted there counts here; what was refused always does."""
+    since: dt.date | None = None
+    """When grants count as made whose cookie tells no moment; None: they do not count."""
+    purposes: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    """Its own keys to purposes and services of this policy."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Announcement:
     """A material change to come, told before it takes effect (VER-03)."""
@@ -337,6 +363,9 @@ class Policy:
     lifetimes: Lifetimes = field(default_factory=Lifetimes)
     log: LogSettings = field(default_factory=LogSettings)
     ledger: LedgerSettings = field(default_factory=LedgerSettings)
+    webhook: WebhookSettings = field(default_factory=WebhookSettings)
+    migrations: Mapping[str, Migration] = field(default_factory=lambda: MappingProxyType({}))
+    """Key of another consent tool to how its cookie is taken over."""
     texts: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: MappingProxyType({}))
     """Language tag to text key to the site's own wording."""
     paths: tuple[PathRule, ...] = ()

@@ -10,6 +10,7 @@ import ipaddress
 import re
 import tomllib
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import chain
 from types import MappingProxyType
 from typing import Any
 
@@ -24,6 +25,7 @@ from consentgate.domain.policy.policy import (
     LedgerSettings,
     Lifetimes,
     Match,
+    Migration,
     Policy,
     RegimeSettings,
     Role,
@@ -32,6 +34,7 @@ from consentgate.domain.policy.policy import (
     SiteSettings,
     StorageKey,
     StorageKind,
+    WebhookSettings,
 )
 from consentgate.domain.policy.purposes import NECESSARY, SHIPPED, Purpose, Wording
 from consentgate.domain.regime_table import ROW_KEYS, row_problem
@@ -218,6 +221,8 @@ class _Reader:
             lifetimes=Lifetimes(**dict(table.lifetimes)),
             log=log_settings(table.log),
             ledger=LedgerSettings(**dict(table.ledger)),
+            migrations=MappingProxyType(dict(self._migrations(table))),
+            webhook=WebhookSettings(**{**dict(table.webhook), "kinds": tuple(table.webhook.kinds)}),
             texts=MappingProxyType({tag: dict(texts) for tag, texts in table.texts.items()}),
             paths=tuple(self._paths(table.paths)),
             announces=Announcement(**dict(table.announce)) if table.announce else None,
@@ -279,6 +284,30 @@ class _Reader:
             snippets=tuple(merged.snippets or ()),
             learns=tuple(merged.learns or ()),
         )
+
+    def _migrations(self, table: PolicyTable) -> Iterator[tuple[str, Migration]]:
+        known = {*table.purpose, *table.service, *(purpose.key for purpose in SHIPPED)}
+        for tool, own in table.migration.items():
+            targets_of = {
+                key: (targets,) if isinstance(targets, str) else tuple(targets)
+                for key, targets in own.purposes.items()
+            }
+            for target in sorted({*chain.from_iterable(targets_of.values())} - known):
+                hint = meant(target, sorted(known))
+                self.fault(
+                    "CG112",
+                    ("migration", tool, "purposes"),
+                    f'purposes: "{target}" is no purpose or service of this policy{hint}',
+                )
+            yield (
+                tool,
+                Migration(
+                    cookie=own.cookie,
+                    counts_grants=own.grants,
+                    since=own.since,
+                    purposes=MappingProxyType(targets_of),
+                ),
+            )
 
     def _storage(self, path: Path, items: Sequence[StorageTable]) -> Iterator[StorageKey]:
         for item in items:

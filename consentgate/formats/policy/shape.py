@@ -161,6 +161,35 @@ class LedgerTable(_Table):
     spool: Line = ""
 
 
+class WebhookTable(_Table):
+    """Which other program is told of choices."""
+
+    url: Annotated[
+        str, Field(pattern=r"^(https://[^\s]+|http://(localhost|127\.0\.0\.1|\[::1\])[:/][^\s]*)?$")
+    ] = ""
+    kinds: list[Literal["grant", "change", "refuse", "withdraw", "signal"]] = [
+        "withdraw",
+        "refuse",
+        "change",
+        "signal",
+    ]
+    progress: Line = ""
+
+
+ToolKey = Literal[
+    "cc_cookie", "klaro", "orejime", "tarteaucitron", "c15t", "cookiebot", "onetrust", "tcf"
+]
+
+
+class MigrationTable(_Table):
+    """What visitors told another consent tool."""
+
+    cookie: Annotated[str, Field(pattern=r"^([!#$%&'*+.^_`|~0-9A-Za-z-]{1,200})?$")] = ""
+    grants: bool = False
+    since: dt.date | None = None
+    purposes: dict[Line, Slug | list[Slug]] = {}
+
+
 class PurposeTable(_Table):
     """Why data is used; the unit of consent."""
 
@@ -299,6 +328,8 @@ class PolicyTable(_Table):
     lifetimes: LifetimesTable = LifetimesTable()
     log: LogTable = LogTable()
     ledger: LedgerTable = LedgerTable()
+    webhook: WebhookTable = WebhookTable()
+    migration: dict[ToolKey, MigrationTable] = {}
     purpose: dict[Slug, PurposeTable] = {}
     service: dict[Slug, ServiceTable] = {}
     texts: dict[str, dict[str, Text]] = {}
