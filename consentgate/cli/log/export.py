@@ -48,6 +48,10 @@ def _day(text: str) -> str:
 
 def run(options: argparse.Namespace) -> int:
     """Export; 0: every row, 1: some lines were left out, 2: wrong input."""
+    if options.until < options.since:
+        raise SettingError(
+            f"--from {options.since} --until {options.until}: the period ends before it begins"
+        )
     found = Found()
     writer, kept = WRITERS[options.to], frozenset(options.tier or [tier.value for tier in Tier])
     try:
