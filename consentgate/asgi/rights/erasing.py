@@ -12,11 +12,9 @@ from consentgate.asgi.rights.hooks import Hooks, called
 from consentgate.domain.rights.requests import Ask, Fate
 from consentgate.gates.ended import Ended
 from consentgate.ledger import Ledger
+from consentgate.log.keeping.erasure import Names
 from consentgate.rights.register import Register
 from consentgate.rights.tickets import Request
-
-Names = dict[str, list[str]]
-"""Column of the site log to the values that are a visitor's."""
 
 
 class Rows(Protocol):

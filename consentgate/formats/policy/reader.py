@@ -38,7 +38,7 @@ from consentgate.domain.policy.purposes import NECESSARY, SHIPPED, Purpose, Word
 from consentgate.domain.regime_table import ROW_KEYS, row_problem
 from consentgate.errors import Fault, PolicyError
 from consentgate.formats.headers.forwarded import UNIX
-from consentgate.formats.policy.access_settings import recipients, rights_settings, roles
+from consentgate.formats.policy.access_settings import access_settings
 from consentgate.formats.policy.habits import ledger_problem, regex_problem, secret_problem
 from consentgate.formats.policy.line_numbers import Path, Places
 from consentgate.formats.policy.log_settings import log_problems, log_settings
@@ -220,9 +220,7 @@ class _Reader:
             texts=MappingProxyType({tag: dict(texts) for tag, texts in table.texts.items()}),
             paths=tuple(self._paths(table.paths)),
             announces=Announcement(**dict(table.announce)) if table.announce else None,
-            rights=rights_settings(table),
-            recipients=recipients(table.recipient),
-            roles=roles(table.role),
+            **access_settings(table),
         )
 
     def _purposes(self, table: PolicyTable) -> Iterator[Purpose]:
