@@ -40,6 +40,7 @@ from consentgate.errors import Fault, PolicyError
 from consentgate.formats.headers.forwarded import UNIX
 from consentgate.formats.policy.access_settings import access_settings
 from consentgate.formats.policy.habits import ledger_problem, regex_problem, secret_problem
+from consentgate.formats.policy.lifetimes import seconds_of
 from consentgate.formats.policy.line_numbers import Path, Places
 from consentgate.formats.policy.log_settings import log_problems, log_settings
 from consentgate.formats.policy.ready_paths import READY_PATHS
@@ -67,15 +68,6 @@ MAX_COOKIE_DAYS = 400
 EFF_LOG_DAYS = 10
 """The EFF's DNT policy, 2.a: longest that a log of a visitor with DNT is kept."""
 _HIDDEN_WORDS = ("cookie", "gdpr", "consent", "banner", "tracking", "cmp")
-_UNITS = {
-    "second": 1,
-    "minute": 60,
-    "hour": 3_600,
-    "day": 86_400,
-    "week": 604_800,
-    "month": 2_629_800,
-    "year": 31_557_600,
-}
 _HOST = re.compile(r"(?=.{1,253}$)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?\.)*[a-z0-9-]{1,63}")
 
 
@@ -331,7 +323,7 @@ class _Reader:
                 )
             if problem := regex_problem("cookie", cookie.name):
                 self.fault("CG152", (*path, "cookies"), problem, word=cookie.name)
-            seconds = _seconds(cookie.lifetime)
+            seconds = seconds_of(cookie.lifetime)
             if seconds is not None and seconds > MAX_COOKIE_DAYS * 86_400:
                 self.fault(
                     "CG116",
@@ -625,13 +617,6 @@ def _site(table: PolicyTable) -> SiteSettings:
 
 def _storage_match(name: str) -> Match:
     return Match.PREFIX if name.endswith("*") else Match.EXACT
-
-
-def _seconds(lifetime: int | str | None) -> int | None:
-    if lifetime is None or isinstance(lifetime, int):
-        return lifetime
-    count, _, unit = lifetime.partition(" ")
-    return int(count) * _UNITS[unit.removesuffix("s")]
 
 
 def _wordings(texts: Mapping[str, Any]) -> Mapping[str, Wording]:
