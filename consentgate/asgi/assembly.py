@@ -14,6 +14,7 @@ from consentgate.asgi.choices.evidence import Evidence
 from consentgate.asgi.choices.meanings import Meanings
 from consentgate.asgi.choices.proof import Proof
 from consentgate.asgi.choices.receipts import Receipts
+from consentgate.asgi.choices.references import References
 from consentgate.asgi.explaining import Explaining
 from consentgate.asgi.faults import Faults
 from consentgate.asgi.pages.announcement import news_reader
@@ -105,7 +106,11 @@ class Assembly:
         meanings = Meanings(ledger, plan.meaning, archived)
         self.meanings = meanings.known
         self.revocations = Revocations(
-            ledger, faults, lifetime_days=policy.lifetimes.grant_days, clock=clock
+            ledger,
+            faults,
+            lifetime_days=policy.lifetimes.grant_days,
+            clock=clock,
+            references_of=References(keys).all,
         )
         self.reader = self._reader(keys)
         self.receipts = Receipts(ledger, proof_keys(keys), policy, faults)
@@ -129,7 +134,8 @@ class Assembly:
         self.views = Views(policy, pages, faults, interests.reports, shown)
         self.gates = Gates(self.outcomes, self.reader, KnownValidators(), self.views.on_page)
         self.choices = choices = self._choices()
-        self.rights = Rights(policy, keys, self.proof.ledger, self.site_log, hooks, faults)
+        end_erased = self.revocations.end_erased
+        self.rights = Rights(policy, keys, ledger, self.site_log, hooks, faults, end_erased)
         reports = Reports(plan, faults.counts, client_of, hosts=hosts if is_development else None)
         posts = Posts(choices.choose, news_reader(plan), interests.answer, reports.answer)
         self.routes = self._routes(posts)

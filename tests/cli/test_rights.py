@@ -131,7 +131,8 @@ def test_an_erasure_by_the_operator(run: Run) -> None:
     code, out, _ = run("erase", name)
     assert (code, "1 events" in out) == (0, True)
     ledger = SqliteLedger("ledger.sqlite3")
-    assert [row[2] for row in ledger.rows(0, 9)] == ["", OTHER]
+    assert [row[2] for row in ledger.rows(0, 9)] == ["", OTHER, ""]
+    assert [bool(event.ends) for event in ledger.events()] == [False, False, True]
     assert register().said(name) == {}
     assert run("erase", name)[0] == 2
     held = [p for p in Path().rglob("*") if p.is_file() and SUBJECT.encode() in p.read_bytes()]
