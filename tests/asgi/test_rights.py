@@ -388,3 +388,44 @@ def test_an_erasure_by_the_operator_ends_the_grant(tmp_path: Path) -> None:
     assert fresh.has(ended)
     fresh.close()
     gate.close()
+
+
+def test_without_a_register_the_page_works_too() -> None:
+    """With everything in memory: shown, erased, and no correction that nobody would read."""
+    gate = raw.gated(raw.json_answer())
+    cookie = raw.chosen(gate, choice="accept")
+    page = run(gate, http(DATA, cookie=cookie))
+    assert "data-privacy-erase" in page.text
+    assert "data-privacy-correct" not in page.text
+    scope, sent = form(CORRECT, {"text": "x"}, cookie=cookie)
+    assert run(gate, scope, sent).status == 404
+    assert 'data-privacy-done="answered"' in erased(gate, cookie).text
+    gate.close()
+
+
+def test_a_correction_that_fails_waits(tmp_path: Path) -> None:
+    """The visitor hears by when it is answered."""
+
+    def correct_of(subject: str, text: str) -> bool:
+        raise OSError("no database")
+
+    gate = gated(tmp_path, correct_of=correct_of)
+    cookie = raw.chosen(gate, choice="accept")
+    scope, sent = form(CORRECT, {"text": "x"}, cookie=cookie)
+    assert 'data-privacy-done="open"' in run(gate, scope, sent).text
+    gate.close()
+
+
+def test_where_the_register_cannot_be_written_nothing_is_erased(tmp_path: Path) -> None:
+    """The grant ends all the same, and the page says that it did not work."""
+    gate = gated(tmp_path)
+    cookie = raw.chosen(gate, choice="accept")
+    (subject,) = shown(gate, cookie)["subjects"]
+    (tmp_path / "rights").mkdir()
+    (tmp_path / "rights" / "key").write_bytes(b"short")
+    answer = erased(gate, cookie)
+    assert answer.status == 202
+    assert 'data-privacy-done="open"' in answer.text
+    assert "choices" in answer.cookies
+    assert len(gate.assembly.proof.ledger.rows_of(subject)) == 2
+    gate.close()
