@@ -14,6 +14,7 @@ from consentgate.asgi.choices.evidence import Evidence
 from consentgate.asgi.choices.meanings import Meanings
 from consentgate.asgi.choices.proof import Proof
 from consentgate.asgi.choices.receipts import Receipts
+from consentgate.asgi.choices.references import References
 from consentgate.asgi.choices.taking_over import TakingOver
 from consentgate.asgi.explaining import Explaining
 from consentgate.asgi.faults import Faults
@@ -117,7 +118,11 @@ class Assembly:
         meanings = Meanings(ledger, plan.meaning, archived)
         self.meanings = meanings.known
         self.revocations = Revocations(
-            ledger, faults, lifetime_days=policy.lifetimes.grant_days, clock=clock
+            ledger,
+            faults,
+            lifetime_days=policy.lifetimes.grant_days,
+            clock=clock,
+            references_of=References(keys).all,
         )
         self.reader = self._reader(keys)
         self.receipts = Receipts(ledger, proof_keys(keys), policy, faults)
@@ -144,7 +149,8 @@ class Assembly:
         self._limits = Limits(placing.limited_client_of, faults)
         self.taking_over = self._taking_over()
         self.choices = choices = self._choices()
-        self.rights = Rights(policy, keys, self.proof.ledger, self.site_log, hooks, faults)
+        end_erased = self.revocations.end_erased
+        self.rights = Rights(policy, keys, ledger, self.site_log, hooks, faults, end_erased)
         reports = Reports(plan, faults.counts, client_of, hosts=hosts if is_development else None)
         posts = Posts(choices.choose, news_reader(plan), interests.answer, reports.answer)
         self.routes = self._routes(posts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from consentgate import ConsentGate
+from consentgate.asgi.revoking.revocations import Revocations
 from consentgate.domain.policy.access import RightsSettings
 from consentgate.domain.policy.policy import LedgerSettings, LogSettings, Policy
 from consentgate.domain.policy.purposes import Purpose, Wording
@@ -153,6 +155,7 @@ def test_a_link_of_the_app_leads_there_for_a_while(tmp_path: Path) -> None:
     assert answer.status == 200
     assert answer.set_cookies == []
     assert shown(gate, query=f"{query}&format=json".encode())["events"] == []
+    assert shown(gate, cookie)["choice"]["purposes"]["marketing"] is False  # in its own browser
     with pytest.raises(SettingError, match=r"consent\.subject"):
         gate.data_link("somebody")
     gate.close()
@@ -356,3 +359,73 @@ def test_no_file_names_the_visitor_afterwards(tmp_path: Path) -> None:
     assert [one["path"] for one in shown(gate, other)["visits"]] == ["/cups"]
     gate.close()
     assert places_with(tmp_path, needles) == []
+
+
+def test_an_erasure_by_the_operator_ends_the_grant(tmp_path: Path) -> None:
+    """The cookie that is still in the browser refuses from the next look at the ledger on."""
+    gate = gated(tmp_path)
+    cookie, other = raw.chosen(gate, choice="accept"), raw.chosen(gate, choice="accept")
+    (subject,) = shown(gate, cookie)["subjects"]
+    eraser = gate.assembly.rights._eraser
+    asyncio.run(eraser.end_grants([subject], raw.NOW))
+    assert eraser.erase_held([subject], {}, raw.NOW).events == 1
+    gate.assembly.revocations.poll()
+    assert shown(gate, cookie)["choice"]["purposes"]["marketing"] is False
+    assert shown(gate, other)["choice"]["purposes"]["marketing"] is True
+    gate.assembly.revocations.load()  # as at the next start
+    assert gate.assembly.revocations.count == 0
+    fresh = Revocations(
+        gate.assembly.proof.ledger,
+        gate.assembly.faults,
+        lifetime_days=180,
+        clock=lambda: float(raw.NOW),
+        references_of=gate.assembly.rights.references.all,
+    )
+    fresh.load()
+    reader = gate.assembly.reader
+    ended = reader.codec.read(cookie.partition("=")[2].encode(), reader._payloads)
+    assert ended is not None
+    assert fresh.has(ended)
+    fresh.close()
+    gate.close()
+
+
+def test_without_a_register_the_page_works_too() -> None:
+    """With everything in memory: shown, erased, and no correction that nobody would read."""
+    gate = raw.gated(raw.json_answer())
+    cookie = raw.chosen(gate, choice="accept")
+    page = run(gate, http(DATA, cookie=cookie))
+    assert "data-privacy-erase" in page.text
+    assert "data-privacy-correct" not in page.text
+    scope, sent = form(CORRECT, {"text": "x"}, cookie=cookie)
+    assert run(gate, scope, sent).status == 404
+    assert 'data-privacy-done="answered"' in erased(gate, cookie).text
+    gate.close()
+
+
+def test_a_correction_that_fails_waits(tmp_path: Path) -> None:
+    """The visitor hears by when it is answered."""
+
+    def correct_of(subject: str, text: str) -> bool:
+        raise OSError("no database")
+
+    gate = gated(tmp_path, correct_of=correct_of)
+    cookie = raw.chosen(gate, choice="accept")
+    scope, sent = form(CORRECT, {"text": "x"}, cookie=cookie)
+    assert 'data-privacy-done="open"' in run(gate, scope, sent).text
+    gate.close()
+
+
+def test_where_the_register_cannot_be_written_nothing_is_erased(tmp_path: Path) -> None:
+    """The grant ends all the same, and the page says that it did not work."""
+    gate = gated(tmp_path)
+    cookie = raw.chosen(gate, choice="accept")
+    (subject,) = shown(gate, cookie)["subjects"]
+    (tmp_path / "rights").mkdir()
+    (tmp_path / "rights" / "key").write_bytes(b"short")
+    answer = erased(gate, cookie)
+    assert answer.status == 202
+    assert 'data-privacy-done="open"' in answer.text
+    assert "choices" in answer.cookies
+    assert len(gate.assembly.proof.ledger.rows_of(subject)) == 2
+    gate.close()

@@ -131,7 +131,8 @@ def test_an_erasure_by_the_operator(run: Run) -> None:
     code, out, _ = run("erase", name)
     assert (code, "1 events" in out) == (0, True)
     ledger = SqliteLedger("ledger.sqlite3")
-    assert [row[2] for row in ledger.rows(0, 9)] == ["", OTHER]
+    assert [row[2] for row in ledger.rows(0, 9)] == ["", OTHER, ""]
+    assert [bool(event.ends) for event in ledger.events()] == [False, False, True]
     assert register().said(name) == {}
     assert run("erase", name)[0] == 2
     held = [p for p in Path().rglob("*") if p.is_file() and SUBJECT.encode() in p.read_bytes()]
@@ -297,3 +298,47 @@ def test_every_command_asks_the_same_place(
     assert main(command) == 2
     told = capsys.readouterr()
     assert (told.out, "has no role" in told.err) == ("", True)
+
+
+def test_the_apps_own_data_takes_part(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the module that ``--hooks`` names; one without hooks, or none at all, is a fault."""
+    Path("shop_privacy.py").write_text(
+        "import pathlib\n"
+        "async def data_of(subject): return {'wishlist': [3]}\n"
+        "def erase_of(subject): pathlib.Path('gone').write_text(subject[:4])\n",
+        "utf-8",
+    )
+    Path("shop_empty.py").write_text("", "utf-8")
+    monkeypatch.syspath_prepend(Path.cwd())
+    code, out, _ = run("export", SUBJECT, "--hooks", "shop_privacy")
+    assert json.loads(out)["app"] == {"wishlist": [3]}
+    code, out, _ = run("erase", SUBJECT, "--hooks", "shop_privacy")
+    assert (code, "the app's own data too" in out) == (0, True)
+    assert Path("gone").read_text("utf-8") == SUBJECT[:4]
+    for module in ("shop_empty", "shop_nowhere"):
+        assert run("export", SUBJECT, "--hooks", module)[0] == 2
+
+
+def test_wrong_input_is_told(run: Run) -> None:
+    """Neither a subject nor a request, unknown points, half a demand, a policy without a folder."""
+    name = reference(run("take", "access", SUBJECT)[1])
+    assert json.loads(run("show", name)[1])["subjects"] == [SUBJECT]
+    wrong = [
+        ("show", "somebody"),
+        ("show", "R-20260101-00000000"),
+        ("demand", SUBJECT, "--passed", "everything"),
+        ("demand", SUBJECT),
+        ("demand", name, "--passed", "named"),
+        ("list", "--policy", "nowhere.toml"),
+    ]
+    for arguments in wrong:
+        code, _, err = run(*arguments)
+        assert code in (1, 2)
+        assert err
+    Path("consentgate.toml").write_text(
+        POLICY.replace("sqlite:ledger.sqlite3", "memory:").replace('directory = "rights"', "")
+    )
+    assert run("list")[0] == 2
+    code = main(["ledger", "export", "pack", "--ledger", "sqlite:ledger.sqlite3",
+                 "--recipient", "lawyer", "--why", "x"])  # fmt: skip
+    assert (code, Path("pack").exists()) == (2, False)

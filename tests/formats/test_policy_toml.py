@@ -343,3 +343,47 @@ def test_the_log_keeps_to_its_fields_and_limits(line: str, found: str) -> None:
         parse_policy(f"{HEAD}[log]\n{line}")
     (fault,) = raised.value.faults
     assert found in str(fault)
+
+
+ACCESS = """
+[rights]
+directory = "var/rights"
+link_minutes = 5
+[recipient.lawyer]
+name = "Law & Co"
+kind = "third-party"
+basis = "GDPR 6(1)(f)"
+fields = ["events", "visits.route"]
+[role.support]
+users = ["ann"]
+acts = ["rights.*", "report.read"]
+purposes = ["request", "quality"]
+"""
+
+
+def test_who_may_see_and_be_given_data_is_declared() -> None:
+    """Recipients and roles come in the order of the file, whole."""
+    policy = parse_policy(HEAD + ACCESS)
+    (lawyer,), (support,) = policy.recipients, policy.roles
+    assert (policy.rights.directory, policy.rights.link_minutes) == ("var/rights", 5)
+    assert (lawyer.key, lawyer.kind, lawyer.fields) == (
+        "lawyer", "third-party", ("events", "visits.route"),
+    )  # fmt: skip
+    assert (support.key, support.users, support.fields) == ("support", ("ann",), ("*",))
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ('"visits.route"]', '"address"]'),
+        ("third-party", "friend"),
+        ('"rights.*"', '"everything"'),
+        ('basis = "GDPR 6(1)(f)"\n', ""),
+        ("link_minutes = 5", "link_minutes = 5000"),
+        ('users = ["ann"]', "users = []"),
+    ],
+)
+def test_a_wrong_recipient_or_role_is_a_fault(before: str, after: str) -> None:
+    """Unknown parts, kinds and commands; a missing ground; a role of nobody."""
+    with pytest.raises(PolicyError):
+        parse_policy(HEAD + ACCESS.replace(before, after))

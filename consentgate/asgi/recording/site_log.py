@@ -100,18 +100,16 @@ class SiteLog:
         self._referrals = Referrals()
         encode = text_encoder()
         self._pages = KnownPages(settings.routes)
-        self._templates_of_all = OperationalLines(
-            self._version, encode, kept, self._pages.add
-        ).templates
+        everyone = OperationalLines(self._version, encode, kept, self._pages.add)
+        self._templates_of_all = everyone.templates
         self._append = sink.append
         self._statistics, self._recognised, self._machines = (
             NamedLines(tier, self._version, encode, kept, self._pages.add)
             for tier in (Tier.STATISTICS, Tier.LONGITUDINAL, Tier.BOT)
         )
         self._fields = {tier: fields_of(tier, kept) for tier in Tier}
-        self.counts = VisitCounts(
-            settings.folder, self.agents.browsers.__getitem__, settings.campaigns
-        )
+        browser_of = self.agents.browsers.__getitem__
+        self.counts = VisitCounts(settings.folder, browser_of, settings.campaigns)
         """Sums of what no record may say: ``counts.add("event", name, now)``."""
         self._has_templates = bool(self._templates.declared)
         self._names = RouteNames(self._templates, self._pages, self.counts)

@@ -11,10 +11,16 @@ import logging
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from consentgate.asgi.faults import Faults
-from consentgate.asgi.revoking.marks import MARK_BYTES, Marks, mark_of
+from consentgate.asgi.revoking.marks import (
+    MARK_BYTES,
+    SUBJECT_MARK_BYTES,
+    Marks,
+    mark_of,
+    mark_of_subject,
+)
 from consentgate.domain.choices import Choice
 from consentgate.domain.days import DAY_SECONDS
 from consentgate.errors import LedgerUnavailable
@@ -43,6 +49,7 @@ class Revocations:
         lifetime_days: int,
         most: int = MOST_MARKS,
         clock: Callable[[], float] = time.time,
+        references_of: Callable[[str], Sequence[str]] | None = None,
     ) -> None:
         """Start empty; ``tell`` reads the ledger.
 
@@ -52,7 +59,11 @@ class Revocations:
             lifetime_days: how long a grant lasts at most; what ended before that is forgotten.
             most: how many marks are kept.
             clock: seconds since the epoch.
+            references_of: gives the references of a grant's id; None: grants end by their ids
+                alone.
         """
+        self._references_of = references_of
+        self._erased: set[bytes] = set()
         self._ledger = ledger
         self._faults = faults
         self._lifetime = lifetime_days * DAY_SECONDS
@@ -97,11 +108,25 @@ class Revocations:
         if choice.made_at < self.since:
             return True
         marks = self._marks
-        return marks.count > 0 and mark_of(choice.id) in marks
+        if marks.count > 0 and mark_of(choice.id) in marks:
+            return True
+        return bool(self._erased) and self._is_erased(choice.id)
+
+    def _is_erased(self, choice_id: str) -> bool:
+        """Whether a grant ended by its reference; asked only where any did."""
+        references = self._references_of(choice_id) if self._references_of is not None else ()
+        return any(mark_of_subject(one) in self._erased for one in references)
 
     def end(self, ids: Iterable[str]) -> None:
         """Take the grants of these ids as ended, on this worker, at once."""
         self._marks.add(map(mark_of, ids))
+
+    def end_erased(self, subjects: Iterable[str]) -> None:
+        """Take the grants of these references as ended, on this worker, at once."""
+        self._erased.update(map(mark_of_subject, subjects))
+        reader = self._reader() if self._reader is not None else None
+        if reader is not None:
+            reader.end_remembered()
 
     def load(self) -> None:
         """Read the whole ledger, as far back as a grant can last.
@@ -118,12 +143,14 @@ class Revocations:
     def _load(self, since: int) -> bool:
         """Read what ended since then; False where it is more than is kept."""
         marks, last = Marks(), (0, "")
+        erased: set[bytes] = set()
         for row in self._rows(0):
             marks.add(_marks_in(row, since))
+            erased.update(_marks_in(row, since, SUBJECT_MARK_BYTES))
             last = (row[0], row[1])
             if marks.count > self._most:
                 return False
-        self._marks, self._last = marks, last
+        self._marks, self._erased, self._last = marks, erased, last
         return True
 
     def _rows(self, after: int) -> Iterator[Row]:
@@ -165,10 +192,11 @@ class Revocations:
             return True
         has_news = False
         for row in self._rows(number):
-            marks = _marks_in(row, 0)
+            marks, erased = _marks_in(row, 0), _marks_in(row, 0, SUBJECT_MARK_BYTES)
             self._marks.add(marks)
+            self._erased.update(erased)
             self._last = (row[0], row[1])
-            has_news = has_news or bool(marks)
+            has_news = has_news or bool(marks or erased)
         return has_news
 
     def _still_has(self, number: int, name: str) -> bool:
@@ -188,8 +216,8 @@ def _poll(revocations: weakref.ref[Revocations], is_over: threading.Event) -> No
         is_over.wait(POLL_SECONDS)
 
 
-def _marks_in(row: Row, since: int) -> list[bytes]:
-    """The marks that an event carries, if it is not older than ``since``."""
+def _marks_in(row: Row, since: int, length: int = MARK_BYTES) -> list[bytes]:
+    """The marks of that length that an event carries, if it is not older than ``since``."""
     body = row[3]
     if _ENDS not in body:
         return []
@@ -197,4 +225,4 @@ def _marks_in(row: Row, since: int) -> list[bytes]:
     if event["at_ms"] < since * 1000:
         return []
     marks = (bytes.fromhex(text) for text in event["ends"])
-    return [mark for mark in marks if len(mark) == MARK_BYTES]
+    return [mark for mark in marks if len(mark) == length]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from consentgate.asgi.choices.choose import Choices
 from consentgate.asgi.choices.references import References
@@ -32,7 +32,9 @@ class Rights:
         site_log: SiteLog,
         hooks: Hooks | None,
         faults: Faults,
+        end_erased: Callable[[Sequence[str]], None],
     ) -> None:
+        self._end_erased = end_erased
         self.references = References(keys)
         self.links = Links(
             keys,
@@ -61,4 +63,5 @@ class Rights:
             views,
             client_of,
             self._faults,
+            self._end_erased,
         )

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple, Protocol
 
 from starlette.concurrency import run_in_threadpool
 
 from consentgate.asgi.faults import Faults
+from consentgate.asgi.revoking.marks import mark_of_subject
 from consentgate.asgi.rights.hooks import Hooks, called
+from consentgate.domain.events import Event, Kind, State, event_of
 from consentgate.domain.rights.requests import Ask, Fate
 from consentgate.gates.ended import Ended
 from consentgate.ledger import Ledger
@@ -116,6 +120,19 @@ class Eraser:
         visits = rows.erase_under(subjects, names, now) if rows is not None else 0
         return Erased(Fate.ANSWERED, events, visits)
 
+    async def end_grants(self, subjects: Sequence[str], now: int) -> None:
+        """End the grants of subjects whose browser is not at hand, before they are erased.
+
+        Every worker takes the mark from the ledger: the cookie in that browser then refuses.
+
+        Raises:
+            LedgerUnavailable: it cannot be written now; nothing may be erased then.
+        """
+        for subject in subjects:
+            rows = await run_in_threadpool(self._ledger.rows_of, subject)
+            if rows:
+                await self._ledger.append(_ended(event_of(rows[-1][3]), subject, now))
+
     def _opened(
         self, subjects: Sequence[str], names: Names, now: int, regime: str, language: str
     ) -> Request | None:
@@ -141,3 +158,20 @@ class Eraser:
             )
         )
         return done._replace(request=closed)
+
+
+def _ended(last: Event, subject: str, now: int) -> Event:
+    """The event that ends a grant which nobody can withdraw in its own browser."""
+    return replace(
+        last,
+        id=uuid.uuid4().hex,
+        kind=Kind.WITHDRAW,
+        state=State.WITHDRAWN,
+        at_ms=now * 1000,
+        purposes=dict.fromkeys(last.purposes, False),
+        services={},
+        method="withdraw",
+        source="api",
+        subject="",
+        ends=(mark_of_subject(subject).hex(),),
+    )

@@ -6,7 +6,7 @@ Only the holder of the cookie gets an answer, or of a link that the app made; no
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs
@@ -32,7 +32,7 @@ from consentgate.asgi.rights.hooks import Hooks, called
 from consentgate.asgi.rights.links import Links
 from consentgate.domain.choices import Choice
 from consentgate.domain.rights.requests import Ask, Fate
-from consentgate.errors import RightsError
+from consentgate.errors import LedgerUnavailable, RightsError
 from consentgate.formats.proof.records import moment
 from consentgate.gates.request import Request
 from consentgate.gates.visit import Visit
@@ -75,7 +75,9 @@ class RightsPages:
         views: Views,
         client_of: ClientOf,
         faults: Faults,
+        end_erased: Callable[[Sequence[str]], None],
     ) -> None:
+        self._end_erased = end_erased
         self._sources = sources
         self._eraser = eraser
         self._choices = choices
@@ -139,7 +141,7 @@ class RightsPages:
             raise BodyProblem(400, "unconfirmed", 'expected {"confirm": true}')
         own = None if asker.link else visit.ended(None)
         names = await run_in_threadpool(self._eraser.names_of, asker.subjects, visit.now, own)
-        lines = [] if asker.link else await self._choices.withdraw(visit)
+        lines = await self._ended(visit, asker)
         language = self._view(visit).language
         try:
             done = await self._eraser.erase(
@@ -157,6 +159,23 @@ class RightsPages:
         if not asker.link:
             response.headers["clear-site-data"] = '"storage"'
         return response
+
+    async def _ended(self, visit: Visit, asker: Asker) -> list[bytes]:
+        """End the grant, here or in the browser that holds it; lines for this one.
+
+        Raises:
+            BodyProblem: 503 where the grant of another browser cannot be ended now.
+        """
+        if not asker.link:
+            return await self._choices.withdraw(visit)
+        try:
+            await self._eraser.end_grants(asker.subjects, visit.now)
+        except LedgerUnavailable as error:
+            self._faults.no_ledger(error)
+            detail = "nothing can be erased now; please try again later"
+            raise BodyProblem(503, "ledger_unavailable", detail) from error
+        self._end_erased(asker.subjects)
+        return []
 
     async def _correct(self, visit: Visit, receive: Receive) -> Response:
         """Have the app correct what the visitor gave, or take the request in."""

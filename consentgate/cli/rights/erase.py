@@ -38,6 +38,7 @@ def run(options: argparse.Namespace) -> int:
         names = eraser.names_of(subjects, desk.now)
         for column, values in register.said(reference).get("names", {}).items():
             names.setdefault(column, []).extend(values)
+        asyncio.run(eraser.end_grants(subjects, desk.now))
         done = eraser.erase_held(subjects, names, desk.now)
     finally:
         sources.ledger.close()

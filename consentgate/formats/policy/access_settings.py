@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import TypedDict
 
 from consentgate.domain.policy.access import Recipient, RightsSettings, Role
-from consentgate.formats.policy.shape import PolicyTable, RecipientTable, RoleTable
+from consentgate.formats.policy.shape import PolicyTable
 
 
-def rights_settings(table: PolicyTable) -> RightsSettings:
-    """How requests are kept."""
-    return RightsSettings(**dict(table.rights))
+class AccessSettings(TypedDict):
+    """What of a policy says who may see and be given data."""
+
+    rights: RightsSettings
+    recipients: tuple[Recipient, ...]
+    roles: tuple[Role, ...]
 
 
-def recipients(tables: Mapping[str, RecipientTable]) -> tuple[Recipient, ...]:
-    """Who may be given data, in the order of the file."""
-    return tuple(
-        Recipient(key=key, **{**dict(table), "fields": tuple(table.fields)})
-        for key, table in tables.items()
-    )
-
-
-def roles(tables: Mapping[str, RoleTable]) -> tuple[Role, ...]:
-    """Who may do what, in the order of the file; the first that fits counts."""
-    return tuple(
-        Role(key=key, **{name: tuple(value) for name, value in dict(table).items()})
-        for key, table in tables.items()
-    )
+def access_settings(table: PolicyTable) -> AccessSettings:
+    """How requests are kept, who may be given data, and who may do what, in the file's order."""
+    return {
+        "rights": RightsSettings(**dict(table.rights)),
+        "recipients": tuple(
+            Recipient(key=key, **{**dict(one), "fields": tuple(one.fields)})
+            for key, one in table.recipient.items()
+        ),
+        "roles": tuple(
+            Role(key=key, **{name: tuple(value) for name, value in dict(one).items()})
+            for key, one in table.role.items()
+        ),
+    }

@@ -40,7 +40,7 @@ from consentgate.domain.policy.purposes import NECESSARY, SHIPPED, Purpose, Word
 from consentgate.domain.regime_table import ROW_KEYS, row_problem
 from consentgate.errors import Fault, PolicyError
 from consentgate.formats.headers.forwarded import UNIX
-from consentgate.formats.policy.access_settings import recipients, rights_settings, roles
+from consentgate.formats.policy.access_settings import access_settings
 from consentgate.formats.policy.expectations import (
     as_toml,
     expectation,
@@ -50,6 +50,7 @@ from consentgate.formats.policy.expectations import (
     meant,
 )
 from consentgate.formats.policy.habits import ledger_problem, regex_problem, secret_problem
+from consentgate.formats.policy.lifetimes import seconds_of
 from consentgate.formats.policy.line_numbers import Path, Places
 from consentgate.formats.policy.log_settings import log_problems, log_settings
 from consentgate.formats.policy.ready_paths import READY_PATHS
@@ -71,15 +72,6 @@ MAX_COOKIE_DAYS = 400
 EFF_LOG_DAYS = 10
 """The EFF's DNT policy, 2.a: longest that a log of a visitor with DNT is kept."""
 _HIDDEN_WORDS = ("cookie", "gdpr", "consent", "banner", "tracking", "cmp")
-_UNITS = {
-    "second": 1,
-    "minute": 60,
-    "hour": 3_600,
-    "day": 86_400,
-    "week": 604_800,
-    "month": 2_629_800,
-    "year": 31_557_600,
-}
 _HOST = re.compile(r"(?=.{1,253}$)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?\.)*[a-z0-9-]{1,63}")
 
 
@@ -226,9 +218,7 @@ class _Reader:
             texts=MappingProxyType({tag: dict(texts) for tag, texts in table.texts.items()}),
             paths=tuple(self._paths(table.paths)),
             announces=Announcement(**dict(table.announce)) if table.announce else None,
-            rights=rights_settings(table),
-            recipients=recipients(table.recipient),
-            roles=roles(table.role),
+            **access_settings(table),
         )
 
     def _purposes(self, table: PolicyTable) -> Iterator[Purpose]:
@@ -363,7 +353,7 @@ class _Reader:
                 )
             if problem := regex_problem("cookie", cookie.name):
                 self.fault("CG152", (*path, "cookies"), problem, word=cookie.name)
-            seconds = _seconds(cookie.lifetime)
+            seconds = seconds_of(cookie.lifetime)
             if seconds is not None and seconds > MAX_COOKIE_DAYS * 86_400:
                 self.fault(
                     "CG116",
@@ -595,13 +585,6 @@ def _site(table: PolicyTable) -> SiteSettings:
 
 def _storage_match(name: str) -> Match:
     return Match.PREFIX if name.endswith("*") else Match.EXACT
-
-
-def _seconds(lifetime: int | str | None) -> int | None:
-    if lifetime is None or isinstance(lifetime, int):
-        return lifetime
-    count, _, unit = lifetime.partition(" ")
-    return int(count) * _UNITS[unit.removesuffix("s")]
 
 
 def _wordings(texts: Mapping[str, Any]) -> Mapping[str, Wording]:
