@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from consentgate.domain.decision import Reason
     from consentgate.domain.policy.policy import Policy
 
+    __version__: str
+
 __all__ = [
     "Consent",
     "ConsentGate",
@@ -44,6 +46,10 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first used, so that importing the package is cheap."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("consentgate")
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

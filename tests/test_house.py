@@ -116,7 +116,7 @@ FOREIGN = {
     "log": {"orjson", "duckdb", "pyarrow", "zstandard", "cryptography"},
     "asgi": {"starlette", "jinja2", "markupsafe"},
     "report": {"duckdb", "pyarrow", "jinja2", "markupsafe", "orjson"},
-    "cli": {"duckdb", "pyarrow", "cryptography", "maxminddb", "zstandard"},
+    "cli": {"duckdb", "pyarrow", "cryptography", "maxminddb", "zstandard", "playwright"},
     "telemetry": {"opentelemetry"},
     "testing": {"starlette"},
     "__init__": set(),

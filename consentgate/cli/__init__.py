@@ -7,9 +7,20 @@ from collections.abc import Sequence
 from consentgate.cli.verbs import Verb, parsed
 
 VERBS = {
+    "audit": Verb(
+        "consentgate.cli.audit",
+        "Visit a page with a real browser: before a choice, after reject, accept and withdraw, "
+        "with Global Privacy Control, without JavaScript; say who was asked and what was stored. "
+        "Exit status 1: something happened that nobody had granted.",
+    ),
     "check": Verb(
         "consentgate.cli.check",
         "Check a policy file and report every mistake at once; exit status 2 if there is one.",
+    ),
+    "doctor": Verb(
+        "consentgate.cli.doctor",
+        "Look at the secret, the clock, the ledger, folders, disks and proxies, and with --app at "
+        "the app's middleware and loggers. Exit status 1: something is not well.",
     ),
     "init": Verb(
         "consentgate.cli.init",

@@ -15,12 +15,6 @@ from consentgate.errors import Fault, PolicyError
 from consentgate.formats.policy.advice import advise
 from consentgate.formats.policy.line_numbers import Places
 
-EXAMPLES = """examples:
-  consentgate check                        consentgate.toml in this folder
-  consentgate check deploy/policy.toml --strict
-  consentgate check --json | jq .advice
-"""
-
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""

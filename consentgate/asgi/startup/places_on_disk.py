@@ -28,7 +28,7 @@ def file_problems(policy: Policy) -> Iterator[tuple[str, tuple[str, str], str, s
         ("log", "security_directory"): policy.log.security_directory,
     }
     for path, folder in folders.items():
-        standing = _standing(folder) if folder else None
+        standing = standing_folder(folder) if folder else None
         if standing is not None and not os.access(standing, os.W_OK | os.X_OK):
             message = (
                 f'{path[1]}: "{standing}" cannot be written by this user; nothing is kept there'
@@ -40,7 +40,7 @@ def _why(path: str) -> str:
     return "cannot be read by this user" if Path(path).exists() else "is not there"
 
 
-def _standing(folder: str) -> Path:
+def standing_folder(folder: str) -> Path:
     """The folder, or its nearest parent that is there."""
     path = Path(folder).absolute()
     while not path.is_dir() and path != path.parent:
