@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from consentgate.lookup.third_parties import known_third_parties
 from tests.conformance import (  # the hooks of the conformance table
     pytest_addoption,
     pytest_configure,
@@ -31,6 +32,8 @@ __all__ = [
 settings.register_profile("untimed", settings(), deadline=None)
 settings.load_profile("untimed")  # how long an example takes says more of the machine than of us
 
+known_third_parties()
+"""Read, as it is once a server has started: what is told of a host is then told at once."""
 BROWSER = Path(__file__).parent / "browser"
 
 

@@ -36,6 +36,7 @@ FLOORS = {
     "ledger": 4,
     "lookup": 4,
     "log": 4,
+    "rights": 4,
     "asgi": 5,
     "report": 5,
     "cli": 6,
@@ -114,6 +115,7 @@ FOREIGN = {
     "ledger": {"psycopg", "cryptography"},
     "lookup": {"maxminddb", "geoip2", "ua_parser", "user_agents"},
     "log": {"orjson", "duckdb", "pyarrow", "zstandard", "cryptography"},
+    "rights": set(),
     "asgi": {"starlette", "jinja2", "markupsafe"},
     "report": {"duckdb", "pyarrow", "jinja2", "markupsafe", "orjson"},
     "cli": {"duckdb", "pyarrow", "cryptography", "maxminddb", "zstandard", "playwright"},
@@ -143,9 +145,10 @@ WRITTEN = {
 
 OTHER_MEMORIES = {
     "log/writing/background.py: self._wake.clear": "an event that two threads share",
+    "ledger/proof/integrator.py: self._wake.clear": "an event that two threads share",
     "asgi/startup/policy_file.py: lru_cache": "a constant: the one shipped table",
+    "lookup/third_parties.py: lru_cache": "a constant: the one shipped table",
     "formats/html/plain_tokens.py: self.passed.clear": "a buffer that was handed on",
-    "ledger/backlog.py: file.spool.clear": "a file on disk, whose choices are stored by then",
 }
 """What looks like a memory of answers beside ``memo.py``, and why it may stand."""
 

@@ -36,7 +36,7 @@ VERBS = {
     ),
     "policy": Verb(
         "consentgate.cli.policy",
-        "Compare two policies: what changes in meaning, and whom that asks again.",
+        "Compare two policies, whom a change asks again, and keep what earlier ones meant.",
     ),
     "receipt": Verb(
         "consentgate.cli.receipt",
@@ -45,6 +45,21 @@ VERBS = {
     "regimes": Verb(
         "consentgate.cli.regimes",
         "Print the rules of each place, where they come from and when they take effect.",
+    ),
+    "report": Verb(
+        "consentgate.cli.report",
+        "Answer an analyst's questions from the site log: pages, sources, consent and more. Exit "
+        "status 1: some of the log could not be read, and the rest is reported on.",
+        "consentgate report                    the last four weeks, everything, as text\n"
+        "consentgate report --list             every report and the question it answers\n"
+        "consentgate report overview pages --from 2026-11\n"
+        "consentgate report --from 2026-11 --to html --output november.html\n"
+        "consentgate report pages --source search --device mobile\n"
+        "consentgate report consent --to csv > consent.csv",
+    ),
+    "rights": Verb(
+        "consentgate.cli.rights",
+        "Answer visitors' requests and legal demands: show, export, erase, hold; all of it noted.",
     ),
     "schema": Verb(
         "consentgate.cli.schema",

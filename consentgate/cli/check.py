@@ -8,12 +8,15 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+from consentgate.asgi.startup.archive_file import archive_beside, read_archive
 from consentgate.asgi.startup.places_on_disk import file_problems
 from consentgate.asgi.startup.policy_file import load_catalogue, load_policy
+from consentgate.domain.policy.fingerprints import meaning_of
 from consentgate.domain.policy.policy import Policy
-from consentgate.errors import Fault, PolicyError
+from consentgate.errors import Fault, PolicyError, SettingError
 from consentgate.formats.policy.advice import advise
 from consentgate.formats.policy.line_numbers import Places
+from consentgate.ledger.opening import open_ledger
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,6 +38,10 @@ def run(options: argparse.Namespace) -> int:
         else:
             for fault in error.faults:
                 print(fault, file=sys.stderr)
+        return 2
+    problem = _problem(options.policy, policy)
+    if problem:
+        print(problem, file=sys.stderr)
         return 2
     advice = advice_on(policy, options.policy)
     summary = {
@@ -66,3 +73,22 @@ def advice_on(policy: Policy, path: str) -> tuple[Fault, ...]:
         for fault_id, key, message, word in file_problems(policy)
     )
     return (*advise(policy, text, name=path, catalogue=load_catalogue()), *here)
+
+
+def _problem(path: str, policy: Policy) -> str:
+    """What a gate would not start with beside a sound policy; empty: nothing.
+
+    The ledger is not opened: only whether its kind is known, and its driver installed.
+    """
+    try:
+        open_ledger(policy.ledger.url).close()
+        archive = read_archive(archive_beside(path))
+    except SettingError as error:
+        return str(error)
+    if archive and meaning_of(policy).hash not in archive:
+        print(
+            f"{archive_beside(path)}: does not know this policy; before it goes into service run: "
+            f"consentgate policy archive {path}",
+            file=sys.stderr,
+        )
+    return ""

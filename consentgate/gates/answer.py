@@ -18,7 +18,7 @@ from consentgate.gates.ended import Ended
 from consentgate.gates.gated import NOTHING, Found
 from consentgate.gates.headers.caching import VISITOR, with_private, with_vary
 from consentgate.gates.headers.names import CONTACT, COOKIE, TYPE, VALIDATOR, marks
-from consentgate.gates.headers.response import gated_headers
+from consentgate.gates.headers.response import gated_headers, without_strangers
 from consentgate.gates.headers.tracking import with_tk
 from consentgate.gates.headers.validators import (
     Answered,
@@ -31,7 +31,6 @@ from consentgate.gates.pages.beacons import Beacons, Hold
 from consentgate.gates.pages.documents import Kind, is_wide, types, with_length
 from consentgate.gates.pages.nonces import nonce_of
 from consentgate.gates.pages.page_headers import (
-    OVERLONG,
     goes_at_once,
     kind_of_answer,
     marks_of,
@@ -41,6 +40,8 @@ from consentgate.gates.pages.page_headers import (
     unread_page,
     wide_headers,
 )
+from consentgate.gates.pages.site_verdicts import site_verdicts
+from consentgate.gates.pages.workers import open_worker
 from consentgate.gates.request import Request
 from consentgate.gates.side_messages import gated_side
 from consentgate.gates.states import TRANSITIONS, Event, Progress, State
@@ -161,8 +162,7 @@ class Answer:
 
     def _is_untouched(self) -> bool:
         """Whether nothing that happened in this visit shows in its answer."""
-        use, found = self._use, self.found
-        return (use is None or not use.has_asked) and (found is NOTHING or not found.denied)
+        return not (self._use is not None and self._use.has_asked) and not self.found.denied
 
     def outgoing(self, message: Message) -> tuple[Message, ...]:
         """Say what goes on to the visitor for one message of the app.
@@ -174,7 +174,7 @@ class Answer:
         if kind in HEADER_MESSAGES:
             return self._begin(message)
         if kind in SIDE_MESSAGES:
-            passing, found = gated_side(message, self.outcome, self.now)
+            passing, found = gated_side(message, self.outcome, self.now, self.request.own_host)
             self.found = self.found.merged(found)
             if passing is None:
                 return ()
@@ -248,23 +248,25 @@ class Answer:
 
     def _gated(self, headers: Headers, marked: int, kind: Kind, message: Message) -> Headers:
         """The headers of the answer, after every gate; a page gets ready to be rewritten."""
-        outcome, use, root_path = self.outcome, self.use, self.request.root_path
-        is_for_all = outcome.has_shared_pages
-        is_shared = is_for_all and kind is Kind.PAGE and not use.has_asked
+        outcome, is_asked, root_path = self.outcome, self.use.has_asked, self.request.root_path
+        is_shared = outcome.has_shared_pages and kind is Kind.PAGE and not is_asked
         if not is_shared and (self.found.denied or self.visitor.signals.is_set):
             headers = with_lines(headers, self.own_lines())
         if marked & CONTACT:
-            headers = gated_headers(headers, outcome.for_page, is_for_all=is_for_all)
+            headers, found = without_strangers(headers, outcome, self.request.own_host)
+            self.found = self.found.merged(found)
+            headers = gated_headers(headers, outcome.for_page, is_for_all=outcome.has_shared_pages)
         if kind is Kind.PAGE:
             headers = self._open_page(headers)
+        elif kind is Kind.PROGRAM:
+            headers, self._far.page = open_worker(headers, outcome, self.request)
         elif kind is not _OTHER:
-            is_asked = use.has_asked
             headers, found = unread_headers(headers, kind, outcome, root_path, is_asked=is_asked)
             self.found = self.found.merged(found)
-        elif use.has_asked:
+        elif is_asked:
             headers = with_private(with_vary(headers, VISITOR))
         is_page = self._far.page is not None
-        is_for_one = (is_page and not is_shared) or use.has_asked
+        is_for_one = (is_page and not is_shared) or is_asked
         tells = outcome.plan.tells_always or (self.visitor.signals.dnt and is_for_one)
         if tells and message["type"] == "http.response.start":
             headers = with_tk(headers, outcome, is_for_one=is_for_one)
@@ -317,9 +319,10 @@ class Answer:
     def _open_page(self, headers: Headers) -> Headers:
         """Get ready to put markup into a page; what caches may do follows from that."""
         self._far.nonce = nonce_of(headers)
-        on_page = self._gates.on_page
+        on_page, outcome = self._gates.on_page, self.outcome.for_page
         head, opening, hold = on_page(self) if on_page else (b"", b"", None)
-        self._far.page = Beacons(self.outcome.for_page, head, opening, hold)
+        judge = site_verdicts(outcome, self.request.own_host)
+        self._far.page = Beacons(outcome, head, opening, hold, judge)
         root_path, is_asked = self.request.root_path, self.use.has_asked
         return page_headers(headers, self.outcome, root_path, is_asked=is_asked)
 
@@ -343,8 +346,7 @@ class Answer:
         if is_last:
             self._far.page = None
             self._happen(Event.ENDED)
-            if page.overlong:
-                self.found = self.found.merged(Found(noticed=(OVERLONG,)))
+            self.found = self.found.merged(page.found)
         elif is_waiting:
             self._happen(Event.RELEASED)
         if not is_waiting:
@@ -400,8 +402,7 @@ class Answer:
         Args:
             route: what the app's router left in the scope, or one of our own.
         """
-        progress = self._progress
-        is_collected = progress is not None and progress.is_collected
+        is_collected = self._progress is not None and self._progress.is_collected
         facts = (
             self.request,
             self.visitor,

@@ -20,6 +20,8 @@ class Found(NamedTuple):
     """Cookies that the app set more than once in one answer (CKE-11)."""
     noticed: tuple[str, ...] = ()
     """What could not be gated as it should be: the names of counters."""
+    hosts: tuple[str, ...] = ()
+    """Hosts of third parties that pages name and nobody declared."""
 
     def merged(self, other: Found) -> Found:
         """Everything that either found."""
@@ -31,6 +33,7 @@ class Found(NamedTuple):
             self.set + other.set,
             self.repeated + other.repeated,
             self.noticed + other.noticed,
+            self.hosts + other.hosts,
         )
 
 

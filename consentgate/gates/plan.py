@@ -12,6 +12,7 @@ from consentgate.domain.signals import Signals
 from consentgate.gates.declared.cookies import Declared, NameTable
 from consentgate.gates.declared.expiry import expiry_lines
 from consentgate.gates.declared.hosts import HostTable
+from consentgate.gates.declared.strangers import Strangers
 from consentgate.memo import Memo, up_to
 
 _MOST_NAMES = 4_096
@@ -69,6 +70,11 @@ class Plan:
     def hosts(self) -> HostTable:
         """Whose an address is."""
         return HostTable(self.policy)
+
+    @cached_property
+    def strangers(self) -> Strangers:
+        """Whose an address is not."""
+        return Strangers(self.policy, self.hosts)
 
     def honoured(self, signals: Signals, regime: Regime) -> Signals:
         """What of a browser's signals counts under this policy: by default all, everywhere."""

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from consentgate.domain.signals import NONE, Signals, read_signals
 from consentgate.formats.headers import Headers
+from consentgate.gates.declared.strangers import host_in
 from consentgate.gates.headers.following import FOLLOWING
 from consentgate.gates.messages import Scope
 from consentgate.gates.records.header_classes import CLASSED, ClassedHeaders
@@ -113,6 +114,11 @@ class Request:
     def host(self) -> str:
         """The ``Host`` field as text."""
         return self.host_field.decode("latin-1")
+
+    @property
+    def own_host(self) -> str:
+        """The host that the visitor's browser asked, as it looks it up; empty: not stated."""
+        return host_in(self.host_field)
 
     @property
     def client(self) -> Any:

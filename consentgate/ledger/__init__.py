@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 from consentgate.domain.events import Event
+from consentgate.ledger.proof import ProofStore
 
 NOTICE_START_BYTES = 1_024
 """How much of a notice is read to list it."""
@@ -18,6 +19,12 @@ Row = tuple[int, str, str, bytes]
 
 class Ledger(Protocol):
     """What every ledger promises; tests/contracts/test_ledger.py holds them to it."""
+
+    @property
+    def proof(self) -> ProofStore:
+        """Where the tree over the events is kept; tests/contracts/test_proof_store.py tells what
+        it promises."""
+        ...
 
     async def append(self, event: Event) -> None:
         """Store an event; returns only when it is durable. The same id again is no new row.
@@ -84,6 +91,20 @@ class Ledger(Protocol):
 
         Raises:
             LedgerUnavailable: they could not be removed now.
+        """
+        ...
+
+    def erase(self, subject: str) -> int:
+        """Erase who it was from the events of a subject; how many there were.
+
+        Each event stays as a tombstone: its bytes are replaced by its leaf, which says a salted
+        commitment in the place of the subject, and the salt is forgotten
+        (``consentgate.ledger.proof.erasing``). ``rows_of`` finds none of them any more, ``verify``
+        still agrees, and receipts still prove what they proved. Works in a thread, for up to some
+        seconds; it may be called again.
+
+        Raises:
+            LedgerUnavailable: it could not be done now.
         """
         ...
 

@@ -183,3 +183,21 @@ def test_another_url_is_refused(url: str) -> None:
     with pytest.raises(SettingError, match="expected") as caught:
         open_ledger(url)
     assert f'"{url}"' in str(caught.value)
+
+
+def test_an_erased_subject_is_found_no_more(ledger: Ledger) -> None:
+    """Its events stay, without who it was; those of others are untouched."""
+    mine, other = grant(), grant()
+    asyncio.run(appended(ledger, mine, other))
+    assert ledger.erase(mine.subject) == 1
+    assert ledger.erase(mine.subject) == 0
+    assert list(ledger.rows_of(mine.subject)) == []
+    first, second = ledger.events()
+    assert (first.id, first.purposes, second) == (mine.id, mine.purposes, other)
+    assert mine.subject not in first.subject
+
+
+def test_nobody_is_not_a_subject(ledger: Ledger) -> None:
+    """Erasing the empty subject of refusals erases nothing."""
+    asyncio.run(appended(ledger, refusal()))
+    assert ledger.erase("") == 0

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from consentgate.errors import LedgerUnavailable, SettingError
+from consentgate.errors import LedgerUnavailable
+from consentgate.ledger.opening import open_ledger
 from consentgate.ledger.proof import Leaf, Position, ProofStore, Signed
 from consentgate.ledger.proof.file import ProofFile
 from consentgate.ledger.proof.memory import MemoryProof
-from consentgate.ledger.proof.opening import proof_beside
 
 STORES: dict[str, Callable[[Path], ProofStore]] = {
     "memory": lambda folder: MemoryProof(),
@@ -69,14 +69,12 @@ def test_tiles_of_a_level_are_read_at_once(store: ProofStore) -> None:
 
 
 def test_a_proof_is_kept_beside_its_ledger() -> None:
-    """The URL of the ledger says where; other kinds are refused."""
+    """Every ledger says where."""
     for url in ("sqlite:var/x.sqlite3", "sqlite:///var/x.sqlite3"):
-        store = proof_beside(url)
+        store = open_ledger(url).proof
         assert isinstance(store, ProofFile)
         assert store.path.name == "x.sqlite3.proof"
-    assert isinstance(proof_beside("memory:"), MemoryProof)
-    with pytest.raises(SettingError, match="beside"):
-        proof_beside("postgresql://user:secret@host/db")
+    assert isinstance(open_ledger("memory:").proof, MemoryProof)
 
 
 def test_one_at_a_time_is_elected(store: ProofStore) -> None:

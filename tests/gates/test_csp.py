@@ -49,10 +49,20 @@ def test_only_hosts_of_permitted_services_are_listed(
 
 
 def test_nothing_denied_means_no_policy() -> None:
-    """Who granted everything, and who need not be asked, gets no second policy."""
-    assert blocking_csp(outcome("functional", "statistics", "marketing")) == b""
-    free = Outcomes(Plan(SHOP)).of(Visitor(Regime(code="XX", model=Model.NOTICE), NONE, None), NOW)
-    assert blocking_csp(free) == b""
+    """Where strangers pass, who granted everything, or need not be asked, gets no second policy."""
+    policy = with_site(unknown_hosts="report")
+    everything = outcome("functional", "statistics", "marketing", policy=policy)
+    assert blocking_csp(everything) == b""
+    notice = Visitor(Regime(code="XX", model=Model.NOTICE), NONE, None)
+    assert blocking_csp(Outcomes(Plan(policy)).of(notice, NOW)) == b""
+
+
+def test_strangers_are_held_from_everyone() -> None:
+    """Who granted everything, and who need not be asked, reaches what is declared, and no more."""
+    everything = outcome("functional", "statistics", "marketing")
+    notice = Visitor(Regime(code="XX", model=Model.NOTICE), NONE, None)
+    for free in (everything, Outcomes(Plan(SHOP)).of(notice, NOW)):
+        assert blocking_csp(free) == declared_csp(free)
 
 
 @pytest.mark.parametrize(

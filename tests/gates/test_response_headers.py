@@ -202,7 +202,7 @@ def policies(seen: Exchange) -> tuple[list[bytes], list[bytes]]:
 
 @pytest.mark.requirement("STO-05", "TPD-01")
 def test_a_second_policy_stands_beside_the_apps_own() -> None:
-    """Enforced, reported only, or none; where all is granted, what nobody declared is reported."""
+    """Enforced, reported only, or none; where all is granted, strangers are held or reported."""
     own = b"script-src 'nonce-a'"
     app = page((b"content-security-policy", own))
     enforced, reported = policies(run(gated(app), http()))
@@ -213,6 +213,9 @@ def test_a_second_policy_stands_beside_the_apps_own() -> None:
     assert (enforced, len(reported)) == ([own], 1)
     assert policies(run(gated(app, with_site(csp="off")), http())) == ([own], [])
     gate = gated(app)
+    enforced, reported = policies(run(gate, http(cookie=chosen(gate, choice="accept"))))
+    assert (enforced[0], b"*.ads.example:*" in enforced[1], reported) == (own, True, [])
+    gate = gated(app, with_site(unknown_hosts="report"))
     enforced, reported = policies(run(gate, http(cookie=chosen(gate, choice="accept"))))
     assert enforced == [own]
     assert b"*.ads.example:*" in reported[0]
@@ -303,7 +306,7 @@ def test_where_nothing_is_denied_the_app_cannot_tell_that_a_gate_is_there() -> N
     from tests.policies import SHOP
 
     free = replace(SHOP, purposes=SHOP.purposes[:1], services=SHOP.services[:1])
-    free = replace(free, site=with_site(strip_click_ids=True).site)
+    free = replace(free, site=with_site(strip_click_ids=True, unknown_hosts="report").site)
     sent = [*HINTS, (b"if-none-match", b'"1"'), (b"accept", b"text/html")]
     scope = http(headers=sent, query=b"gclid=1", cookie="session=1")
     before = list(scope["headers"])

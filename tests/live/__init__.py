@@ -98,7 +98,12 @@ def answers(port: int) -> bool:
 
 @contextlib.contextmanager
 def serving(
-    arguments: list[str], output_file: Path, environment: Mapping[str, str], *, port: int
+    arguments: list[str],
+    output_file: Path,
+    environment: Mapping[str, str],
+    *,
+    port: int,
+    folder: Path = ROOT,
 ) -> Iterator[Live]:
     """Run ``python -m ARGUMENTS`` until the block ends; it must answer on the port.
 
@@ -107,11 +112,12 @@ def serving(
         output_file: where everything goes that it prints.
         environment: added to this process's own.
         port: as the arguments name it.
+        folder: where it runs.
     """
     with output_file.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", *arguments],
-            cwd=ROOT,
+            cwd=folder,
             env={**os.environ, "CONSENTGATE_SECRET": SECRET, **environment},
             stdout=output,
             stderr=subprocess.STDOUT,

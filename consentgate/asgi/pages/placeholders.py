@@ -28,6 +28,7 @@ _SIZING = re.compile(
 )
 """Declarations of a frame's own style that say how large it is and where."""
 _SIZE = re.compile(r"[\w.%+*/ ()-]{1,60}")
+_ELLIPSIS = "\u2026"
 
 
 class Placeholders:
@@ -53,6 +54,7 @@ class Placeholders:
             view.decision.signals,
             held.services,
             held.purposes,
+            held.hosts,
             size,
             held.is_in_form or not self._can_grant(view, held),
             bool(held.title),
@@ -88,7 +90,9 @@ class Placeholders:
         )
         purposes |= dict.fromkeys(held.purposes)
         titles = details.asked(language, tuple(purposes))
-        name = comma.join(service.title for service in services) or comma.join(titles)
+        names = (*(service.title for service in services), *held.hosts)
+        name = comma.join(names) or comma.join(titles) or _ELLIPSIS
+        why = details.say(language, "placeholder_why", name=name, purposes=comma.join(titles))
         learns = list(dict.fromkeys(phrase for service in services for phrase in service.learns))
         context = {
             "language": language,
@@ -103,7 +107,8 @@ class Placeholders:
             "size": size,
             "frame": _TITLE if held.title else "",
             "title": details.say(language, "placeholder_title", name=name),
-            "why": details.say(language, "placeholder_why", name=name, purposes=comma.join(titles)),
+            "why": why if titles else "",
+            "is_asked": not held.hosts,
             "learns": learns,
             "learns_title": details.say(language, "placeholder_learns", name=name),
             "always": details.say(language, "placeholder_always", name=name),

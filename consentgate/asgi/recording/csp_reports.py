@@ -8,7 +8,6 @@ Nothing of the visitor is looked at: no page, no address, no agent.
 from __future__ import annotations
 
 import json
-import logging
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -19,18 +18,15 @@ from starlette.types import Receive
 
 from consentgate.asgi.posts.bodies import BodyProblem, read_bytes
 from consentgate.asgi.posts.limits import ClientOf, RateLimit
-from consentgate.formats.urls.addresses import address_of, canonical_host
+from consentgate.asgi.recording.undeclared_hosts import UNDECLARED_HOST, UndeclaredHosts
+from consentgate.formats.urls.addresses import address_of
 from consentgate.gates.plan import Plan
 from consentgate.gates.visit import Visit
-
-logger = logging.getLogger("consentgate")
 
 MEDIA_TYPES = (b"application/csp-report", b"application/reports+json", b"application/json")
 REPORTS_A_MINUTE = 120
 _MOST_IN_ONE = 64
-_MOST_HOSTS = 256
 _DIRECTIVE = re.compile(r"[a-z-]{1,40}")
-_UNDECLARED = "undeclared_host"
 _BLOCKED = "blocked_host"
 
 
@@ -43,7 +39,7 @@ class Reports:
         counts: Counter[str],
         client_of: ClientOf,
         *,
-        is_development: bool,
+        hosts: UndeclaredHosts | None,
     ) -> None:
         """Start with nothing heard.
 
@@ -51,17 +47,13 @@ class Reports:
             plan: the policy, prepared.
             counts: the gate's counters.
             client_of: gives a request's client, whose reports are limited.
-            is_development: whether undeclared hosts are shown.
+            hosts: tells of undeclared hosts; None: they are only counted.
         """
         self._plan = plan
         self._counts = counts
         self._client_of = client_of
-        self._is_development = is_development
+        self._hosts = hosts
         self._limit = RateLimit(most=REPORTS_A_MINUTE)
-        self._told: set[str] = set()
-        own = plan.policy.site.same_party
-        self._own = {name.strip().lower().rstrip(".") for name in own if "*" not in name}
-        self._below_own = tuple(name.strip().lower()[1:] for name in own if name.startswith("*."))
 
     async def answer(self, visit: Visit, receive: Receive) -> Response:
         """Take what one browser reports; nothing of it is given back.
@@ -82,21 +74,17 @@ class Reports:
 
     def _hear(self, visit: Visit, blocked: str, directive: str) -> None:
         address = address_of(blocked)
-        if address is None or self._is_own(visit, address.host):
+        own = visit.request.own_host
+        if address is None or address.host == own or self._plan.strangers.is_own(address.host):
             return
         if self._plan.hosts.find(address) or self._plan.hosts.on(address.host):
             self._counts[_BLOCKED] += 1
             return
-        self._counts[_UNDECLARED] += 1
-        host = address.host
-        if not self._is_development or host in self._told or len(self._told) >= _MOST_HOSTS:
-            return
-        self._told.add(host)
-        logger.warning("consentgate: %s", advice(host, directive))
-
-    def _is_own(self, visit: Visit, host: str) -> bool:
-        own = canonical_host(visit.request.host.rpartition("@")[2].partition(":")[0])
-        return host == own or host in self._own or host.endswith(self._below_own)
+        self._counts[UNDECLARED_HOST] += 1
+        if self._hosts is not None:
+            kind = directive if _DIRECTIVE.fullmatch(directive) else "default-src"
+            so = f"the browser reports it ({kind})"
+            self._hosts.tell(address.host, own, "a page reaches for", so)
 
 
 def _violations(document: Any) -> Iterator[tuple[str, str]]:
@@ -115,19 +103,3 @@ def _violations(document: Any) -> Iterator[tuple[str, str]]:
 def _text(report: dict[str, Any], name: str) -> str:
     value = report.get(name)
     return value if isinstance(value, str) else ""
-
-
-def advice(host: str, directive: str) -> str:
-    """What to tell of a host that nobody declared.
-
-    Args:
-        host: as a browser looks it up: letters, digits, dots, hyphens.
-        directive: which kind of fetch it was, as the report says.
-    """
-    kind = directive if _DIRECTIVE.fullmatch(directive) else "default-src"
-    key = re.sub(r"[^a-z0-9]+", "-", host).strip("-")[:40].strip("-")
-    key = key if key[:1].isalpha() else f"host-{key}"[:40].rstrip("-")
-    return (
-        f'a page reaches the undeclared host "{host}" ({kind}); if you mean it to, say in the '
-        f'policy what for:\n\n[service.{key}]\npurposes = ["marketing"]\nhosts = ["{host}"]\n'
-    )

@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from functools import partial
 
 from consentgate.asgi.own_routes import OWN
+from consentgate.asgi.recording.funnel import Funnel
 from consentgate.asgi.recording.recognition import Recognition
-from consentgate.asgi.recording.route_names import route_of
+from consentgate.asgi.recording.route_names import RouteNames
 from consentgate.asgi.recording.statistics import CountryOf, Finding, VisitorFacts
 from consentgate.domain.agents import Bot
 from consentgate.domain.choices import Choice
@@ -37,15 +38,17 @@ from consentgate.gates.records.header_classes import (
     MAX_CHARS,
     MAX_WORD,
     NOWHERE,
+    WANTED,
     ClassedHeaders,
     Referral,
     Referrals,
     classed_headers,
     names_of,
+    wanted_by,
 )
+from consentgate.gates.records.known_pages import KnownPages
 from consentgate.gates.records.ready_lines import NamedLines, OperationalLines
 from consentgate.gates.records.site_information import METHODS, MOST_ROUTE, build_record
-from consentgate.gates.request import Request
 from consentgate.log import RecordSink
 from consentgate.log.counts.visits import VisitCounts
 from consentgate.log.writing.background import TICKER
@@ -96,18 +99,25 @@ class SiteLog:
         self._templates = Templates(settings.routes)
         self._referrals = Referrals()
         encode = text_encoder()
-        self._templates_of_all = OperationalLines(self._version, encode, kept).templates
+        self._pages = KnownPages(settings.routes)
+        met = self._pages.add
+        self._templates_of_all = OperationalLines(self._version, encode, kept, met).templates
         self._append = sink.append
         self._statistics, self._recognised, self._machines = (
-            NamedLines(tier, self._version, encode, kept)
+            NamedLines(tier, self._version, encode, kept, met)
             for tier in (Tier.STATISTICS, Tier.LONGITUDINAL, Tier.BOT)
         )
         self._fields = {tier: fields_of(tier, kept) for tier in Tier}
-        self.counts = VisitCounts(settings.folder, self.agents.browsers.__getitem__)
+        self.counts = VisitCounts(
+            settings.folder, self.agents.browsers.__getitem__, settings.campaigns
+        )
         """Sums of what no record may say: ``counts.add("event", name, now)``."""
+        self._names = RouteNames(self._templates, self._pages, self.counts)
+        self.funnel = Funnel(policy, is_on=not isinstance(sink, NoFile))
+        """Counts the first layer, and what visitors made of it."""
         self.recognition = recognition
         self._purpose = recognition.purpose if recognition is not None else ""
-        self._visitors = VisitorFacts(settings, country_of, recognition)
+        self._visitors = VisitorFacts(settings, country_of, recognition, self._pages)
         self.is_on = not isinstance(sink, NoFile)
 
     @classmethod
@@ -156,7 +166,7 @@ class SiteLog:
                 return
             device, bot, is_tool, says_browser = classes
             classed = request.classed or classed_headers(request.headers)
-            _, site, _, _, languages, _, _ = classed
+            _, site, destination, accept, languages, _, _ = classed
             referral = self._referrals.of(request.host_field, classed)
             _, kind, outer_host, begins = referral
             is_whole = languages is not None and (site or not request.is_https)
@@ -165,7 +175,7 @@ class SiteLog:
             begins = begins and (is_silent or not signals.prefetch)
             template = getattr(route, "path_format", None) if route is not None else None
             if not template or type(template) is not str or len(template) > MOST_ROUTE:
-                template = self._route_of(request, route)
+                template = self._names.left(visit, kind, classed[0])
             method = request.method
             facts = (
                 now // 3_600,
@@ -178,6 +188,7 @@ class SiteLog:
                 is_suspect,
                 () if is_silent else names_of(signals),
                 find.fault,
+                WANTED.get(destination) or wanted_by(accept),
             )
             amounts = (two_digits(bytes_out), two_digits(duration_ns // 1_000))
             is_own = route is OWN  # who comes to choose is not told apart (LOG-11)
@@ -192,7 +203,7 @@ class SiteLog:
             is_open = begins and not is_suspect and not is_own
             if is_open and ((is_silent and choice is None) or not self._is_signalled(outcome)):
                 country = self._visitors.place(visit) if country is None else country
-                self._count(now, agent, classed, country, outer_host)
+                self._count(now, agent, classed, country, outer_host, request.query)
             self._append(self._templates_of_all[facts] % amounts)
         except Exception:
             self._write_failed(visit)
@@ -203,7 +214,13 @@ class SiteLog:
             self.note(visit, duration_ns, self._busy)
 
     def _count(
-        self, now: int, agent: str, classed: ClassedHeaders, country: str, outer_host: str
+        self,
+        now: int,
+        agent: str,
+        classed: ClassedHeaders,
+        country: str,
+        outer_host: str,
+        query: bytes,
     ) -> None:
         """Count a visit that begins without consent, each dimension by itself."""
         _, _, _, _, languages, brands, platform = classed
@@ -216,6 +233,7 @@ class SiteLog:
                 country,
                 languages and languages[:MAX_WORD],
                 outer_host,
+                query,
             )
         )
 
@@ -247,12 +265,6 @@ class SiteLog:
         lines = self._recognised if subject else self._statistics
         self._sink.put(lines.line(facts, person))
         return True
-
-    def _route_of(self, request: Request, route: object) -> str:
-        """Name the route that answered, where it is no plain template."""
-        if route is None and not self._templates.declared:
-            return UNMATCHED
-        return route_of(route, request.whole_path, self._templates)
 
     def _is_noted(self, visit: Ended) -> bool:
         """Whether a visit gets a record; with the first the sums begin to be flushed."""
@@ -298,7 +310,7 @@ class SiteLog:
         if not (self.may_tell(visit) and self._is_noted(visit)):
             return
         found = self._templates.find
-        route = found(path) if is_page else self._route_of(visit.request, visit.route)
+        route = found(path) if is_page else self._names.of(visit.request, visit.route)
         said = "" if route == UNMATCHED else route
         scrubbed = scrubbed_path(path) if path else ""
         note = partial(self._interest, visit, Interest(event, properties), said, scrubbed)
@@ -335,7 +347,7 @@ class SiteLog:
             version=self._version,
             tier=tier,
         )
-        person = person._replace(referrer="", path=path, asked=None)
+        person = person._replace(referrer="", path=path, asked=None, before="")
         record = build_record(self._fields[tier], facts, person, interest)
         self._sink.write(record)
         return True
@@ -363,6 +375,7 @@ class SiteLog:
         """Write what waits and let go of the files."""
         TICKER.finish()
         self.counts.flush()
+        self.funnel.counts.flush()
         self._sink.close()
 
 

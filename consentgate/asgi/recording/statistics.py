@@ -24,6 +24,8 @@ from consentgate.gates.records.header_classes import (
     hinted,
     language_of,
 )
+from consentgate.gates.records.known_pages import KnownPages
+from consentgate.gates.records.referrers import INTERNAL
 from consentgate.lookup.agents import Agents
 from consentgate.memo import Memo
 
@@ -67,7 +69,11 @@ class VisitorFacts:
     """Gives what a line of T1, T2 or TB says beside the facts of T0."""
 
     def __init__(
-        self, settings: LogSettings, country_of: CountryOf, recognition: Recognition | None
+        self,
+        settings: LogSettings,
+        country_of: CountryOf,
+        recognition: Recognition | None,
+        pages: KnownPages,
     ) -> None:
         """Remember who looks things up.
 
@@ -75,7 +81,9 @@ class VisitorFacts:
             settings: say which fields are kept.
             country_of: looks up a visit's country where deciding did not.
             recognition: names visitors; None: nobody is named.
+            pages: tells the route of the page before.
         """
+        self._pages = pages
         self._country_of = country_of
         self._queries = frozenset(settings.query_fields)
         fields = fields_of(Tier.STATISTICS, frozenset(settings.fields))
@@ -104,11 +112,11 @@ class VisitorFacts:
         name = named.visitor(visit, agent, waits=find.is_patient) if named is not None else ""
         if name is None:
             return None
-        query, (host, kind, _, _) = request.query, referral
+        query, (_, kind, outer_host, _) = request.query, referral
         facts = (
             amounts,
             now // 60,
-            host or kind,
+            outer_host,
             request.header,
             scrubbed_path(request.whole_path),
             audience,
@@ -116,6 +124,7 @@ class VisitorFacts:
             name,
             subject,
             None,
+            self._pages.before(classed[0]) if kind == INTERNAL else "",
         )
         return tuple.__new__(Statistics, facts)  # half of what calling the class costs
 
@@ -147,11 +156,11 @@ class VisitorFacts:
         self, visit: Ended, referral: Referral, amounts: Amounts, bot: Bot
     ) -> Statistics:
         """Give the facts of a declared machine, which is nobody: its address is not read."""
-        host, kind, _, _ = referral
+        _, _, outer_host, _ = referral
         return Statistics(
             amounts,
             visit.now // 60,
-            host or kind,
+            outer_host,
             visit.request.header,
             scrubbed_path(visit.request.whole_path),
             Audience(country_code(self.place(visit))),

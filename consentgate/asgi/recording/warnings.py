@@ -11,9 +11,10 @@ import logging
 from collections import Counter
 from collections.abc import Iterable
 
+from consentgate.asgi.recording.undeclared_hosts import UndeclaredHosts
 from consentgate.gates.ended import Ended
-from consentgate.gates.pages.beacons import verdicts_of
-from consentgate.gates.pages.page_headers import COMPRESSED, OVERLONG, UNREADABLE
+from consentgate.gates.pages.beacons import OVERLONG, verdicts_of
+from consentgate.gates.pages.page_headers import COMPRESSED, UNREADABLE
 
 logger = logging.getLogger("consentgate")
 
@@ -35,12 +36,15 @@ _REMEDIES = {
 class Warnings:
     """Counts every one, and says each name once in the life of a process."""
 
-    def __init__(self, counts: Counter[str], *, blocks: bool) -> None:
+    def __init__(
+        self, counts: Counter[str], *, blocks: bool, hosts: UndeclaredHosts | None = None
+    ) -> None:
         """Start with nothing found.
 
         Args:
             counts: the gate's counters.
             blocks: whether undeclared cookies are blocked, or let through.
+            hosts: is told of undeclared hosts; None: nobody is.
         """
         self.set_by_app: set[str] = set()
         """Undeclared names that the app set: the policy lacks them (CKE-15)."""
@@ -51,6 +55,7 @@ class Warnings:
         self._repeated: set[str] = set()
         self._told: set[str] = set()
         self._counts = counts
+        self._hosts = hosts
         self._verb = "blocked" if blocks else "let through"
 
     def note(self, visit: Ended) -> None:
@@ -62,6 +67,9 @@ class Warnings:
             self._undeclared(found.set, self.set_by_app, "the app sets")
         for what in found.noticed:
             self._noticed(what)
+        if self._hosts is not None:
+            for host in found.hosts:
+                self._hosts.note(host, visit.request.own_host)
         for name in found.repeated:
             self._counts["repeated_name"] += 1
             if is_new(name, self._repeated):

@@ -56,8 +56,9 @@ def run(options: argparse.Namespace) -> int:
             if writer.header:
                 output.write(f"{writer.header}\n".encode())
             for row in _rows(options, found):
-                if row["tier"] in kept:
-                    output.write(f"{writer.line(row)}\n".encode("utf-8", "replace"))
+                line = writer.line(row) if row["tier"] in kept else ""
+                if line:
+                    output.write(f"{line}\n".encode("utf-8", "replace"))
                     if STDIN in options.files:
                         output.flush()
             output.flush()

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cached_property
 from types import MappingProxyType
 
+from consentgate.domain.policy.access import Recipient, RightsSettings
+from consentgate.domain.policy.access import Role as AccessRole
 from consentgate.domain.policy.interests import Interest
 from consentgate.domain.policy.purposes import SHIPPED, Purpose, Wording
 from consentgate.domain.record import QUERY_FIELDS
@@ -168,6 +170,8 @@ class SiteSettings:
     """Name of the token without ``__Host-``, which HTTPS adds."""
     undeclared: str = "block"
     """Cookies that nobody declared: ``block`` or ``allow``."""
+    unknown_hosts: str = "block"
+    """Third-party hosts in pages that nobody declared: ``block`` or ``report``."""
     language: str = "en"
     """Language of last resort."""
     same_party: tuple[str, ...] = ()
@@ -187,6 +191,8 @@ class SiteSettings:
     """Addresses of third parties in pages that name the visitor: ``pass`` or ``block`` (TPD-04)."""
     strip_click_ids: bool = False
     """Remove gclid, fbclid … from what the app sees where marketing is denied (STO-11)."""
+    clear_storage: bool = False
+    """Have browsers remove all storage and service workers of the site when a visitor withdraws."""
     eff_dnt_policy: str = ""
     """Path of the EFF DNT policy text the operator attests to; empty: not attested (SIG-31)."""
 
@@ -255,6 +261,10 @@ class LogSettings:
     query_fields: tuple[str, ...] = QUERY_FIELDS
     routes: tuple[str, ...] = ()
     """Templates such as ``/products/{id}`` for apps whose framework does not name its routes."""
+    campaigns: tuple[str, ...] = ()
+    """Values of ``utm_campaign`` that are counted by name without consent, lower case."""
+    time_zone: str = "UTC"
+    """Zone of the days and hours in reports, such as ``Europe/Oslo``; what is stored stays UTC."""
     events: tuple[Interest, ...] = ()
     """Declared signs of interest in features; no others are noted."""
     event_retention_days: int = 90
@@ -287,6 +297,8 @@ class LedgerSettings:
     records_refusals: bool = True
     retention_days: int = 1_095
     """How long after a choice has ended its event is kept as proof: three years."""
+    spool: str = ""
+    """Folder for refusals that the ledger cannot take now; empty: beside it, then elsewhere."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -324,6 +336,11 @@ class Policy:
     """Language tag to text key to the site's own wording."""
     announces: Announcement | None = None
     """A material change to come; None: none."""
+    rights: RightsSettings = field(default_factory=RightsSettings)
+    recipients: tuple[Recipient, ...] = ()
+    """Who outside may be given a visitor's data."""
+    roles: tuple[AccessRole, ...] = ()
+    """Who may see visitors' data; none: whoever can read the files."""
 
     @cached_property
     def purpose_by_key(self) -> Mapping[str, Purpose]:

@@ -306,12 +306,27 @@ static int is_nested(Bytes start, Bytes at, Bytes stop) {
     return at + 4 < stop && is_in(at[4], "\t\n\f\r /=>");
 }
 
+/* A name that drawings and formulas are made with: it looks like an address, and is none. */
+static int is_namespace(Bytes at, Bytes stop) {
+    static const char host[] = "www.w3.org/";
+    static const char *const names[] = {"2000/svg", "1999/xhtml", "1999/xlink", "1998/Math/MathML"};
+    Py_ssize_t length = sizeof host - 1;
+    if (stop - at <= length || memcmp(at, host, (size_t)length) != 0) return 0;
+    at += length;
+    for (int name = 0; name < 4; name++) {
+        length = (Py_ssize_t)strlen(names[name]);
+        if (stop - at <= length || memcmp(at, names[name], (size_t)length) != 0) continue;
+        return is_in(at[length], "\"'%>&\\ ");
+    }
+    return 0;
+}
+
 /* What begins with a pair of bytes whose second is at a place. */
 static int take(Search *search, uint64_t kinds, Bytes second) {
     Bytes first = second - 1;
     if (kinds & COLON) return take_colon(search, second);
     if (kinds & SLASH) {
-        if (first < search->after_slash) return 0;
+        if (first < search->after_slash || is_namespace(second + 1, search->stop)) return 0;
         return add_if_denied(search, first, second + 1, &search->after_slash);
     }
     if (kinds & BACK) return take_back(search, first);

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import unquote
 
+from consentgate.formats.html.programs import loads_by_program
 from consentgate.formats.html.scanner import Edit
 from consentgate.formats.html.suspects import Suspicion
 from consentgate.formats.html.tags import (
@@ -36,15 +37,23 @@ CSS_MARK = b"data-privacy:%s:"
 """Put before an address inside a style sheet: a scheme nothing is fetched from."""
 UNKNOWN = "unknown"
 """Stands for the service of what cannot be told."""
+UNDECLARED = "undeclared"
+"""Stands for the service of a host that nobody declared."""
 
 
 class Judge(Suspicion, Protocol):
     """Says whose an address is and whether that is denied to this visitor."""
 
-    def denied(self, address: Address, url: str) -> str | None:
-        """The denied service the address belongs to; None: nobody's, or granted.
+    def denied(self, address: Address, url: str, *, is_loaded: bool = True) -> str | None:
+        """The denied service the address belongs to; None: it may be reached.
 
-        UNKNOWN where nobody's grant can help: the address as it stands, ``url``, names a person.
+        UNKNOWN and UNDECLARED where nobody's grant can help.
+
+        Args:
+            address: where it leads.
+            url: the address as it stands, which may name a person.
+            is_loaded: whether a browser goes there by itself. Where a person goes, by a link or
+                a form, nobody has to be declared.
         """
 
     def denied_marks(self, services: str, purposes: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -67,6 +76,8 @@ class Held:
     """Whether a browser draws its own border around the frame."""
     is_in_form: bool
     """A form inside a form is not one: the placeholder must do without."""
+    hosts: tuple[str, ...] = ()
+    """What it would have loaded from and nobody declared."""
 
 
 Hold = Callable[[Held], bytes]
@@ -101,7 +112,17 @@ class Waits:
 class Element:
     """One start tag: judged, and made inert where something it loads from is denied."""
 
-    __slots__ = ("_base", "_judge", "_nest", "attributes", "first", "name", "name_end")
+    __slots__ = (
+        "_base",
+        "_is_loaded",
+        "_judge",
+        "_nest",
+        "attributes",
+        "first",
+        "hosts",
+        "name",
+        "name_end",
+    )
 
     def __init__(
         self,
@@ -133,6 +154,9 @@ class Element:
         self._judge = judge
         self._base = base
         self._nest = nest
+        self._is_loaded = True
+        self.hosts: list[str] = []
+        """What it would load from and nobody declared; known once it is gated."""
 
     def text(self, name: bytes) -> str:
         """The decoded value of an attribute; empty where there is none."""
@@ -217,6 +241,7 @@ class Element:
 
     def _denied(self, kind: Kind, attribute: Attribute) -> Iterator[str]:
         value = self.first.get(b"content", b"") if kind is Kind.META else attribute.value
+        self._is_loaded = attribute.name not in _FOLLOWED
         for text in texts_of(value):
             yield from self._denied_in(kind, text)
 
@@ -228,7 +253,7 @@ class Element:
         elif kind is Kind.CSS:
             yield from self._denied_css(text)
         elif kind is Kind.CODE:
-            yield from self._denied_text(text)
+            yield from self._denied_code(text)
         elif kind is Kind.DOCUMENT:
             yield from self._nest(text)
         else:
@@ -248,11 +273,13 @@ class Element:
     def _denied_url(self, url: str) -> Iterator[str]:
         address = urls.address_of(url, self._base)
         if address is not None:
-            key = self._judge.denied(address, url)
+            key = self._judge.denied(address, url, is_loaded=self._is_loaded)
+            if key == UNDECLARED:
+                self.hosts.append(address.host)
             if key is not None:
                 yield key
         elif urls.scheme_of(url) == "javascript:":
-            yield from self._denied_text(unquote(url))
+            yield from self._denied_code(unquote(url))
         elif urls.scheme_of(url) == "data:":
             media_type, texts = urls.of_data(url)
             is_drawing = "svg" in media_type and self.name not in _PICTURES
@@ -262,7 +289,7 @@ class Element:
 
     def _denied_data(self, media_type: str, text: str) -> Iterator[str]:
         """The denied services that what is inside a ``data:`` address would load from."""
-        yield from self._denied_text(text)
+        yield from denied_in_text(text, self._judge, is_loaded=False)  # a page's may be links
         if self.name == b"script":
             yield from self._judge.knows(text.encode("utf-8", "replace"))
         if media_type == _SHEET or self.name == b"link":
@@ -275,16 +302,22 @@ class Element:
     def _denied_text(self, text: str) -> Iterator[str]:
         return denied_in_text(text, self._judge)
 
+    def _denied_code(self, text: str) -> Iterator[str]:
+        """The same of a program: most that name a host nobody declared only lead there."""
+        return denied_in_text(text, self._judge, is_loaded=loads_by_program(text))
 
-def denied_in_text(text: str, judge: Judge) -> Iterator[str]:
+
+def denied_in_text(text: str, judge: Judge, *, is_loaded: bool = True) -> Iterator[str]:
     """The denied services that a text names an absolute address of."""
     for url in urls.in_text(text):
         address = urls.address_of(url)
-        key = judge.denied(address, url) if address is not None else None
+        key = judge.denied(address, url, is_loaded=is_loaded) if address is not None else None
         if key is not None:
             yield key
 
 
+_FOLLOWED = frozenset((b"action", b"formaction"))
+"""Where a person sends a form."""
 _SHEET = "text/css"
 _MEDIA = ("image/", "font/", "audio/", "video/")
 """What loads nothing more, but for a drawing that is shown as a page."""

@@ -22,7 +22,10 @@ _HOST = _SLASH + rb"*+([^/\\?#\"'<>() \f@,;{}=]{0,%d}+(?:\\(?![/\\\"']))?)" % MO
 _PAGE = rb"[\t\n\r\f ]*+(?i:text/|application/|image/svg)"
 """The start of a page or style sheet inside an address."""
 _AFTER_SCHEME = rb"(?:" + _PAGE + rb"|" + _HOST + rb")"
-_SLASHES = re.compile(rb"/" + _SLASH + _HOST)
+_NAMESPACE = rb"www\.w3\.org/(?:2000/svg|1999/xhtml|1999/xlink|1998/Math/MathML)(?=[\"'%>&\\ ])"
+"""Names that drawings and formulas are made with: they look like addresses, and most pages have
+them. No judge denies them."""
+_SLASHES = re.compile(rb"/" + _SLASH + rb"(?!" + _NAMESPACE + rb")" + _HOST)
 _USER = re.compile(rb"@" + _HOST)
 _BACKSLASH = re.compile(rb"\\(?<=[=:/\"'(,;\x00-\x20]\\)" + _SLASH + _HOST)
 _COLON = re.compile(

@@ -147,6 +147,14 @@ class Forms:
         return self._is_inside
 
 
+PLAIN_LINK = re.compile(
+    rb"<a(?>(?:[\t\n\f\r ]++(?:href|class|id|title|rel|target|lang|dir|hreflang|type|role|tabindex|"
+    rb"accesskey|itemprop|download|aria-[a-z]++|data-(?!p|s)[a-z-]++)"
+    rb"(?>(?:=\"[^\"<>]*+\")?)(?=[\t\n\f\r >]))*)[\t\n\f\r ]*+>"
+)
+"""A link that loads nothing, wherever it leads: most pages have many."""
+
+
 @dataclass(frozen=True, slots=True)
 class Skipping:
     """What may be passed where tags are read in one way."""

@@ -351,4 +351,5 @@ def _held(element: Element, waits: Waits, in_form: bool) -> Held:
         style=element.text(b"style"),
         has_border=_has_border(element),
         is_in_form=in_form,
+        hosts=tuple(dict.fromkeys(element.hosts)),
     )

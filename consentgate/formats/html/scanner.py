@@ -11,7 +11,14 @@ from bisect import bisect_left
 from typing import Final
 
 from consentgate.formats.html.noscript import END, HELD_BYTES, closing
-from consentgate.formats.html.plain_tokens import DOUBTFUL, FOREIGN, HTML, RAW_TEXT, Forms
+from consentgate.formats.html.plain_tokens import (
+    DOUBTFUL,
+    FOREIGN,
+    HTML,
+    PLAIN_LINK,
+    RAW_TEXT,
+    Forms,
+)
 from consentgate.formats.html.svg import Foreign
 from consentgate.formats.html.tags import TAG
 
@@ -160,7 +167,12 @@ class Scanner:
             if limit >= position:
                 found = skipping.end(data, position, limit, self._forms)
                 if found < limit or limit == length or data[limit] == 0x3C:
-                    return found
+                    link = PLAIN_LINK.match(data, found) if skipping is HTML else None
+                    if link is None:
+                        return found
+                    position = link.end()
+                    at = bisect_left(self._suspects, position, at)
+                    continue
                 position = found
             at += 1
 

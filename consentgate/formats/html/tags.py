@@ -79,9 +79,11 @@ _FETCHED = frozenset(
 )
 """Their ``href`` is loaded by the page; that of others is opened by the visitor."""
 _HARMLESS_RELS = frozenset(
-    b"alternate amphtml author bookmark canonical dns-record editor external help license me "
-    b"next nofollow noopener noreferrer pingback prev privacy-policy search self shortlink tag "
-    b"terms-of-service up webmention edituri wlwmanifest".split()
+    b"alternate amphtml author authorization_endpoint bookmark canonical contents copyright "
+    b"describedby dns-record editor external first glossary help https://api.w.org/ hub index last "
+    b"license me micropub next nofollow noopener noreferrer openid.delegate openid.server original "
+    b"pgpkey pingback prev privacy-policy profile publisher search self shortlink start tag "
+    b"terms-of-service token_endpoint top up webmention edituri wlwmanifest".split()
 )
 """What a browser does not fetch for (WHATWG HTML, 4.6.7)."""
 

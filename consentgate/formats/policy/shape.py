@@ -66,6 +66,7 @@ class SiteTable(_Table):
     )
     token_name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")] = "choices"
     undeclared: Literal["block", "allow"] = "block"
+    unknown_hosts: Literal["block", "report"] = "block"
     language: Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")] = "en"
     same_party: list[Line] = []
     origins: list[Annotated[str, Field(pattern=ORIGIN)]] = []
@@ -75,6 +76,7 @@ class SiteTable(_Table):
     consent_mode: bool = False
     personal_urls: Literal["pass", "block"] = "pass"
     strip_click_ids: bool = False
+    clear_storage: bool = False
     eff_dnt_policy: Line = ""
 
 
@@ -133,6 +135,8 @@ class LogTable(_Table):
     durability: Literal["line", "batch"] = "line"
     query_fields: list[Line] | None = None
     routes: list[Annotated[str, Field(pattern=TEMPLATE)]] = []
+    campaigns: list[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_. -]{0,63}$")]] = []
+    time_zone: Annotated[str, Field(pattern=r"^[A-Za-z]+(/[A-Za-z0-9_+-]+){0,2}$")] = "UTC"
     events: list[Slug | EventTable] = []
     event_retention_days: Annotated[int, Field(ge=1, le=396)] = 90
     count_retention_days: Annotated[int, Field(ge=1, le=760)] = 760
@@ -151,6 +155,7 @@ class LedgerTable(_Table):
     url: Line = "sqlite:var/ledger.sqlite3"
     records_refusals: bool = True
     retention_days: int = Field(default=1_095, ge=1, le=36_500)
+    spool: Line = ""
 
 
 class PurposeTable(_Table):
@@ -224,6 +229,39 @@ class ServiceTable(_Table):
     learns: list[Line] | None = None
 
 
+DATA_FIELD = (
+    r"^(\*|(choice|events|receipts|services|visits|disclosures|requests|app)(\.[a-z_]{1,40})?)$"
+)
+ACT = r"^(\*|[a-z]{1,20}\.(\*|[a-z-]{1,20}))$"
+DataField = Annotated[str, Field(pattern=DATA_FIELD)]
+
+
+class RightsTable(_Table):
+    """How visitors' requests are kept."""
+
+    directory: Line = ""
+    link_minutes: Annotated[int, Field(ge=1, le=1_440)] = 30
+
+
+class RecipientTable(_Table):
+    """Somebody outside who may be given data."""
+
+    name: Annotated[Line, Field(min_length=1)]
+    kind: Literal["processor", "third-party", "authority"]
+    basis: Annotated[Line, Field(min_length=1)]
+    fields: Annotated[list[DataField], Field(min_length=1)]
+    country: Country = ""
+
+
+class RoleTable(_Table):
+    """What some of the operator's people may do."""
+
+    users: Annotated[list[Annotated[Line, Field(min_length=1)]], Field(min_length=1)]
+    acts: Annotated[list[Annotated[str, Field(pattern=ACT)]], Field(min_length=1)]
+    purposes: Annotated[list[Slug], Field(min_length=1)]
+    fields: list[DataField] = ["*"]
+
+
 class AnnounceTable(_Table):
     """A material change to come (VER-03)."""
 
@@ -247,3 +285,6 @@ class PolicyTable(_Table):
     service: dict[Slug, ServiceTable] = {}
     texts: dict[str, dict[str, Text]] = {}
     announce: AnnounceTable | None = None
+    rights: RightsTable = RightsTable()
+    recipient: dict[Slug, RecipientTable] = {}
+    role: dict[Slug, RoleTable] = {}

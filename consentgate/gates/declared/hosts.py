@@ -48,6 +48,10 @@ class HostTable:
         """Every service that has something on the host, whatever the path."""
         return frozenset(key for owners in self._owners(host) for _, keys in owners for key in keys)
 
+    def is_declared_whole(self, host: str) -> bool:
+        """Whether every path of the host belongs to some service."""
+        return any(prefix == "/" for owners in self._owners(host) for prefix, _ in owners)
+
     def _owners(self, host: str) -> Iterator[Owners]:
         if host in self._exact:
             yield self._exact[host]

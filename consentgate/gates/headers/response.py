@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterable
 
 from consentgate.formats.headers import Headers
 from consentgate.formats.headers import lists as header_lists
-from consentgate.formats.urls.addresses import of_refresh, of_srcset
+from consentgate.formats.urls.addresses import address_of, of_refresh, of_srcset
+from consentgate.gates.declared.strangers import Strangers
+from consentgate.gates.gated import NOTHING, Found, Gated
 from consentgate.gates.headers import client_hints, reporting
 from consentgate.gates.headers.caching import VISITOR, with_private, with_vary
 from consentgate.gates.outcomes import Outcome, once_per_outcome
@@ -43,6 +45,34 @@ class Judge:
     def denies(self, url: bytes) -> bool:
         """Whether an absolute address is a denied service's."""
         return not self._denied.isdisjoint(self._table.services_of(url))
+
+
+class StrangerJudge(Judge):
+    """What a header can name and nobody declared: the same for every visitor of one host."""
+
+    def __init__(self, strangers: Strangers, own: str, *, is_blocking: bool) -> None:
+        """Prepare, for one answer.
+
+        Args:
+            strangers: who is nobody that the policy names.
+            own: the host that the answer comes from.
+            is_blocking: whether strangers are held, or only noted.
+        """
+        self.may_follow = True
+        self.is_idle = False
+        self.hosts: dict[str, None] = {}
+        """The strangers that were named."""
+        self._strangers = strangers
+        self._own = own
+        self.is_blocking = is_blocking
+
+    def denies(self, url: bytes) -> bool:
+        """Whether an absolute address is a stranger's, and held."""
+        address = address_of(url.decode("utf-8", "replace"))
+        if address is None or address.host == self._own or not self._strangers.holds(address):
+            return False
+        self.hosts[address.host] = None
+        return self.is_blocking
 
 
 @once_per_outcome
@@ -182,6 +212,37 @@ def _value(name: bytes, value: bytes, judge: Judge, gone: set[str]) -> bytes | N
     if name == b"nel":
         return reporting.errors(value, gone)
     return reporting.policy_reports(value, judge.denies, gone)
+
+
+def without_strangers(headers: Headers, outcome: Outcome, own: str) -> Gated:
+    """The headers with nothing left in them that contacts somebody whom nobody declared.
+
+    Args:
+        headers: the response's pairs, names in any case.
+        outcome: of any visitor; only its policy counts.
+        own: the host that the answer comes from.
+    """
+    judge = _stranger_judge(outcome, own)
+    gated = _gated(headers, judge)
+    if not judge.is_blocking:
+        gated = headers
+    return Gated(gated, Found(hosts=tuple(judge.hosts)) if judge.hosts else NOTHING)
+
+
+def links_without_strangers(
+    links: Iterable[bytes], outcome: Outcome, own: str
+) -> tuple[list[bytes], Found]:
+    """The links of an early hint without those, and what was found."""
+    judge = _stranger_judge(outcome, own)
+    passed = (_link(bytes(link), judge) for link in links)
+    left = [link for link in passed if link is not None]
+    return left, Found(hosts=tuple(judge.hosts)) if judge.hosts else NOTHING
+
+
+def _stranger_judge(outcome: Outcome, own: str) -> StrangerJudge:
+    plan = outcome.plan
+    is_blocking = plan.policy.site.unknown_hosts == "block"
+    return StrangerJudge(plan.strangers, own, is_blocking=is_blocking)
 
 
 def gated_links(links: Iterable[bytes], outcome: Outcome) -> list[bytes]:

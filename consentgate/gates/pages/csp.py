@@ -38,9 +38,11 @@ def blocking_csp(outcome: Outcome) -> bytes:
 
     Returns:
         The value of a ``Content-Security-Policy`` field, without commas; empty where nothing
-        is denied.
+        is denied: neither to this visitor, nor to hosts that nobody declared.
     """
-    return _policy(outcome, _granted(outcome)) if outcome.denied_purposes else b""
+    holds_strangers = outcome.plan.policy.site.unknown_hosts == "block"
+    is_needed = outcome.denied_purposes or holds_strangers
+    return _policy(outcome, _granted(outcome)) if is_needed else b""
 
 
 @once_per_outcome
@@ -56,7 +58,7 @@ def declared_csp(outcome: Outcome) -> bytes:
 def csp_headers(outcome: Outcome, root: str, *, is_readable: bool = True) -> Headers:
     """The header pairs that a page gets beside the app's own policy.
 
-    Where nothing is denied, what nobody declared is only reported (TPD-01).
+    Where nothing is denied and nobody's hosts pass, they are reported (TPD-01).
 
     Args:
         outcome: what this visitor permits; the strictest where caches share pages.

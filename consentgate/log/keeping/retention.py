@@ -20,6 +20,7 @@ from consentgate.log.keeping.day_files import best_format, format_of, keep_rows,
 from consentgate.log.keeping.merging import finish_merge, merge_day
 from consentgate.log.keeping.rollups import count_visitors, roll_up
 from consentgate.log.keeping.segment_lines import Row
+from consentgate.log.keeping.sessions import keep_sessions
 from consentgate.log.naming.subject_keys import Subjects
 from consentgate.log.writing.layout import FOLDER_MODE, Layout, held, settle, write_durably
 
@@ -131,6 +132,7 @@ class Pruning:
         words = self._limits.words
         parts = parts_in(folder)
         if day < self._limits.visitors and has_visitors(folder):
+            keep_sessions(day, parts, self._sums_of(day))
             count = count_visitors(day, parts, self._sums_of(day))
             if day >= self._limits.rows:
                 for path in parts:
