@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any, NamedTuple
 
-from consentgate.cli.examples import examples_of
+from consentgate.cli.help import examples_of
 
 
 class Verb(NamedTuple):

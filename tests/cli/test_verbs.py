@@ -14,7 +14,7 @@ import pytest
 import consentgate
 from consentgate import cli
 from consentgate.cli import ledger, log, main
-from consentgate.cli.examples import EXAMPLES
+from consentgate.cli.help import EXAMPLES
 from consentgate.cli.verbs import Verb, parsed
 
 PLAIN = (
@@ -78,12 +78,16 @@ def test_minimise_imports_what_it_needs(tmp_path: Path) -> None:
         *((("log", name), verb) for name, verb in log.VERBS.items()),
     ],
 )
-def test_every_help_shows_examples_that_parse(words: tuple[str, ...], verb: Verb) -> None:
+def test_every_help_shows_examples_that_parse(
+    words: tuple[str, ...], verb: Verb, capsys: pytest.CaptureFixture[str]
+) -> None:
     """What the help shows is what the command takes."""
-    shown = EXAMPLES[" ".join(words)]
-    assert shown
-    for line in shown:
-        parsed(cli.VERBS, shlex.split(line.partition(" > ")[0]))
+    with pytest.raises(SystemExit, match=r"^0$"):
+        main([*words, "--help"])
+    assert "\nexamples:\n  " in capsys.readouterr().out
+    for line in EXAMPLES.get(" ".join(words), ()) or verb.examples.splitlines():
+        call = line.strip().removeprefix("consentgate ").partition(" > ")[0].partition("   ")[0]
+        parsed(cli.VERBS, shlex.split(call))
 
 
 def test_the_version_is_said(capsys: pytest.CaptureFixture[str]) -> None:

@@ -29,6 +29,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "log export-subject": ("log export-subject --subject " + _REF,),
     "log fields": ("log fields", "log fields --policy consentgate.toml --json"),
     "log keygen": ("log keygen officer.pem",),
+    "log migrate": ("log migrate",),
     "log minimise": (
         "log minimise access.log --output minimised",
         "log minimise --as combined access.log.1.gz",
@@ -39,9 +40,10 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     ),
     "log reveals": ("log reveals",),
     "log verify": ("log verify", "log verify --json"),
-    "policy": ("policy diff consentgate.toml new.toml",),
+    "policy": ("policy diff consentgate.toml new.toml", "policy archive consentgate.toml"),
     "receipt": ("receipt verify receipt.json",),
     "regimes": ("regimes", "regimes DE US-CA", "regimes --on 2027-01-01 --json"),
+    "rights": ("rights list", "rights show R-7K2MPQ", "rights export R-7K2MPQ --output copy.json"),
     "schema": ("schema > policy.schema.json",),
     "services": ("services analytics", "services stripe", "services --json"),
 }
