@@ -60,7 +60,6 @@ from consentgate.ledger.opening import open_ledger
 from consentgate.log.counts.signals import SignalCounts
 from consentgate.log.writing.server_loggers import take_over
 from consentgate.lookup import PlaceLookup
-from consentgate.lookup.third_parties import known_third_parties
 
 NO_MEANINGS: Mapping[bytes, Meaning] = MappingProxyType({})
 
@@ -118,7 +117,9 @@ class Assembly:
             recognition=Recognition(policy, self._address_of, self.proof.subject_of),
         )
         self.signal_counts = SignalCounts(policy.log.folder)
-        hosts = UndeclaredHosts(faults.counts, blocks=policy.site.unknown_hosts == "block")
+        self.hosts = hosts = UndeclaredHosts(
+            faults.counts, blocks=policy.site.unknown_hosts == "block"
+        )
         blocks = policy.site.undeclared == "block"
         self.warnings = Warnings(faults.counts, blocks=blocks, hosts=hosts)
         client_of = placing.client_of
@@ -235,7 +236,7 @@ class Assembly:
             assets()
             self.pages.warm()
             self.site_log.warm()
-            known_third_parties()
+            self.hosts.warm()
             self._answer_nobody()
             self.proof.warm()
             self.receipts.start()

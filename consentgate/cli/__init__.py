@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
+from consentgate.cli.standard_output import forget_standard_output
 from consentgate.cli.verbs import Verb, parsed
 
 VERBS = {
@@ -50,12 +52,6 @@ VERBS = {
         "consentgate.cli.report",
         "Answer an analyst's questions from the site log: pages, sources, consent and more. Exit "
         "status 1: some of the log could not be read, and the rest is reported on.",
-        "consentgate report                    the last four weeks, everything, as text\n"
-        "consentgate report --list             every report and the question it answers\n"
-        "consentgate report overview pages --from 2026-11\n"
-        "consentgate report --from 2026-11 --to html --output november.html\n"
-        "consentgate report pages --source search --device mobile\n"
-        "consentgate report consent --to csv > consent.csv",
     ),
     "rights": Verb(
         "consentgate.cli.rights",
@@ -75,5 +71,10 @@ VERBS = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb; 0: all is well, 1: something was found, 2: wrong input."""
     options = parsed(VERBS, arguments)
-    code: int = options.run(options)
+    try:
+        code: int = options.run(options)
+        sys.stdout.flush()
+    except BrokenPipeError:  # head has seen enough
+        forget_standard_output()
+        return 1
     return code

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any, NamedTuple
 
-from consentgate.cli.help import examples_of
+from consentgate.cli.examples import examples_of
 
 
 class Verb(NamedTuple):
@@ -17,8 +17,6 @@ class Verb(NamedTuple):
     home: str
     """Module with ``arguments(parser)`` and ``run(options) -> int``."""
     help: str
-    examples: str = ""
-    """Calls with what they do, a line each; the end of the verb's help."""
 
 
 class _Version(argparse.Action):
@@ -54,12 +52,11 @@ def add_verbs(parser: argparse.ArgumentParser, verbs: Mapping[str, Verb], done: 
     acts = parser.add_subparsers(metavar="VERB", required=True, parser_class=_VerbParser)
     for name, verb in verbs.items():
         words = f"{parser.prog} {name}".partition(" ")[2]
-        shown = f"examples:\n{textwrap.indent(verb.examples, '  ')}" if verb.examples else ""
         one = acts.add_parser(
             name,
             help=verb.help.replace("%", "%%"),
             description=textwrap.fill(verb.help, 78),
-            epilog=shown or examples_of(words),
+            epilog=examples_of(words),
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         one.home, one.done = verb.home, done

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 
+from consentgate.asgi.collecting import PROXIED
 from consentgate.asgi.recording.undeclared_hosts import UndeclaredHosts
 from consentgate.asgi.startup.policy_file import load_catalogue
 from consentgate.gates.ended import Ended
@@ -33,6 +34,9 @@ _REMEDIES = {
     UNREADABLE: "a page in bytes that cannot be read (part of a document, UTF-16, an unknown "
     "charset, XHTML) went out under the blocking policy, without the first layer; "
     "send text/html in UTF-8",
+    PROXIED: "the site itself serves a vendor's tag (proxied, or by server-side tagging), which is "
+    "treated as the vendor's own; name the paths that collect for it in its service: "
+    'collectors = ["/metrics/*"]',
     OVERLONG: "a tag of more than 64 KB came in pieces and became a comment",
 }
 """What is counted to what is said of it the first time."""

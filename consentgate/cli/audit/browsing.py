@@ -190,7 +190,7 @@ class _Visits:
     def _again(self, page: Page, watched: _Watched) -> None:
         """Forget what was asked, and load the page anew: what stays is what the choice permits."""
         page.wait_for_timeout(self._settle_ms)
-        watched.forget()
+        watched.begin_anew()
         self._load(page, self._url)
 
     def _press(self, page: Page, presses: tuple[str, ...]) -> str:
@@ -253,8 +253,8 @@ class _Watched:
     def __init__(self) -> None:
         self.addresses: set[Asked] = set()
 
-    def forget(self) -> None:
-        """Begin anew."""
+    def begin_anew(self) -> None:
+        """Forget what was asked before the visitor's act."""
         self.addresses = set()
 
     def reached(self, request: Any) -> None:

@@ -17,6 +17,7 @@ from types import MappingProxyType
 from consentgate.domain.policy.access import Recipient, RightsSettings
 from consentgate.domain.policy.access import Role as AccessRole
 from consentgate.domain.policy.interests import Interest
+from consentgate.domain.policy.paths import PathRule
 from consentgate.domain.policy.purposes import SHIPPED, Purpose, Wording
 from consentgate.domain.record import QUERY_FIELDS
 
@@ -261,6 +262,8 @@ class LogSettings:
     query_fields: tuple[str, ...] = QUERY_FIELDS
     routes: tuple[str, ...] = ()
     """Templates such as ``/products/{id}`` for apps whose framework does not name its routes."""
+    path_fields: tuple[str, ...] = ()
+    """Fields of routes whose values a record's path may hold, scrubbed, such as ``slug``."""
     campaigns: tuple[str, ...] = ()
     """Values of ``utm_campaign`` that are counted by name without consent, lower case."""
     time_zone: str = "UTC"
@@ -271,6 +274,8 @@ class LogSettings:
     """Rows older than that are summed up and deleted."""
     count_retention_days: int = 760
     """Sums older than that are deleted: 25 months."""
+    max_megabytes: int = 0
+    """Rows of the oldest days go earlier where all of them take more; 0: no limit."""
     visitor_ttl_days: int = 2
     """Rows older than that lose the day's visitor; they are counted first."""
     ratchet_directory: str = ""
@@ -334,6 +339,9 @@ class Policy:
     ledger: LedgerSettings = field(default_factory=LedgerSettings)
     texts: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: MappingProxyType({}))
     """Language tag to text key to the site's own wording."""
+    paths: tuple[PathRule, ...] = ()
+    """What is otherwise on single paths, in the file's order: the first rule that says a thing
+    counts."""
     announces: Announcement | None = None
     """A material change to come; None: none."""
     rights: RightsSettings = field(default_factory=RightsSettings)
