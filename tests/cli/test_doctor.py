@@ -39,6 +39,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     for name in ("CONSENTGATE_SECRET_FILE", "CONSENTGATE_ENV"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("CONSENTGATE_SECRET", GOOD)
+    monkeypatch.setattr("consentgate.cli.doctor.app.untold", lambda: ())  # what other tests loaded
     for name, text in APPS.items():
         (tmp_path / f"doctored_{name}.py").write_text(IMPORTS + text, encoding="utf-8")
     yield tmp_path

@@ -8,19 +8,24 @@ and only so many of them.
 from __future__ import annotations
 
 import logging
+import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import cached_property
 
 from consentgate.asgi.collecting import PROXIED
 from consentgate.asgi.recording.undeclared_hosts import UndeclaredHosts
+from consentgate.asgi.startup.policy_file import load_catalogue
 from consentgate.gates.ended import Ended
 from consentgate.gates.pages.beacons import OVERLONG, verdicts_of
 from consentgate.gates.pages.page_headers import COMPRESSED, UNREADABLE
+from consentgate.lookup.cookie_keepers import CookieKeepers
 
 logger = logging.getLogger("consentgate")
 
 _MOST_NAMES = 256
 _MOST_CHARS = 64
+_MOST_LISTED = 24
 _REMEDIES = {
     COMPRESSED: "something inside the gate compressed a page, so it went out ungated but under the "
     "blocking policy, without the first layer; compress outside: "
@@ -107,25 +112,52 @@ class Warnings:
         logger.warning("consentgate: %s", _REMEDIES[what])
 
     def _undeclared(self, names: Iterable[bytes], known: set[str], who: str) -> None:
+        """Say all the names that one visit has shown first together, with what covers them."""
+        new: list[str] = []
         for name in names:
             self._counts["undeclared_name" if name else "nameless"] += 1
             if not is_new(name, known):
                 continue
             if name:
-                logger.warning(
-                    'consentgate: %s the undeclared cookie "%s" that %s; to declare it, add it to '
-                    'the service that keeps it: cookies = ["%s"]',
-                    self._verb,
-                    shown(name),
-                    who,
-                    shown(name),
-                )
+                new.append(shown(name))
             else:
                 logger.warning(
                     "consentgate: %s a cookie without a name that %s; no policy can declare one",
                     self._verb,
                     who,
                 )
+        if new:
+            logger.warning(
+                "consentgate: %s the undeclared cookie%s %s that %s%s",
+                self._verb,
+                "s" if new[1:] else "",
+                _listed(new),
+                who,
+                self._advice(new),
+            )
+
+    def _advice(self, names: list[str]) -> str:
+        """The lines that declare them: entries of the catalogue, and what is left to the site."""
+        entries = self._keepers.of(names, sys.modules.keys()) if self._keepers else {}
+        left = [name for name in names if not any(name in one for one in entries.values())]
+        it = "them" if names[1:] else "it"
+        own = f"the service that keeps {'them' if left[1:] else 'it'}: cookies = [{_listed(left)}]"
+        if not entries:
+            return f"; to declare {it}, add {it} to {own}"
+        lines = "".join(f'[service.{key}]\nuse = "{key}"\n' for key in entries)
+        return f"; to declare {it}, add:\n\n{lines}" + (f"\nand to {own}" if left else "")
+
+    @cached_property
+    def _keepers(self) -> CookieKeepers | None:
+        """What the catalogue knows, where a policy file has loaded it."""
+        is_loaded = load_catalogue.cache_info().currsize
+        return CookieKeepers(load_catalogue()) if is_loaded else None
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown_names = ", ".join(f'"{name}"' for name in names[:_MOST_LISTED])
+    more = len(names) - _MOST_LISTED
+    return f"{shown_names} and {more} more" if more > 0 else shown_names
 
 
 def is_new(name: bytes, known: set[str]) -> bool:
