@@ -38,9 +38,9 @@ from consentgate.asgi.rights.hooks import Hooks
 from consentgate.asgi.routes import Posts, Routes
 from consentgate.asgi.startup.archive_file import archive_beside, read_archive
 from consentgate.asgi.startup.modes import warn_of_modes
-from consentgate.asgi.startup.policy_file import load_policy
+from consentgate.asgi.startup.policy_file import load_policy, without_files
 from consentgate.asgi.startup.proof_keys import proof_keys
-from consentgate.asgi.startup.signing import is_development, signing_keys
+from consentgate.asgi.startup.signing import is_development, is_test, signing_keys
 from consentgate.asgi.startup.texts import load_texts
 from consentgate.domain.policy.fingerprints import Meaning
 from consentgate.domain.policy.policy import Policy
@@ -60,7 +60,6 @@ from consentgate.ledger.opening import open_ledger
 from consentgate.log.counts.signals import SignalCounts
 from consentgate.log.writing.server_loggers import take_over
 from consentgate.lookup import PlaceLookup
-from consentgate.lookup.third_parties import known_third_parties
 
 NO_MEANINGS: Mapping[bytes, Meaning] = MappingProxyType({})
 
@@ -118,7 +117,9 @@ class Assembly:
             recognition=Recognition(policy, self._address_of, self.proof.subject_of),
         )
         self.signal_counts = SignalCounts(policy.log.folder)
-        hosts = UndeclaredHosts(faults.counts, blocks=policy.site.unknown_hosts == "block")
+        self.hosts = hosts = UndeclaredHosts(
+            faults.counts, blocks=policy.site.unknown_hosts == "block"
+        )
         blocks = policy.site.undeclared == "block"
         self.warnings = Warnings(faults.counts, blocks=blocks, hosts=hosts)
         client_of = placing.client_of
@@ -200,6 +201,8 @@ class Assembly:
     ) -> Assembly:
         """Load, check and open everything; what is wrong is raised here, not on a request."""
         loaded, archived = _loaded(policy)
+        if is_test():
+            loaded = without_files(loaded)
         keys = signing_keys(development=development)
         faults = Faults()
         assembly = cls(
@@ -233,7 +236,7 @@ class Assembly:
             assets()
             self.pages.warm()
             self.site_log.warm()
-            known_third_parties()
+            self.hosts.warm()
             self._answer_nobody()
             self.proof.warm()
             self.receipts.start()

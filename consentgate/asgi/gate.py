@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from consentgate.asgi.assembly import Assembly, route_in
-from consentgate.asgi.collecting import collect, is_collector, is_denied
+from consentgate.asgi.collecting import collect, is_collector, is_denied, is_held_tag
 from consentgate.asgi.consent import SCOPE_KEY, Consent, consent_of
 from consentgate.asgi.hearing import hearers
 from consentgate.asgi.own_routes import COLLECTOR
@@ -23,11 +23,13 @@ from consentgate.asgi.rights.hooks import CorrectOf, DataOf, EraseOf, Hooks
 from consentgate.asgi.routes import Address
 from consentgate.asgi.serving import Served
 from consentgate.asgi.startup.order import misplaced, warn_about_order, warn_of_telemetry
+from consentgate.asgi.startup.path_gates import PathGates
 from consentgate.asgi.startup.placement import loop_refused, misplaced_before
 from consentgate.asgi.startup.refusing import StartRefused, is_serving, misspelt
 from consentgate.domain.policy.policy import Policy
 from consentgate.domain.signals import NONE
 from consentgate.errors import ConsentGateError, SettingError
+from consentgate.gates.declared.tags import ENDS
 from consentgate.gates.gated import NOTHING
 from consentgate.gates.records.callers import known_callers
 from consentgate.gates.request import read_request
@@ -138,6 +140,7 @@ class ConsentGate:
         self._visitors = Visitors(assembly.plan, assembly.reader)
         self._has_collectors = assembly.plan.has_collectors
         self._is_logged = assembly.plan.is_logged
+        self._paths = PathGates(assembly.gates) if assembly.policy.paths else None
         self._is_timed = not assembly.recorder.is_idle
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
@@ -151,14 +154,18 @@ class ConsentGate:
         except Exception:
             visit = self._open_unread(scope)
         path = scope["path"]
-        if self._prefix in path or PLACE in path or self._has_collectors:
+        if self._prefix in path or PLACE in path or path[-2:] in ENDS or self._has_collectors:
             own = self._own_answer(visit)
             if own is not None:
                 return await own(visit, receive, send)
         inner = visit.scope
         started = time.perf_counter_ns() if self._is_timed else 0
+        if self._paths is None or visit.outcome.plan.is_gated:
+            sent = visit.guard(self.assembly, send)
+        else:
+            sent = _counted(visit, send)
         try:
-            return await self.app(inner, receive, visit.guard(self.assembly, send))
+            return await self.app(inner, receive, sent)
         except BaseException:
             if not visit.status:
                 visit.answer(500)
@@ -193,7 +200,7 @@ class ConsentGate:
             if is_denied(visit):
                 return self._collect
             visit.use.ask()  # whether the app is reached depends on it
-        return None
+        return self._collect if is_held_tag(visit) else None
 
     def _check_order(self, scope: Scope) -> None:
         """Refuse where another middleware would pass the gate by; warn of what else is odd."""
@@ -292,14 +299,16 @@ class ConsentGate:
         placed = NOT_PLACED if caller.is_crawler else placing.placed(scope, request, now)
         is_minor = placing.knows_ages and placing.is_minor(scope, placed[0])
         visitor = self._visitors.of(request, placed, now, is_minor, caller)
-        visit = Served().decide(scope, request, visitor, assembly.gates, now)
-        asks_identity = assembly.warnings.asks_identity
-        if request.cookies or request.is_marked or asks_identity or visit.outcome.strips_click_ids:
-            visit.hide(asks_identity=asks_identity)
+        gates = assembly.gates if self._paths is None else self._paths.at(request.path)
+        visit = Served().decide(scope, request, visitor, gates, now)
+        if visit.outcome.plan.is_gated:
+            asks = assembly.warnings.asks_identity
+            if request.cookies or request.is_marked or asks or visit.outcome.strips_click_ids:
+                visit.hide(asks_identity=asks)
+            if "extensions" in scope:
+                visit.hide_file_sending()
         for hear in hearers:
             hear(visit.outcome.decision)
-        if "extensions" in scope:
-            visit.hide_file_sending()
         inner = visit.scope
         inner[SCOPE_KEY] = consent = consent_of(visit, assembly)
         state = inner.get("state")
@@ -341,6 +350,16 @@ class ConsentGate:
         finally:
             self.assembly.recorder.note(visit, COLLECTOR, time.perf_counter_ns() - started)
             visit.end(COLLECTOR)
+
+
+def _counted(visit: Served, send: Send) -> Send:
+    """Make the ``send`` of an app that is not gated: what it sends goes on as it is."""
+
+    async def counted(message: Message) -> None:
+        visit.answer(message.get("status", visit.status), len(message.get("body", b"")))
+        await send(message)
+
+    return counted
 
 
 def _unread(scope: Scope) -> Scope:

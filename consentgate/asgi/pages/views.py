@@ -102,7 +102,7 @@ class Views:
         """The markup that a page gets: for its head, right after ``<body>``, before held frames."""
 
         def opening(language: bytes) -> bytes:
-            if visit.use.has_placed or self._policy.site.banner == "none":
+            if visit.use.has_placed or visit.outcome.plan.policy.site.banner == "none":
                 return b""
             return self.opening(visit, language.decode("ascii"), view)
 

@@ -17,6 +17,7 @@ from types import MappingProxyType
 from consentgate.domain.policy.access import Recipient, RightsSettings
 from consentgate.domain.policy.access import Role as AccessRole
 from consentgate.domain.policy.interests import Interest
+from consentgate.domain.policy.paths import PathRule
 from consentgate.domain.policy.purposes import SHIPPED, Purpose, Wording
 from consentgate.domain.record import QUERY_FIELDS
 
@@ -338,6 +339,9 @@ class Policy:
     ledger: LedgerSettings = field(default_factory=LedgerSettings)
     texts: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: MappingProxyType({}))
     """Language tag to text key to the site's own wording."""
+    paths: tuple[PathRule, ...] = ()
+    """What is otherwise on single paths, in the file's order: the first rule that says a thing
+    counts."""
     announces: Announcement | None = None
     """A material change to come; None: none."""
     rights: RightsSettings = field(default_factory=RightsSettings)

@@ -30,6 +30,7 @@ COOKIE_NAME = r"^[!#$%&'*+.^_`|~0-9A-Za-z?-]{1,200}$"
 SLUG = r"^[a-z][a-z0-9_-]{0,39}$"
 COUNTRY = r"^([A-Z]{2})?$"
 ORIGIN = r"^https?://([a-z0-9.-]{1,253}|\[[0-9a-f:.]+\])(:[0-9]{1,5})?$"
+PATH_PATTERN = r"^/[A-Za-z0-9_~.:@!$&'()+,=%/-]*\*?$"
 PROPERTY = r"^[a-z][a-z0-9_]{0,19}$"
 
 Text = Annotated[str, AfterValidator(_printable)]
@@ -264,6 +265,21 @@ class RoleTable(_Table):
     fields: list[DataField] = ["*"]
 
 
+PathPattern = Annotated[str, Field(pattern=PATH_PATTERN)]
+
+
+class PathTable(_Table):
+    """What is otherwise on some paths."""
+
+    use: Literal["fastapi-docs", "django-admin", "flower", "health"] | None = None
+    match: PathPattern | Annotated[list[PathPattern], Field(min_length=1)] | None = None
+    csp: Literal["enforce", "report-only", "off"] | None = None
+    banner: Literal["none"] | None = None
+    log: bool | None = None
+    gate: bool | None = None
+    unknown_hosts: Literal["block", "report"] | None = None
+
+
 class AnnounceTable(_Table):
     """A material change to come (VER-03)."""
 
@@ -286,6 +302,7 @@ class PolicyTable(_Table):
     purpose: dict[Slug, PurposeTable] = {}
     service: dict[Slug, ServiceTable] = {}
     texts: dict[str, dict[str, Text]] = {}
+    paths: list[PathTable] = []
     announce: AnnounceTable | None = None
     rights: RightsTable = RightsTable()
     recipient: dict[Slug, RecipientTable] = {}
