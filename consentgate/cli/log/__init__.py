@@ -13,8 +13,6 @@ VERBS = {
         "consentgate.cli.log.audit",
         "Say how well rows hide in each other: how many are alone in what they say. Exit status 1: "
         "a share is over the limit of --most.",
-        "consentgate log audit --from 2026-11-01 --until 2026-11-30\n"
-        "consentgate log audit --most 60        from CI",
     ),
     "compact": Verb(
         "consentgate.cli.log.compact",
