@@ -23,6 +23,10 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "ledger show": ("ledger show " + _REF, "ledger show " + _REF + " --json"),
     "ledger verify": ("ledger verify", "ledger verify --json"),
     "log": ("log fields", "log prune"),
+    "log audit": (
+        "log audit --from 2026-11-01 --until 2026-11-30",
+        "log audit --most 60",
+    ),
     "log compact": ("log compact",),
     "log erase": ("log erase --subject " + _REF,),
     "log export": ("log export --to csv --output visits.csv", "log export --to combined"),

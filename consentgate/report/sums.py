@@ -16,8 +16,8 @@ from typing import Any
 import pyarrow
 
 from consentgate.domain.kinds import PAGE
+from consentgate.log.aging.sessions import Page, sessions_of
 from consentgate.log.counts import choices, signals, visits
-from consentgate.log.keeping.sessions import Page, sessions_of
 from consentgate.log.writing.layout import Layout
 
 Sum = tuple[str, str, str, str, int]

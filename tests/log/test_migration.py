@@ -10,8 +10,8 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
+from consentgate.log.aging.migration import migrate
 from consentgate.log.keeping.day_files import Parquet, format_of, strip_column
-from consentgate.log.keeping.migration import migrate
 from consentgate.log.writing.layout import Layout
 
 OLD = [

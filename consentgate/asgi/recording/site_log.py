@@ -99,12 +99,11 @@ class SiteLog:
         self._templates = Templates(settings.routes)
         self._referrals = Referrals()
         encode = text_encoder()
-        self._pages = KnownPages(settings.routes)
-        everyone = OperationalLines(self._version, encode, kept, self._pages.add)
-        self._templates_of_all = everyone.templates
+        pages = KnownPages(settings.routes)
+        self._templates_of_all = OperationalLines(self._version, encode, kept, pages.add).templates
         self._append = sink.append
         self._statistics, self._recognised, self._machines = (
-            NamedLines(tier, self._version, encode, kept, self._pages.add)
+            NamedLines(tier, self._version, encode, kept, pages.add)
             for tier in (Tier.STATISTICS, Tier.LONGITUDINAL, Tier.BOT)
         )
         self._fields = {tier: fields_of(tier, kept) for tier in Tier}
@@ -112,12 +111,12 @@ class SiteLog:
         self.counts = VisitCounts(settings.folder, browser_of, settings.campaigns)
         """Sums of what no record may say: ``counts.add("event", name, now)``."""
         self._has_templates = bool(self._templates.declared)
-        self._names = RouteNames(self._templates, self._pages, self.counts)
+        self._names = RouteNames(self._templates, pages, self.counts)
         self.funnel = Funnel(policy, is_on=not isinstance(sink, NoFile))
         """Counts the first layer, and what visitors made of it."""
         self.recognition = recognition
         self._purpose = recognition.purpose if recognition is not None else ""
-        self._visitors = VisitorFacts(settings, country_of, recognition, self._pages)
+        self._visitors = VisitorFacts(settings, country_of, recognition, pages)
         self.is_on = not isinstance(sink, NoFile)
 
     @classmethod

@@ -9,6 +9,11 @@ from consentgate.cli.verbs import Verb, add_verbs
 from consentgate.errors import LogError, PolicyError, RightsError, SettingError
 
 VERBS = {
+    "audit": Verb(
+        "consentgate.cli.log.audit",
+        "Say how well rows hide in each other: how many are alone in what they say. Exit status 1: "
+        "a share is over the limit of --most.",
+    ),
     "compact": Verb(
         "consentgate.cli.log.compact",
         "Make sorted parts by day of what is not written any more; exit status 1 where a file was "

@@ -6,7 +6,7 @@ import argparse
 
 from consentgate.cli.opening import add_policy, layout_of
 from consentgate.cli.standard_output import say_all
-from consentgate.log.keeping.migration import migrate
+from consentgate.log.aging.migration import migrate
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from consentgate.errors import LogError
+from consentgate.log.aging.parting import Parting
 from consentgate.log.counts import choices as choice_counts
 from consentgate.log.counts import signals as signal_counts
 from consentgate.log.counts import visits as visit_counts
@@ -197,6 +198,7 @@ class Compaction:
 
     def _make_parts(self, sources: Sequence[Path], mark: str, found: Found) -> Iterator[Path]:
         days: dict[str, list[bytes]] = {}
+        parting: dict[str, Parting] = {}
         for path in sources:
             if not path.name.startswith("ev-"):
                 continue
@@ -204,9 +206,13 @@ class Compaction:
             for row in rows_of(path, found):
                 if self.tombstones.drops(row):
                     self.done.erased += 1
-                else:
-                    days.setdefault(day_of(row["ts"]), []).append(self._encode(in_order(row)))
+                    continue
+                day = day_of(row["ts"])
+                lines = days.setdefault(day, [])
+                if not parting.setdefault(day, Parting(self._encode)).add(row):
+                    lines.append(self._encode(in_order(row)))
         for day, lines in sorted(days.items()):
+            lines += parting[day].lines(f"{mark}|{day}")
             lines.sort()  # the order in which visits came is gone
             folder = self._folder(self._layout.events, day)
             yield write_part(folder, f"part-{mark}", lines, self._form)

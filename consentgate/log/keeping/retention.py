@@ -15,12 +15,12 @@ from pathlib import Path
 
 from consentgate.domain.policy.policy import Policy
 from consentgate.errors import LogError
+from consentgate.log.aging.sessions import keep_sessions
 from consentgate.log.keeping.compaction import Compaction
 from consentgate.log.keeping.day_files import best_format, format_of, keep_rows, strip_column, whole
 from consentgate.log.keeping.merging import finish_merge, merge_day
 from consentgate.log.keeping.rollups import count_visitors, roll_up
 from consentgate.log.keeping.segment_lines import Row
-from consentgate.log.keeping.sessions import keep_sessions
 from consentgate.log.naming.subject_keys import Subjects
 from consentgate.log.writing.layout import FOLDER_MODE, Layout, held, settle, write_durably
 
