@@ -19,6 +19,7 @@ from consentgate.asgi.hearing import hearers
 from consentgate.asgi.own_routes import COLLECTOR
 from consentgate.asgi.pages.well_known import PLACE
 from consentgate.asgi.placing import AgeOf, ResidenceOf
+from consentgate.asgi.rights.hooks import CorrectOf, DataOf, EraseOf, Hooks
 from consentgate.asgi.routes import Address
 from consentgate.asgi.serving import Served
 from consentgate.asgi.startup.order import misplaced, warn_about_order, warn_of_telemetry
@@ -27,13 +28,14 @@ from consentgate.asgi.startup.placement import loop_refused, misplaced_before
 from consentgate.asgi.startup.refusing import StartRefused, is_serving, misspelt
 from consentgate.domain.policy.policy import Policy
 from consentgate.domain.signals import NONE
-from consentgate.errors import ConsentGateError
+from consentgate.errors import ConsentGateError, SettingError
 from consentgate.gates.gated import NOTHING
 from consentgate.gates.records.callers import known_callers
 from consentgate.gates.request import read_request
 from consentgate.gates.visitors.reading import Visitors
 from consentgate.gates.visitors.visitor import NOT_PLACED
 from consentgate.ledger import Ledger
+from consentgate.log.naming.subject_keys import is_reference
 from consentgate.log.writing.server_loggers import warn_of_leaks
 from consentgate.lookup import PlaceLookup
 
@@ -72,6 +74,9 @@ class ConsentGate:
         residence_of: ResidenceOf | None = None,
         places: PlaceLookup | None = None,
         ledger: Ledger | None = None,
+        data_of: DataOf | None = None,
+        erase_of: EraseOf | None = None,
+        correct_of: CorrectOf | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """Read the policy, the secret and the texts; everything wrong is said here.
@@ -88,6 +93,11 @@ class ConsentGate:
             residence_of: says the place an account declares, such as ``US-CA``; only tightens.
             places: another source of places than the policy's database.
             ledger: a ledger of the site's own in place of the one that the policy names.
+            data_of: gives what the app keeps of a subject (``consent.subject``), as JSON values,
+                for the visitor's own page; plain or async, like the next two.
+            erase_of: erases what the app keeps of a subject.
+            correct_of: corrects what a visitor gave, by the text that the visitor writes; true:
+                it is done, else the request waits in the register.
             clock: seconds since the epoch.
 
         Raises:
@@ -112,6 +122,8 @@ class ConsentGate:
                 age_of=age_of,
                 residence_of=residence_of,
                 ledger=ledger,
+                clock=clock,
+                hooks=Hooks(data_of=data_of, erase_of=erase_of, correct_of=correct_of),
             )
         except ConsentGateError as fault:
             if not is_serving():
@@ -249,6 +261,25 @@ class ConsentGate:
         """
         known = self.assembly.site_log.recognition
         return known.erase(consent.ended()) if known is not None else 0
+
+    def data_link(self, subject: str, root_path: str = "") -> str:
+        """Make the address of a visitor's own data, for who has no cookie at hand.
+
+        Whoever has the address can see and erase that data until it is over (``[rights]
+        link_minutes``): give it only to a visitor whom the app knows, such as one who is signed
+        in, and never in an e-mail that others may read.
+
+        Args:
+            subject: ``consent.subject`` of a request of that visitor, as the app kept it.
+            root_path: where the app is mounted.
+
+        Raises:
+            SettingError: it is no subject.
+        """
+        if not is_reference(subject):
+            raise SettingError("data_link: expected consent.subject, 32 hexadecimal digits")
+        link = self.assembly.rights.links.make(subject, int(self._clock()))
+        return f"{root_path}{self._prefix}/data?key={link}"
 
     def close(self) -> None:
         """Let go of the ledger and the site log; the gate is not used afterwards."""

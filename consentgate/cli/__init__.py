@@ -46,6 +46,10 @@ VERBS = {
         "consentgate report pages --source search --device mobile\n"
         "consentgate report consent --to csv > consent.csv",
     ),
+    "rights": Verb(
+        "consentgate.cli.rights",
+        "Answer visitors' requests and legal demands: show, export, erase, hold; all of it noted.",
+    ),
     "schema": Verb(
         "consentgate.cli.schema",
         "Print the JSON Schema of the policy file.",

@@ -11,7 +11,7 @@ from typing import Any
 
 from consentgate.asgi.posts.bodies import Body, BodyProblem
 from consentgate.domain.policy.policy import Policy
-from consentgate.domain.signals import Signals
+from consentgate.domain.signals import NONE, Signals
 
 KINDS = ("accept", "reject", "save", "withdraw", "dismiss", "service", "signal")
 SOURCES = ("banner", "page", "placeholder", "api")
@@ -47,6 +47,19 @@ def read_act(body: Body, policy: Policy) -> Act:
     if act.kind == "service" and not act.services:
         raise BodyProblem(400, "malformed", "services: expected one at least")
     return act
+
+
+def withdrawal(policy: Policy) -> Act:
+    """What the button that takes everything back asks for."""
+    return Act(
+        kind="withdraw",
+        purposes=dict.fromkeys((purpose.key for purpose in policy.optional_purposes), False),
+        services={},
+        told=NONE,
+        notice="",
+        source="page",
+        next="",
+    )
 
 
 def _act_of_form(fields: Mapping[str, list[str]], policy: Policy) -> Act:

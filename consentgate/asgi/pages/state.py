@@ -96,6 +96,7 @@ def short_state_of(
     """The part of the state that every page carries; cookies are the server's to expire."""
     state: dict[str, Any] = {
         "decided": choice is not None and choice.is_explicit,
+        "granted": choice is not None and bool(choice.grants_anything or choice.once),
         "purposes": {key: verdict.is_granted for key, verdict in decision.purposes.items()},
         "services": {key: verdict.is_granted for key, verdict in decision.services.items()},
         "signals": signal_names(decision),

@@ -102,6 +102,7 @@ class Pages:
             decision.signals,
             self._signal(decision),
             bool(view.state),
+            view.can_withdraw,
             view.news,
         )
         parts = self._fragment(key, lambda: self._opening(view))
@@ -120,7 +121,6 @@ class Pages:
             ),
             state=self.details.state(view),
             problem=self._problem(view),
-            can_withdraw=choice is not None and bool(choice.grants_anything or choice.once),
             has_receipt=choice is not None and choice.grants_anything,
             home=view.root.removesuffix(self._policy.site.prefix) or "/",
             next=view.next if view.source == "page" else view.root,
@@ -236,6 +236,7 @@ class Pages:
             "position": "flow" if position == "none" else position,
             "is_opt_out": view.regime.has_opt_out_link,
             "is_hidden": not view.state,
+            "can_withdraw": view.can_withdraw,
             "controller": controller,
             "contact": details.say(language, "contact", contact=controller.contact)
             if controller.contact

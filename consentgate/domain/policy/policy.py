@@ -14,6 +14,8 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cached_property
 from types import MappingProxyType
 
+from consentgate.domain.policy.access import Recipient, RightsSettings
+from consentgate.domain.policy.access import Role as AccessRole
 from consentgate.domain.policy.interests import Interest
 from consentgate.domain.policy.paths import PathRule
 from consentgate.domain.policy.purposes import SHIPPED, Purpose, Wording
@@ -190,6 +192,8 @@ class SiteSettings:
     """Addresses of third parties in pages that name the visitor: ``pass`` or ``block`` (TPD-04)."""
     strip_click_ids: bool = False
     """Remove gclid, fbclid … from what the app sees where marketing is denied (STO-11)."""
+    clear_storage: bool = False
+    """Have browsers remove all storage and service workers of the site when a visitor withdraws."""
     eff_dnt_policy: str = ""
     """Path of the EFF DNT policy text the operator attests to; empty: not attested (SIG-31)."""
 
@@ -336,6 +340,11 @@ class Policy:
     counts."""
     announces: Announcement | None = None
     """A material change to come; None: none."""
+    rights: RightsSettings = field(default_factory=RightsSettings)
+    recipients: tuple[Recipient, ...] = ()
+    """Who outside may be given a visitor's data."""
+    roles: tuple[AccessRole, ...] = ()
+    """Who may see visitors' data; none: whoever can read the files."""
 
     @cached_property
     def purpose_by_key(self) -> Mapping[str, Purpose]:

@@ -38,6 +38,7 @@ from consentgate.domain.policy.purposes import NECESSARY, SHIPPED, Purpose, Word
 from consentgate.domain.regime_table import ROW_KEYS, row_problem
 from consentgate.errors import Fault, PolicyError
 from consentgate.formats.headers.forwarded import UNIX
+from consentgate.formats.policy.access_settings import recipients, rights_settings, roles
 from consentgate.formats.policy.line_numbers import Path, Places
 from consentgate.formats.policy.log_settings import log_problems, log_settings
 from consentgate.formats.policy.ready_paths import READY_PATHS
@@ -211,6 +212,9 @@ class _Reader:
             texts=MappingProxyType({tag: dict(texts) for tag, texts in table.texts.items()}),
             paths=tuple(self._paths(table.paths)),
             announces=Announcement(**dict(table.announce)) if table.announce else None,
+            rights=rights_settings(table),
+            recipients=recipients(table.recipient),
+            roles=roles(table.role),
         )
 
     def _purposes(self, table: PolicyTable) -> Iterator[Purpose]:
@@ -530,7 +534,7 @@ def _leave_out(document: dict[str, Any], path: Path, is_missing: bool) -> None:
         node.pop(key, None)
 
 
-_NAMED = (("service",), ("purpose",), ("texts",))
+_NAMED = (("service",), ("purpose",), ("texts",), ("recipient",), ("role",))
 
 
 def _is_noise(part: str | int) -> bool:

@@ -77,6 +77,7 @@ class SiteTable(_Table):
     consent_mode: bool = False
     personal_urls: Literal["pass", "block"] = "pass"
     strip_click_ids: bool = False
+    clear_storage: bool = False
     eff_dnt_policy: Line = ""
 
 
@@ -244,6 +245,39 @@ class PathTable(_Table):
     unknown_hosts: Literal["block", "report"] | None = None
 
 
+DATA_FIELD = (
+    r"^(\*|(choice|events|receipts|services|visits|disclosures|requests|app)(\.[a-z_]{1,40})?)$"
+)
+ACT = r"^(\*|[a-z]{1,20}\.(\*|[a-z-]{1,20}))$"
+DataField = Annotated[str, Field(pattern=DATA_FIELD)]
+
+
+class RightsTable(_Table):
+    """How visitors' requests are kept."""
+
+    directory: Line = ""
+    link_minutes: Annotated[int, Field(ge=1, le=1_440)] = 30
+
+
+class RecipientTable(_Table):
+    """Somebody outside who may be given data."""
+
+    name: Annotated[Line, Field(min_length=1)]
+    kind: Literal["processor", "third-party", "authority"]
+    basis: Annotated[Line, Field(min_length=1)]
+    fields: Annotated[list[DataField], Field(min_length=1)]
+    country: Country = ""
+
+
+class RoleTable(_Table):
+    """What some of the operator's people may do."""
+
+    users: Annotated[list[Annotated[Line, Field(min_length=1)]], Field(min_length=1)]
+    acts: Annotated[list[Annotated[str, Field(pattern=ACT)]], Field(min_length=1)]
+    purposes: Annotated[list[Slug], Field(min_length=1)]
+    fields: list[DataField] = ["*"]
+
+
 class AnnounceTable(_Table):
     """A material change to come (VER-03)."""
 
@@ -268,3 +302,6 @@ class PolicyTable(_Table):
     texts: dict[str, dict[str, Text]] = {}
     paths: list[PathTable] = []
     announce: AnnounceTable | None = None
+    rights: RightsTable = RightsTable()
+    recipient: dict[Slug, RecipientTable] = {}
+    role: dict[Slug, RoleTable] = {}
