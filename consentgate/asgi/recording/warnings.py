@@ -15,6 +15,7 @@ from consentgate.asgi.recording.undeclared_hosts import UndeclaredHosts
 from consentgate.gates.ended import Ended
 from consentgate.gates.pages.beacons import OVERLONG, verdicts_of
 from consentgate.gates.pages.page_headers import COMPRESSED, UNREADABLE
+from consentgate.lookup.third_parties import known_third_parties
 
 logger = logging.getLogger("consentgate")
 
@@ -109,11 +110,12 @@ class Warnings:
                 continue
             if name:
                 logger.warning(
-                    'consentgate: %s the undeclared cookie "%s" that %s; to declare it, add it to '
-                    'the service that keeps it: cookies = ["%s"]',
+                    'consentgate: %s the undeclared cookie "%s" that %s%s; to declare it, add it '
+                    'to the service that keeps it: cookies = ["%s"]',
                     self._verb,
                     shown(name),
                     who,
+                    _commonly(shown(name)),
                     shown(name),
                 )
             else:
@@ -122,6 +124,14 @@ class Warnings:
                     self._verb,
                     who,
                 )
+
+
+def _commonly(name: str) -> str:
+    """Whose a cookie of that name commonly is, once the tables are read; empty: not known."""
+    if not known_third_parties.cache_info().currsize:
+        return ""
+    party = known_third_parties().of_cookie(name)
+    return f", by its name one of {party.name}'s" if party is not None else ""
 
 
 def is_new(name: bytes, known: set[str]) -> bool:
