@@ -38,9 +38,9 @@ from consentgate.asgi.rights.hooks import Hooks
 from consentgate.asgi.routes import Posts, Routes
 from consentgate.asgi.startup.archive_file import archive_beside, read_archive
 from consentgate.asgi.startup.modes import warn_of_modes
-from consentgate.asgi.startup.policy_file import load_policy
+from consentgate.asgi.startup.policy_file import load_policy, without_files
 from consentgate.asgi.startup.proof_keys import proof_keys
-from consentgate.asgi.startup.signing import is_development, signing_keys
+from consentgate.asgi.startup.signing import is_development, is_test, signing_keys
 from consentgate.asgi.startup.texts import load_texts
 from consentgate.domain.policy.fingerprints import Meaning
 from consentgate.domain.policy.policy import Policy
@@ -201,6 +201,8 @@ class Assembly:
     ) -> Assembly:
         """Load, check and open everything; what is wrong is raised here, not on a request."""
         loaded, archived = _loaded(policy)
+        if is_test():
+            loaded = without_files(loaded)
         keys = signing_keys(development=development)
         faults = Faults()
         assembly = cls(

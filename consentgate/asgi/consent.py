@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
+from starlette.datastructures import State
 from starlette.exceptions import HTTPException, WebSocketException
 from starlette.requests import HTTPConnection
 
@@ -143,6 +144,12 @@ def consent_of(visit: Visit, edge: Edge) -> Consent:
     consent._visit = visit
     consent._edge = edge
     return consent
+
+
+class ConsentState(State):
+    """What a gate puts into ``request.state``, for type checkers: ``Request[ConsentState]``."""
+
+    consent: Consent
 
 
 class ConsentRequired(HTTPException):

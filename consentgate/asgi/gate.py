@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from consentgate.asgi.assembly import Assembly, route_in
-from consentgate.asgi.collecting import collect, is_collector, is_denied
+from consentgate.asgi.collecting import collect, is_collector, is_denied, is_held_tag
 from consentgate.asgi.consent import SCOPE_KEY, Consent, consent_of
 from consentgate.asgi.hearing import hearers
 from consentgate.asgi.own_routes import COLLECTOR
@@ -29,6 +29,7 @@ from consentgate.asgi.startup.refusing import StartRefused, is_serving, misspelt
 from consentgate.domain.policy.policy import Policy
 from consentgate.domain.signals import NONE
 from consentgate.errors import ConsentGateError, SettingError
+from consentgate.gates.declared.tags import ENDS
 from consentgate.gates.gated import NOTHING
 from consentgate.gates.records.callers import known_callers
 from consentgate.gates.request import read_request
@@ -153,7 +154,7 @@ class ConsentGate:
         except Exception:
             visit = self._open_unread(scope)
         path = scope["path"]
-        if self._prefix in path or PLACE in path or self._has_collectors:
+        if self._prefix in path or PLACE in path or path[-2:] in ENDS or self._has_collectors:
             own = self._own_answer(visit)
             if own is not None:
                 return await own(visit, receive, send)
@@ -199,7 +200,7 @@ class ConsentGate:
             if is_denied(visit):
                 return self._collect
             visit.use.ask()  # whether the app is reached depends on it
-        return None
+        return self._collect if is_held_tag(visit) else None
 
     def _check_order(self, scope: Scope) -> None:
         """Refuse where another middleware would pass the gate by; warn of what else is odd."""

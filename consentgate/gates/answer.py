@@ -28,6 +28,7 @@ from consentgate.gates.headers.validators import (
 from consentgate.gates.messages import FILE_MESSAGES, HEADER_MESSAGES, SIDE_MESSAGES, Message, Scope
 from consentgate.gates.outcomes import Outcomes
 from consentgate.gates.pages.beacons import Beacons, Hold
+from consentgate.gates.pages.beside import BESIDE
 from consentgate.gates.pages.documents import Kind, is_wide, types, with_length
 from consentgate.gates.pages.nonces import nonce_of
 from consentgate.gates.pages.page_headers import (
@@ -41,7 +42,6 @@ from consentgate.gates.pages.page_headers import (
     wide_headers,
 )
 from consentgate.gates.pages.site_verdicts import site_verdicts
-from consentgate.gates.pages.workers import open_worker
 from consentgate.gates.request import Request
 from consentgate.gates.side_messages import gated_side
 from consentgate.gates.states import TRANSITIONS, Event, Progress, State
@@ -258,8 +258,8 @@ class Answer:
             headers = gated_headers(headers, outcome.for_page, is_for_all=outcome.has_shared_pages)
         if kind is Kind.PAGE:
             headers = self._open_page(headers)
-        elif kind is Kind.PROGRAM:
-            headers, self._far.page = open_worker(headers, outcome, self.request)
+        elif kind in BESIDE:
+            headers, self._far.page = BESIDE[kind](headers, outcome, self.request)
         elif kind is not _OTHER:
             headers, found = unread_headers(headers, kind, outcome, root_path, is_asked=is_asked)
             self.found = self.found.merged(found)

@@ -5,7 +5,7 @@ except a choice's own; never knows tokens, addresses or user agents.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from consentgate.domain.events import Event
 from consentgate.ledger.proof import ProofStore
@@ -15,6 +15,10 @@ NOTICE_START_BYTES = 1_024
 
 Row = tuple[int, str, str, bytes]
 """An event as it is stored: its number, its id, its subject, its exact bytes."""
+
+
+WholeRow = tuple[int, str, int, str, str, bytes]
+"""An event with every column: number, id, time, kind, subject, exact bytes."""
 
 
 class Ledger(Protocol):
@@ -110,4 +114,17 @@ class Ledger(Protocol):
 
     def close(self) -> None:
         """Write what is queued and let go of files."""
+        ...
+
+
+@runtime_checkable
+class Restorable(Ledger, Protocol):
+    """A ledger that an evidence pack can be brought back into."""
+
+    def put(self, rows: Sequence[WholeRow]) -> None:
+        """Store rows with the numbers they had, in one transaction; only into an empty ledger.
+
+        Raises:
+            LedgerUnavailable: they could not be stored.
+        """
         ...

@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 from consentgate.domain.events import Event, event_of
 from consentgate.errors import LedgerUnavailable
-from consentgate.ledger import NOTICE_START_BYTES, Row
+from consentgate.ledger import NOTICE_START_BYTES, Row, WholeRow
 from consentgate.ledger.backlog import Backlog
 from consentgate.ledger.forks import in_use
 from consentgate.ledger.locks import held
@@ -132,6 +132,20 @@ class SqliteLedger(DurableLedger):
     def erase(self, subject: str) -> int:
         """Erase a subject."""
         return erase(self.proof, self.rows_of, self._redact, subject)
+
+    def put(self, rows: Sequence[WholeRow]) -> None:
+        """Bring back rows of an evidence pack, with the numbers they had."""
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with (
+                in_use(),
+                held(lock_of(self.path)),
+                contextlib.closing(connect(self.path)) as connection,
+                _transaction(connection),
+            ):
+                connection.executemany("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?)", rows)
+        except (sqlite3.Error, OSError) as error:
+            raise LedgerUnavailable(f"{self.path}: cannot write: {error}") from error
 
     def _redact(self, bodies: Mapping[int, bytes]) -> None:
         with self._unguarded("event_is_never_changed") as connection:

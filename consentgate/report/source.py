@@ -208,6 +208,15 @@ def zone_of(name: str) -> str:
     return name
 
 
+def today_in(zone: str) -> dt.date:
+    """Today, where the site is.
+
+    Raises:
+        SettingError: there is no such zone.
+    """
+    return dt.datetime.now(ZoneInfo(zone_of(zone))).date()
+
+
 def rounding_key(layout: Layout) -> bytes:
     """The key that fixes how numbers are rounded, made when the first report is.
 

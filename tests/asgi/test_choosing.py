@@ -310,7 +310,7 @@ PROBLEMS: list[tuple[dict[str, Any], int, str]] = [
     ({"choice": "accept", "id": "0" * 32}, 422, "unknown_field"),
     ({"choice": "accept", "time": 1}, 422, "unknown_field"),
     ({"choice": "accept", "notice": "0" * 64}, 409, "notice_outdated"),
-    ({"choice": "accept", "notice": None}, 409, "notice_outdated"),
+    ({"choice": "accept", "notice": None}, 400, "malformed"),
 ]
 
 

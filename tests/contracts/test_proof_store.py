@@ -14,16 +14,19 @@ from consentgate.ledger.proof import Leaf, Position, ProofStore, Signed
 from consentgate.ledger.proof.file import ProofFile
 from consentgate.ledger.proof.memory import MemoryProof
 
-STORES: dict[str, Callable[[Path], ProofStore]] = {
-    "memory": lambda folder: MemoryProof(),
-    "file": lambda folder: ProofFile(folder / "made" / "ledger.proof"),
+STORES: dict[str, Callable[[pytest.FixtureRequest, Path], ProofStore]] = {
+    "memory": lambda request, folder: MemoryProof(),
+    "file": lambda request, folder: ProofFile(folder / "made" / "ledger.proof"),
+    "postgresql": lambda request, folder: (
+        open_ledger(request.getfixturevalue("postgres").new()).proof
+    ),
 }
 LEAVES = [Leaf(at, at + 5, f"{at:032x}", bytes([at]) * 32 if at % 2 else None) for at in range(6)]
 
 
 @pytest.fixture(params=sorted(STORES))
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> ProofStore:
-    return STORES[request.param](tmp_path)
+    return STORES[request.param](request, tmp_path)
 
 
 def test_an_empty_proof_answers(store: ProofStore) -> None:

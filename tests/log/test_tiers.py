@@ -142,7 +142,7 @@ def test_with_a_grant_the_line_says_more_and_still_no_person() -> None:
         "method": "GET",
         "route": "/products/{id}",
         "kind": "page",
-        "path": "/products/{n}",
+        "path": "/products/{id}",
         "q": {"utm_source": "news"},
         "paid": True,
         "status": 200,

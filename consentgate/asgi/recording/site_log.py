@@ -30,7 +30,7 @@ from consentgate.domain.record import (
     two_digits,
 )
 from consentgate.domain.signals import NONE
-from consentgate.formats.urls.scrubbing import scrubbed_path
+from consentgate.formats.urls.routed import routed_path
 from consentgate.formats.urls.templates import UNMATCHED, Templates
 from consentgate.gates.ended import Ended
 from consentgate.gates.outcomes import Outcome, once_per_outcome
@@ -100,11 +100,12 @@ class SiteLog:
         self._referrals = Referrals()
         encode = text_encoder()
         self._pages = KnownPages(settings.routes)
-        met = self._pages.add
-        self._templates_of_all = OperationalLines(self._version, encode, kept, met).templates
+        self._templates_of_all = OperationalLines(
+            self._version, encode, kept, self._pages.add
+        ).templates
         self._append = sink.append
         self._statistics, self._recognised, self._machines = (
-            NamedLines(tier, self._version, encode, kept, met)
+            NamedLines(tier, self._version, encode, kept, self._pages.add)
             for tier in (Tier.STATISTICS, Tier.LONGITUDINAL, Tier.BOT)
         )
         self._fields = {tier: fields_of(tier, kept) for tier in Tier}
@@ -203,7 +204,7 @@ class SiteLog:
             is_open = begins and not is_suspect and not is_own
             if is_open and ((is_silent and choice is None) or not self._is_signalled(outcome)):
                 country = self._visitors.place(visit) if country is None else country
-                self._count(now, agent, classed, country, outer_host, request.query)
+                self._count(visit, agent, classed, country, outer_host)
             self._append(self._templates_of_all[facts] % amounts)
         except Exception:
             self._write_failed(visit)
@@ -214,26 +215,20 @@ class SiteLog:
             self.note(visit, duration_ns, self._busy)
 
     def _count(
-        self,
-        now: int,
-        agent: str,
-        classed: ClassedHeaders,
-        country: str,
-        outer_host: str,
-        query: bytes,
+        self, visit: Ended, agent: str, classed: ClassedHeaders, country: str, outer_host: str
     ) -> None:
         """Count a visit that begins without consent, each dimension by itself."""
         _, _, _, _, languages, brands, platform = classed
         self.counts.add_visit(
             (
-                now // DAY_SECONDS,
+                visit.now // DAY_SECONDS,
                 agent,
                 brands and brands[:MAX_CHARS],
                 platform and platform[:MAX_WORD],
                 country,
                 languages and languages[:MAX_WORD],
                 outer_host,
-                query,
+                visit.request.query,
             )
         )
 
@@ -241,7 +236,7 @@ class SiteLog:
         self, visit: Ended, bot: Bot, facts: Facts, referral: Referral, amounts: Amounts
     ) -> None:
         """Write the record of a declared machine (TB)."""
-        machine = self._visitors.of_machine(visit, referral, amounts, bot)
+        machine = self._visitors.of_machine(visit, referral, amounts, bot, facts[2])
         self._sink.put(self._machines.line(facts, machine))
 
     def _note_visitor(
@@ -259,7 +254,9 @@ class SiteLog:
         if is_recognised and not find.is_patient:
             return False  # the subject's key is in a file
         subject = self._subject(visit) if is_recognised else ""
-        person = self._visitors.of_person(visit, agent, classed, referral, amounts, find, subject)
+        person = self._visitors.of_person(
+            visit, agent, classed, referral, amounts, find, subject, facts[2]
+        )
         if person is None:
             return False
         lines = self._recognised if subject else self._statistics
@@ -312,7 +309,7 @@ class SiteLog:
         found = self._templates.find
         route = found(path) if is_page else self._names.of(visit.request, visit.route)
         said = "" if route == UNMATCHED else route
-        scrubbed = scrubbed_path(path) if path else ""
+        scrubbed = routed_path(route, path, self._visitors.path_fields) if path else ""
         note = partial(self._interest, visit, Interest(event, properties), said, scrubbed)
         if not note(self._at_once):
             is_waiting = TICKER.later(partial(note, self._patient))

@@ -13,7 +13,8 @@ from consentgate.asgi.recording.recognition import Recognition
 from consentgate.domain.agents import UNSORTED, AgentClasses, Bot, Browser
 from consentgate.domain.policy.policy import LogSettings
 from consentgate.domain.record import Amounts, Asked, Audience, Statistics, Tier, fields_of
-from consentgate.formats.urls.scrubbing import has_click_id, kept_query, scrubbed_path
+from consentgate.formats.urls.routed import routed_path
+from consentgate.formats.urls.scrubbing import has_click_id, kept_query
 from consentgate.gates.ended import Ended
 from consentgate.gates.records.header_classes import (
     MAX_CHARS,
@@ -86,6 +87,8 @@ class VisitorFacts:
         self._pages = pages
         self._country_of = country_of
         self._queries = frozenset(settings.query_fields)
+        self.path_fields = frozenset(settings.path_fields)
+        """Fields of routes whose values may be written."""
         fields = fields_of(Tier.STATISTICS, frozenset(settings.fields))
         self._recognition = recognition if any(one.name == "visitor" for one in fields) else None
         self._audiences: Memo[Source, Audience] = Memo(None, MOST_AUDIENCES)
@@ -103,6 +106,7 @@ class VisitorFacts:
         amounts: Amounts,
         find: Finding,
         subject: str = "",
+        route: str = "",
     ) -> Statistics | None:
         """Give the facts of a visitor who granted statistics; None: some are not known at once."""
         request, now, named = visit.request, visit.now, self._recognition
@@ -118,7 +122,7 @@ class VisitorFacts:
             now // 60,
             outer_host,
             request.header,
-            scrubbed_path(request.whole_path),
+            routed_path(route, request.whole_path, self.path_fields),
             audience,
             Asked(kept_query(query, self._queries), has_click_id(query)) if query else None,
             name,
@@ -153,7 +157,7 @@ class VisitorFacts:
         return audience
 
     def of_machine(
-        self, visit: Ended, referral: Referral, amounts: Amounts, bot: Bot
+        self, visit: Ended, referral: Referral, amounts: Amounts, bot: Bot, route: str
     ) -> Statistics:
         """Give the facts of a declared machine, which is nobody: its address is not read."""
         _, _, outer_host, _ = referral
@@ -162,7 +166,7 @@ class VisitorFacts:
             visit.now // 60,
             outer_host,
             visit.request.header,
-            scrubbed_path(visit.request.whole_path),
+            routed_path(route, visit.request.whole_path, self.path_fields),
             Audience(country_code(self.place(visit))),
             bot=bot,
         )

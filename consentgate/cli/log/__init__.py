@@ -6,65 +6,52 @@ import argparse
 import sys
 
 from consentgate.cli.verbs import Verb, add_verbs
-from consentgate.errors import LogError, PolicyError, SettingError
+from consentgate.errors import LogError, PolicyError, RightsError, SettingError
 
 VERBS = {
     "compact": Verb(
         "consentgate.cli.log.compact",
         "Make sorted parts by day of what is not written any more; exit status 1 where a file was "
         "left as it is. Safe to run at any time, several at once, and after a crash.",
-        "consentgate log compact            from cron, every hour",
     ),
     "erase": Verb(
         "consentgate.cli.log.erase",
         "Erase every row of one subject, shred its key, and keep restored backups from bringing "
         "the rows back.",
-        "consentgate log erase --subject 3f0c2b1a9d8e7f6a5b4c3d2e1f0a9b8c",
     ),
     "export": Verb(
         "consentgate.cli.log.export",
         "Write the site log for GoAccess, Matomo, a spreadsheet or a collector. Exit status 1: "
         "some lines were left out because they are no records.",
-        "consentgate log export --to combined --output combined.log\n"
-        "consentgate log export --to csv --from 2026-11-01 --until 2026-11-30 --tier T1\n"
-        "uvicorn shop:app | consentgate log export --to ecs -",
     ),
     "export-subject": Verb(
         "consentgate.cli.log.export_subject",
         "Print every row of one subject as JSON lines; how many there were goes to standard error.",
-        "consentgate log export-subject --subject 3f0c2b1a9d8e7f6a5b4c3d2e1f0a9b8c > rows.jsonl",
     ),
     "fields": Verb(
         "consentgate.cli.log.fields",
         "Print every field the site log may hold: in which tier, why, and how it is minimised; "
         "with --policy also where everything is kept, for how long, and who may read it.",
-        "consentgate log fields\nconsentgate log fields --policy consentgate.toml --json",
     ),
     "keygen": Verb(
         "consentgate.cli.log.security.keygen",
         "Make the security officer's key pair, on the officer's own machine: the private key stays "
         "there, the public one goes into [log] security_public_key.",
-        "consentgate log keygen officer.pem --passphrase-file phrase",
     ),
     "migrate": Verb(
         "consentgate.cli.log.migrate",
         "Make parts of an older schema anew, as Parquet where pyarrow is installed. Reports and "
         "exports read old parts without it; other programs then find one schema.",
-        "consentgate log migrate            once, after an update",
     ),
     "minimise": Verb(
         "consentgate.cli.log.minimise",
         "Minimise another server's access log: every column, not only the address. Exit status 1: "
         "some lines were dropped because they could not be read.",
-        "consentgate log minimise access.log* --host shop.example --output minimised.jsonl\n"
-        "tail -F access.log | consentgate log minimise - --as combined | goaccess -",
     ),
     "prune": Verb(
         "consentgate.cli.log.prune",
         "Compact, then sum up and delete what is older than the policy allows; says what and why. "
         "Run it every day, soon after midnight UTC.",
-        "consentgate log prune --dry-run    what would go, and why\n"
-        "consentgate log prune && consentgate log verify",
     ),
     "reveal": Verb(
         "consentgate.cli.log.security.reveal",
@@ -80,7 +67,6 @@ VERBS = {
         "consentgate.cli.log.verify",
         "Prove that nothing is older than the policy allows, open to others, torn or unfinished; "
         "exit status 1 and a line for each thing that is. Changes nothing.",
-        "consentgate log verify             from cron and CI",
     ),
 }
 
@@ -98,7 +84,7 @@ def run(options: argparse.Namespace) -> int:
         for fault in error.faults:
             print(fault, file=sys.stderr)
         return 2
-    except (LogError, SettingError) as error:
+    except (LogError, RightsError, SettingError) as error:
         print(error, file=sys.stderr)
         return 2
     return code

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from consentgate.cli.opening import add_policy, layout_of
+from consentgate.cli.standard_output import say_all
 from consentgate.log.keeping.migration import migrate
 
 
@@ -15,9 +16,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Migrate and say what was done."""
-    done = 0
-    for line in migrate(layout_of(options)):
-        print(line)
-        done += 1
+    done = say_all(migrate(layout_of(options)))
     print(f"{done or 'no'} parts made anew")
     return 0

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import datetime as dt
 import os
+import secrets
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
+from consentgate.cli.access.asking import add_purpose, allowed
 from consentgate.cli.opening import add_policy, layout_in, policy_of
 from consentgate.cli.standard_output import forget_standard_output
 from consentgate.domain.policy.policy import Policy
-from consentgate.errors import LogError, PolicyError, SettingError
+from consentgate.errors import LogError, PolicyError, RightsError, SettingError
 
-FORMATS = ("text", "json", "csv", "parquet", "html")
+FORMATS = ("text", "json", "csv", "parquet", "html", "sql")
 FILTERS = ("tier", "route", "source", "device", "country", "browser", "lang")
 
 
@@ -28,10 +28,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add("--to", choices=FORMATS, default="text", help="what to write; text by default")
     add("--output", metavar="FILE", help="where to write; appears when it is whole")
     add("--list", action="store_true", help="list the reports and the questions they answer")
+    add("--serve", metavar="HOST:PORT", default="", help="show the page live; needs a token")
     add("--no-comparison", action="store_true", help="leave the period before out")
     for name in FILTERS:
         add(f"--{name}", default="", metavar="VALUE", help=f"only rows of that {name}")
     add_policy(parser)
+    add_purpose(parser, "operation")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -44,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
     except ImportError as error:
         print(f'reports need consentgate[report]: pip install "consentgate[report]" ({error})',
               file=sys.stderr)  # fmt: skip
-    except (LogError, SettingError) as error:
+    except (LogError, RightsError, SettingError) as error:
         print(error, file=sys.stderr)
     except BrokenPipeError:
         forget_standard_output()
@@ -57,13 +59,22 @@ def run(options: argparse.Namespace) -> int:
 def _run(options: argparse.Namespace) -> int:
     from consentgate.report.making import make_reports
     from consentgate.report.periods import period_of
+    from consentgate.report.source import today_in
 
     if options.list:
         print("\n".join(_questions()))
         return 0
     policy = policy_of(options)
-    period = period_of(options.since, options.until, today_of(policy))
+    allowed(policy, "report.read", options.purpose)
+    if options.serve:
+        return _serve(policy, options.serve)
+    period = period_of(options.since, options.until, today_in(policy.log.time_zone))
     filters = {name: value for name in FILTERS if (value := getattr(options, name))}
+    if options.to == "sql":
+        from consentgate.report.outputs.views import as_sql
+
+        _write(options, as_sql(layout_in(policy, options.policy), policy.log.time_zone))
+        return 0
     made = make_reports(
         layout_in(policy, options.policy),
         period,
@@ -79,15 +90,20 @@ def _run(options: argparse.Namespace) -> int:
     return 1 if any("cannot be read" in problem for problem in made.problems) else 0
 
 
-def today_of(policy: Policy) -> dt.date:
-    """Today, where the site is.
+def _serve(policy: Policy, address: str) -> int:
+    """Show the page live until it is stopped."""
+    import uvicorn
 
-    Raises:
-        SettingError: there is no such zone.
-    """
-    from consentgate.report.source import zone_of
+    from consentgate.insights import TOKEN_VARIABLE, insights
 
-    return dt.datetime.now(ZoneInfo(zone_of(policy.log.time_zone))).date()
+    host, _, port = address.rpartition(":")
+    if not port.isdigit() or not host:
+        raise SettingError(f"--serve {address}: expected a host and a port, 127.0.0.1:8001")
+    token = os.environ.get(TOKEN_VARIABLE, "") or secrets.token_urlsafe(24)
+    if TOKEN_VARIABLE not in os.environ:
+        print(f"password, for this time: {token}", flush=True)
+    uvicorn.run(insights(policy, token=token), host=host, port=int(port), log_level="warning")
+    return 0
 
 
 def _content(form: str, made: object) -> bytes:

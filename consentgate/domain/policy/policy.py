@@ -262,6 +262,8 @@ class LogSettings:
     query_fields: tuple[str, ...] = QUERY_FIELDS
     routes: tuple[str, ...] = ()
     """Templates such as ``/products/{id}`` for apps whose framework does not name its routes."""
+    path_fields: tuple[str, ...] = ()
+    """Fields of routes whose values a record's path may hold, scrubbed, such as ``slug``."""
     campaigns: tuple[str, ...] = ()
     """Values of ``utm_campaign`` that are counted by name without consent, lower case."""
     time_zone: str = "UTC"
@@ -272,6 +274,8 @@ class LogSettings:
     """Rows older than that are summed up and deleted."""
     count_retention_days: int = 760
     """Sums older than that are deleted: 25 months."""
+    max_megabytes: int = 0
+    """Rows of the oldest days go earlier where all of them take more; 0: no limit."""
     visitor_ttl_days: int = 2
     """Rows older than that lose the day's visitor; they are counted first."""
     ratchet_directory: str = ""

@@ -136,11 +136,13 @@ class LogTable(_Table):
     durability: Literal["line", "batch"] = "line"
     query_fields: list[Line] | None = None
     routes: list[Annotated[str, Field(pattern=TEMPLATE)]] = []
+    path_fields: list[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]] = []
     campaigns: list[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_. -]{0,63}$")]] = []
     time_zone: Annotated[str, Field(pattern=r"^[A-Za-z]+(/[A-Za-z0-9_+-]+){0,2}$")] = "UTC"
     events: list[Slug | EventTable] = []
     event_retention_days: Annotated[int, Field(ge=1, le=396)] = 90
     count_retention_days: Annotated[int, Field(ge=1, le=760)] = 760
+    max_megabytes: Annotated[int, Field(ge=0, le=100_000_000)] = 0
     visitor_ttl_days: Annotated[int, Field(ge=1, le=30)] = 2
     ratchet_directory: Line = ""
     longitudinal: bool = False
@@ -230,21 +232,6 @@ class ServiceTable(_Table):
     learns: list[Line] | None = None
 
 
-PathPattern = Annotated[str, Field(pattern=PATH_PATTERN)]
-
-
-class PathTable(_Table):
-    """What is otherwise on some paths."""
-
-    use: Literal["fastapi-docs", "django-admin", "flower", "health"] | None = None
-    match: PathPattern | Annotated[list[PathPattern], Field(min_length=1)] | None = None
-    csp: Literal["enforce", "report-only", "off"] | None = None
-    banner: Literal["none"] | None = None
-    log: bool | None = None
-    gate: bool | None = None
-    unknown_hosts: Literal["block", "report"] | None = None
-
-
 DATA_FIELD = (
     r"^(\*|(choice|events|receipts|services|visits|disclosures|requests|app)(\.[a-z_]{1,40})?)$"
 )
@@ -276,6 +263,21 @@ class RoleTable(_Table):
     acts: Annotated[list[Annotated[str, Field(pattern=ACT)]], Field(min_length=1)]
     purposes: Annotated[list[Slug], Field(min_length=1)]
     fields: list[DataField] = ["*"]
+
+
+PathPattern = Annotated[str, Field(pattern=PATH_PATTERN)]
+
+
+class PathTable(_Table):
+    """What is otherwise on some paths."""
+
+    use: Literal["fastapi-docs", "django-admin", "flower", "health"] | None = None
+    match: PathPattern | Annotated[list[PathPattern], Field(min_length=1)] | None = None
+    csp: Literal["enforce", "report-only", "off"] | None = None
+    banner: Literal["none"] | None = None
+    log: bool | None = None
+    gate: bool | None = None
+    unknown_hosts: Literal["block", "report"] | None = None
 
 
 class AnnounceTable(_Table):

@@ -32,6 +32,7 @@ _ASCII_LIKE = (
 _SNIFFED = frozenset((b"*/*", b"unknown/unknown", b"application/unknown"))
 """Types that say nothing: browsers look at the bytes then (MIME Sniffing 7)."""
 _XML = (b"/xml", b"+xml", b"/xsl")
+_RULES = b"application/speculationrules+json"
 _PROGRAMS = (b"javascript", b"ecmascript", b"jscript")
 """Ends of the types of scripts."""
 _STALE = frozenset(
@@ -56,11 +57,12 @@ class Kind(enum.Enum):
     UNREADABLE = "HTML in bytes that cannot be read here: a part, UTF-16, an unknown charset, XML"
     XML = "a drawing or another XML document: opened by itself, it loads and runs what it names"
     PROGRAM = "a script, which a worker can be made of"
+    RULES = "speculation rules: what a browser fetches ahead"
     UNTYPED = "anything: it does not say what it is"
     OTHER = "no document"
 
 
-_NO_PAGES = (Kind.OTHER, Kind.UNTYPED, Kind.XML, Kind.PROGRAM)
+NO_PAGES = (Kind.OTHER, Kind.UNTYPED, Kind.XML, Kind.PROGRAM, Kind.RULES)
 """Whatever became of their bytes."""
 
 
@@ -89,7 +91,7 @@ def kind_of(status: int, headers: Headers) -> Kind:
             is_whole = False
         elif folded == b"content-disposition" and value.lstrip()[:10].lower() == b"attachment":
             return Kind.OTHER
-    if kind in _NO_PAGES:
+    if kind in NO_PAGES:
         return kind
     if kind is not Kind.PAGE or (is_whole and not is_compressed):
         return kind
@@ -139,6 +141,8 @@ def _kind_beside_pages(media_type: bytes) -> Kind:
         return Kind.UNTYPED
     if media_type.endswith(_XML):
         return Kind.XML
+    if media_type == _RULES:
+        return Kind.RULES
     return Kind.PROGRAM if media_type.endswith(_PROGRAMS) else Kind.OTHER
 
 

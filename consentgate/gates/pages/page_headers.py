@@ -14,7 +14,7 @@ from consentgate.gates.headers.names import TYPE, marks
 from consentgate.gates.messages import HEADER_MESSAGES, SIDE_MESSAGES, Message
 from consentgate.gates.outcomes import Outcome
 from consentgate.gates.pages.csp import csp_headers, is_binding
-from consentgate.gates.pages.documents import Kind, kind_of, types, without_stale
+from consentgate.gates.pages.documents import NO_PAGES, Kind, kind_of, types, without_stale
 from consentgate.gates.pages.referrer_policy import with_referrer_policy
 from consentgate.gates.pages.workers import worker_of
 
@@ -119,7 +119,7 @@ def _spared_headers(message: Message, outcome: Outcome, root_path: str) -> Heade
     """No cookie, and under the policy."""
     pairs = [(bytes(name), bytes(value)) for name, value in message.get("headers", ())]
     kept = [pair for pair in pairs if pair[0].lower() != b"set-cookie"]
-    if kind_of(message.get("status", 101), kept) in (Kind.OTHER, Kind.UNTYPED, Kind.PROGRAM):
+    if kind_of(message.get("status", 101), kept) in NO_PAGES:
         return kept
     return unread_page(kept, outcome, root_path)
 

@@ -122,7 +122,20 @@ def numbered_lines(file: BinaryIO) -> Iterator[tuple[int, bytes | None, bool]]:
 
 def _is_cut(line: bytes) -> bool:
     """Whether it is the beginning of one of our lines, at which a disk was full."""
-    return line.startswith((b'{"ts"', b'{"schema"')) and not line.rstrip().endswith(b"}")
+    text = line.rstrip(b"\n")
+    begins = text.startswith(_HEADS) or any(head.startswith(text) for head in _HEADS)
+    return begins and not _is_whole(line)
+
+
+_HEADS = (b'{"ts":"', b'{"schema":"')
+
+
+def _is_whole(line: bytes) -> bool:
+    try:
+        _decode(line)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def check_schema(path: Path) -> None:

@@ -29,9 +29,10 @@ def _shipped(name: str) -> str:
     return (files("consentgate") / "data" / "report" / name).read_text(encoding="utf-8")
 
 
-def policy_of(style: str, *, has_form: bool = False) -> str:
+def page_policy(*, has_form: bool = False) -> str:
     """The page's Content-Security-Policy: its own style by hash, and nothing else."""
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    style = _shipped("style.css").encode()
+    digest = base64.b64encode(hashlib.sha256(style).digest()).decode()
     target = "'self'" if has_form else "'none'"
     return f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action {target}"
 
@@ -54,7 +55,7 @@ def as_page(made: Made, form: Markup | str = "") -> bytes:
         filters=sorted(made.filters.items()),
         problems=made.problems,
         form=form,
-        csp=policy_of(style, has_form=bool(form)),
+        csp=page_policy(has_form=bool(form)),
         style=Markup(style),
         tiles=_tiles(tables.get("overview")),
         cards=[_card(table) for table in made.tables if table.name != "overview"],
