@@ -301,7 +301,7 @@ class ConsentGate:
         visitor = self._visitors.of(request, placed, now, is_minor, caller)
         gates = assembly.gates if self._paths is None else self._paths.at(request.path)
         visit = Served().decide(scope, request, visitor, gates, now)
-        if visit.outcome.plan.is_gated:
+        if self._paths is None or visit.outcome.plan.is_gated:
             asks = assembly.warnings.asks_identity
             if request.cookies or request.is_marked or asks or visit.outcome.strips_click_ids:
                 visit.hide(asks_identity=asks)
