@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 
 from consentgate import ConsentGate
 from consentgate.domain.policy.paths import PathRule
@@ -126,6 +127,18 @@ def test_a_ready_rule_is_a_line(name: str) -> None:
     (moved,) = parse_policy(f'{HEAD}[[paths]]\nuse = "{name}"\nmatch = "/x/*"\nlog = true').paths
     assert ready.match
     assert moved == replace(ready, match=("/x/*",), is_logged=True)
+
+
+@pytest.mark.parametrize("path", ["/docs", "/redoc"])
+def test_the_docs_of_fastapi_are_shown_with_one_rule(path: str) -> None:
+    """As FastAPI makes them: their script and style sheet load, and no first layer lies over them."""
+    plain = parse_policy(HEAD)
+    ruled = parse_policy(f'{HEAD}[[paths]]\nuse = "fastapi-docs"')
+    without = run(gated(FastAPI(), plain), http(path)).body
+    shown = run(gated(FastAPI(), ruled), http(path))
+    assert b'data-privacy-src="https://cdn.jsdelivr.net/' in without
+    assert b'<script src="https://cdn.jsdelivr.net/' in shown.body
+    assert (b"data-privacy-note" in shown.body, shown.all(CSP)) == (False, [])
 
 
 @pytest.mark.parametrize(

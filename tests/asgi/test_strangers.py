@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from consentgate.domain.policy.policy import Policy, RegimeSettings, SiteSettings
+from consentgate.errors import PolicyError
+from consentgate.formats.policy.reader import parse_policy
 from tests.asgi.raw import (
     Exchange,
     Scope,
@@ -270,12 +272,12 @@ def test_the_operator_is_told_once_in_production_too(
     monkeypatch.setenv("CONSENTGATE_SECRET", "R7vQ2mXk9LwZ4tYc8NfB1sHj6GdP3aEu-k")
     gate = gated(page(data=document(LOADED["image"])), OWN, development=False)
     for _ in range(3):
-        run(gate, http("/?secret=1"))
+        run(gate, http(query=b"whose=jo42"))
     assert caplog.text.count('the undeclared host "x.stranger.example"') == 1
     assert "nothing is asked of it" in caplog.text
     assert 'purposes = []  # one or more of "functional"' in caplog.text
     assert 'hosts = ["x.stranger.example"]' in caplog.text
-    assert "secret" not in caplog.text
+    assert "jo42" not in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -305,3 +307,18 @@ def test_a_made_up_host_field_frees_nobody(host: bytes) -> None:
     """Nor does it break the page."""
     seen = run(gated(page(data=document(LOADED["image"])), OWN), http(host=host))
     assert b'data-privacy-src="https://x.stranger.example/p.gif"' in seen.body
+
+
+def test_the_operator_learns_whose_a_cookie_commonly_is(caplog: pytest.LogCaptureFixture) -> None:
+    """By its name or the start of it, from a public table."""
+    run(gated(page((b"set-cookie", b"_hjSession_12=1"), (b"set-cookie", b"made_up=1"))), http())
+    assert '"_hjSession_12" that the app sets, by its name one of Hotjar\'s' in caplog.text
+    assert '"made_up" that the app sets; to declare it' in caplog.text
+
+
+@pytest.mark.parametrize("key", ["undeclared", "unknown"])
+def test_no_service_is_called_like_what_nobody_declared(key: str) -> None:
+    """A grant for it would bring back everything that is held."""
+    head = 'version = "1"\neffective = 2026-11-01\n[controller]\nname = "Example Shop"\n'
+    with pytest.raises(PolicyError, match="CG147"):
+        parse_policy(f'{head}[service.{key}]\npurposes = ["marketing"]')

@@ -20,6 +20,7 @@ from consentgate.gates.ended import Ended
 from consentgate.gates.pages.beacons import OVERLONG, verdicts_of
 from consentgate.gates.pages.page_headers import COMPRESSED, UNREADABLE
 from consentgate.lookup.cookie_keepers import CookieKeepers
+from consentgate.lookup.third_parties import known_third_parties
 
 logger = logging.getLogger("consentgate")
 
@@ -132,7 +133,7 @@ class Warnings:
                 self._verb,
                 "s" if new[1:] else "",
                 _listed(new),
-                who,
+                who if new[1:] else who + _commonly(new[0]),
                 self._advice(new),
             )
 
@@ -158,6 +159,14 @@ def _listed(names: Sequence[str]) -> str:
     shown_names = ", ".join(f'"{name}"' for name in names[:_MOST_LISTED])
     more = len(names) - _MOST_LISTED
     return f"{shown_names} and {more} more" if more > 0 else shown_names
+
+
+def _commonly(name: str) -> str:
+    """Whose a cookie of that name commonly is, once the tables are read; empty: not known."""
+    if not known_third_parties.cache_info().currsize:
+        return ""
+    party = known_third_parties().of_cookie(name)
+    return f", by its name one of {party.name}'s" if party is not None else ""
 
 
 def is_new(name: bytes, known: set[str]) -> bool:

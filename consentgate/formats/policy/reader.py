@@ -238,6 +238,9 @@ class _Reader:
 
     def _service(self, key: str, table: ServiceTable, known: set[str]) -> Service:
         path: Path = ("service", key)
+        if key in _RESERVED:
+            message = f"{key}: stands for what no policy names; call the service something else"
+            self.fault("CG147", path, message)
         base = self._from_catalogue(key, table)
         own = {name: value for name, value in table if value is not None and name != "use"}
         merged = ServiceTable.model_validate({**base, **own}, strict=False)
@@ -541,6 +544,8 @@ class _Reader:
 
 
 _MOST_ROUNDS = 4
+_RESERVED = frozenset(("undeclared", "unknown"))
+"""What elements wait for that nobody can grant (formats/html/element)."""
 _PLACEHOLDERS: Mapping[str, Any] = {
     "version": "0",
     "effective": dt.date(2000, 1, 1),
