@@ -21,6 +21,7 @@ HELD = (
     "document.write('<script src=\"https://films.example/w.js\"><\\/script>')",
 )
 PASSING = (
+    LOADER.format("`https://films.${domain}/x.js`"),  # which host that is, the program will tell
     "window.settings = {api: 'https://films.example/v1', id: 1}",  # names it, loads nothing
     "button.onclick = () => open('https://films.example/share'); fetch('/own')",  # a person goes
     LOADER.format("'https://ok.example/a.js'"),
