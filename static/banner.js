@@ -89,7 +89,7 @@ const restore = () => {
 const found = ([...doc.querySelectorAll(held)]).filter(permitted);
 const scripts = found.filter((el) => el.localName === 'script' && (!own.nonce || el.nonce === own.nonce || !el.dataset.privacySrc) && !(stays && writes(el)));
 if (scripts.some(writes)) return location.reload();
-const isLate = (el) => el.hasAttribute('defer') || el.dataset.privacyType === 'module';
+const isLate = (el) => el.defer || el.dataset.privacyType === 'module';
 for (const el of found) {
 const hold = el.previousElementSibling;
 if (hold?.hasAttribute('data-privacy-hold')) hold.remove();
@@ -124,16 +124,16 @@ restore();
 watch();
 }
 };
-const json = (answer) => answer.then((got) => (got.ok ? got.json() : Promise.reject(got.status)));
+const json = (answer) => answer.then((got) => (got.ok ? got.json() : Promise.reject()));
 const headers = { accept: 'application/json' };
-const look = () => json(fetch(root + '/state', { headers }));
 const post = (body) => json(fetch(root, { method: 'POST', headers, body }));
-const finish = (box) => {
+const finish = (box, { granted }) => {
 const line = (doc.querySelector('[data-privacy-done]'));
 box.close?.();
 box.remove();
 if (!line) return;
 line.hidden = false;
+(line.lastElementChild).hidden = !granted;
 if (doc.activeElement === doc.body) line.focus({ preventScroll: true });
 };
 doc.addEventListener('submit', (event) => {
@@ -148,7 +148,7 @@ const body = new URLSearchParams((new FormData(form)));
 body.append(button.name, button.value);
 post(body).then((next) => {
 const embed = box.nextElementSibling;
-if (box === note()) finish(box);
+if (box === note()) finish(box, next);
 take(next);
 if (!box.isConnected) embed?.focus();
 }, () => {
@@ -178,7 +178,7 @@ if (state.signal_counts && (navigator).globalPrivacyControl) {
 post(new URLSearchParams({ choice: 'signal', source: 'api' })).then((next) => take(next, fresh)).catch(() => {});
 }
 };
-const refresh = () => look().then(take);
+const refresh = () => json(fetch(root + '/state', { headers })).then(take);
 Object.defineProperty(w, 'privacyChoices', {
 value: Object.freeze({
 address: root,
@@ -187,7 +187,7 @@ allows: (key) => !!state && (state.purposes[key] || state.services[key] || false
 refresh,
 }),
 });
-window.addEventListener('pageshow', (event) => { if (event.persisted) refresh().catch(() => {}); });
+addEventListener('pageshow', (event) => { if (event.persisted) refresh().catch(() => {}); });
 if (state) {
 clean(state.remove);
 begin();

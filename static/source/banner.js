@@ -124,7 +124,7 @@
     // Markup that slipped into a page with nonces must not ride on ours.
     const scripts = found.filter((el) => el.localName === 'script' && (!own.nonce || el.nonce === own.nonce || !el.dataset.privacySrc) && !(stays && writes(el)));
     if (scripts.some(writes)) return location.reload();
-    const isLate = (/** @type {any} */ el) => el.hasAttribute('defer') || el.dataset.privacyType === 'module';
+    const isLate = (/** @type {any} */ el) => el.defer || el.dataset.privacyType === 'module';
     for (const el of found) {
       const hold = el.previousElementSibling;
       if (hold?.hasAttribute('data-privacy-hold')) hold.remove();
@@ -168,20 +168,20 @@
   };
 
   /** @param {Promise<Response>} answer */
-  const json = (answer) => answer.then((got) => (got.ok ? got.json() : Promise.reject(got.status)));
+  const json = (answer) => answer.then((got) => (got.ok ? got.json() : Promise.reject()));
   const headers = { accept: 'application/json' };
-  const look = () => json(fetch(root + '/state', { headers }));
   /** @param {URLSearchParams} body */
   const post = (body) => json(fetch(root, { method: 'POST', headers, body }));
 
   // Says that the choice is kept and leaves the way back, where the note was.
-  /** @param {any} box */
-  const finish = (box) => {
+  /** @param {any} box @param {any} next */
+  const finish = (box, { granted }) => {
     const line = /** @type {HTMLElement | null} */ (doc.querySelector('[data-privacy-done]'));
     box.close?.();
     box.remove();
     if (!line) return;
     line.hidden = false;
+    /** @type {any} */ (line.lastElementChild).hidden = !granted;
     if (doc.activeElement === doc.body) line.focus({ preventScroll: true });
   };
 
@@ -197,7 +197,7 @@
     body.append(button.name, button.value);
     post(body).then((next) => {
       const embed = box.nextElementSibling;
-      if (box === note()) finish(box);
+      if (box === note()) finish(box, next);
       take(next);
       if (!box.isConnected) embed?.focus();
     }, () => {
@@ -235,7 +235,7 @@
     }
   };
 
-  const refresh = () => look().then(take);
+  const refresh = () => json(fetch(root + '/state', { headers })).then(take);
   Object.defineProperty(w, 'privacyChoices', {
     value: Object.freeze({
       address: root,
@@ -245,7 +245,7 @@
     }),
   });
   // A page from the back-forward cache may be older than the choice.
-  window.addEventListener('pageshow', (event) => { if (event.persisted) refresh().catch(() => {}); });
+  addEventListener('pageshow', (event) => { if (event.persisted) refresh().catch(() => {}); });
   if (state) {
     clean(state.remove);
     begin();

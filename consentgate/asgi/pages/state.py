@@ -99,6 +99,7 @@ def short_state_of(
     """
     state: dict[str, Any] = {
         "decided": choice is not None and choice.is_explicit,
+        "granted": choice is not None and bool(choice.grants_anything or choice.once),
         "purposes": {key: verdict.is_granted for key, verdict in decision.purposes.items()},
         "services": {key: verdict.is_granted for key, verdict in decision.services.items()},
         "signals": signal_names(decision),
