@@ -41,12 +41,12 @@ const store = w[kind + 'Storage'];
 Object.keys(store).forEach((key) => fits(key, rule) && store.removeItem(key));
 }
 };
-const clean = ({ names = [], storage = [], keys = [] }) => {
+const clean = ({ storage = [], keys = [] }) => {
+const alike = (kind) => keys.map((name) => ({ kind, name }));
 doc.cookie.split('; ').forEach((pair) => {
 const name = pair.split('=')[0];
-if (names.some((rule) => fits(name, rule))) expire(name);
+if (alike('').some((rule) => fits(name, rule))) expire(name);
 });
-const alike = (kind) => keys.map((name) => ({ kind, name }));
 [...storage, ...alike('local'), ...alike('session')].forEach((rule) => forget(rule).catch(() => {}));
 };
 const trusted = (kind, value) => {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from benchmarks.standing.parties import name_of
+from benchmarks.standing.parties import CALLS, name_of
 from benchmarks.standing.site import Mode
 from benchmarks.standing.visits import Seen
 from consentgate.domain.policy.policy import Policy, Service
@@ -98,13 +98,21 @@ class Bench:
     def _missing(self, case: Case, seen: Seen) -> Iterator[Fault]:
         if case.mode.cache == "shared" and not case.has_script:
             return  # one page for everyone: only our script brings back what is granted
-        baseline = self._baseline[case.has_script]
-        for url in sorted(baseline.asked):
-            owners = self.owners_of("https://" + url)
-            if not owners or not all(granted_in(case.state, one) for one in owners):
-                continue
-            if _place(url) not in {_place(other) for other in seen.asked}:
-                yield Fault("missing", owners[0].key, url)
+        asked = {_place(url) for url in seen.asked}
+        due = [url for url in sorted(self._baseline[case.has_script].asked) if self._may(case, url)]
+        started = {self._keeper(url) for url in due if not _place(url).endswith(CALLS)}
+        for url in due:
+            # a service calls home once its own script has run: that may be another service's, too
+            if _place(url) not in asked and self._keeper(url) in started:
+                yield Fault("missing", self._keeper(url), url)
+
+    def _may(self, case: Case, url: str) -> bool:
+        """Whether all whose an address is are granted; False: it is nobody's."""
+        owners = self.owners_of("https://" + url)
+        return bool(owners) and all(granted_in(case.state, one) for one in owners)
+
+    def _keeper(self, url: str) -> str:
+        return self.owners_of("https://" + url)[0].key
 
 
 def _place(url: str) -> str:

@@ -21,6 +21,8 @@ from consentgate.domain.policy.policy import HostPattern, Match, Service, Storag
 
 _SOCKET_KEY = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 """What a server adds to a socket's key (RFC 6455 1.3)."""
+CALLS = ("/call", "/pixel", "/live")
+"""Ends of the paths by which a service's own script calls home."""
 SAMPLE = "x1"
 """Stands for what a pattern leaves open in a name."""
 _KINDS = {

@@ -22,7 +22,7 @@ _STRANGER = re.compile(
 )
 """An address that leads to another host; a mark in a style sheet has a scheme of its own."""
 _QUIET_SECONDS = 0.35
-_LONGEST_SECONDS = 6.0
+_LONGEST_SECONDS = 20.0
 _STORED = "[...Object.keys(localStorage), ...Object.keys(sessionStorage)]"
 _WATCH = (
     "addEventListener('securitypolicyviolation', (e) => { if (e.disposition === 'enforce')"

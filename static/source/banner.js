@@ -58,13 +58,13 @@
   };
 
   /** @param {any} remove */
-  const clean = ({ names = [], storage = [], keys = [] }) => {
+  const clean = ({ storage = [], keys = [] }) => {
+    const alike = (/** @type {string} */ kind) => keys.map((/** @type {string} */ name) => ({ kind, name }));
     doc.cookie.split('; ').forEach((pair) => {
       const name = pair.split('=')[0];
-      if (names.some((/** @type {any} */ rule) => fits(name, rule))) expire(name);
+      if (alike('').some((/** @type {any} */ rule) => fits(name, rule))) expire(name);
     });
     // Scripts keep what a cookie holds once more under its name.
-    const alike = (/** @type {string} */ kind) => keys.map((/** @type {string} */ name) => ({ kind, name }));
     // Rejects where the browser keeps storage closed; there is nothing to remove then.
     [...storage, ...alike('local'), ...alike('session')].forEach((/** @type {any} */ rule) => forget(rule).catch(() => {}));
   };

@@ -95,5 +95,6 @@ def test_a_service_named_alone_is_granted_alone(
     assert state_of(gate, boxed)["services"] == expected
     assert json.loads(said.body)["services"] == expected
     if purposes:
+        token = raw.chosen(gate, choice="save", p=purposes)
         placed = by_form(gate, cookie=token, choice="service", service=named, span="always")
         assert state_of(gate, placed)["services"] == expected

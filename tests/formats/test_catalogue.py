@@ -60,7 +60,9 @@ def loads(body: bytes, policy: Policy) -> list[bytes]:
 def covers(pattern: HostPattern, host: str, path: str) -> bool:
     """What ``*.host`` and a path prefix say, spelt out once more."""
     is_below = pattern.includes_subdomains and host.endswith("." + pattern.host)
-    return (host == pattern.host or is_below) and path.startswith(pattern.path_prefix)
+    return (host == pattern.host or is_below) and path.startswith(
+        pattern.path_prefix.partition("?")[0]
+    )
 
 
 def test_every_name_means_one_service() -> None:
@@ -119,3 +121,28 @@ def test_sockets_and_frames_reach_the_second_content_security_policy() -> None:
         b"wss://wss.chat.example" in one and b"frame-src * data: blob:" in one for one in policies
     )
     assert not any(b"ads.example" in one for one in policies)
+
+
+GOOGLE = [
+    ("G-123", "", "google-analytics"),
+    ("UA-123", "", "google-analytics"),
+    ("AW-123", "", "google-ads"),
+    ("DC-123", "&l=layer", "google-ads"),
+    ("GTM-123", "", "google-tag-manager"),
+    ("%41W-123", "", "google-ads"),
+]
+
+
+@pytest.mark.requirement("STO-01", "STO-17")
+@pytest.mark.parametrize(("name", "more", "service"), GOOGLE)
+def test_products_of_one_address_are_told_apart_by_their_ids(
+    name: str, more: str, service: str
+) -> None:
+    """Each is held by its own purposes, wherever in the query the id stands."""
+    keys = ("google-analytics", "google-ads", "google-tag-manager")
+    text = "".join(f'[service.{key}]\nuse = "{key}"\n' for key in keys)
+    policy = parse_policy(HEAD + text, catalogue=CATALOGUE)
+    for query in (f"id={name}{more}", f"v=1&amp;id={name}"):
+        tag = f'<script async src="https://www.googletagmanager.com/gtag/js?{query}"></script>'
+        body = served(gated(page(data=b"<!doctype html><body>" + tag.encode()), policy))
+        assert f'data-privacy-service="{service}"'.encode() in body

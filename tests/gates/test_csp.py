@@ -123,6 +123,7 @@ def test_the_policy_stays_within_what_proxies_take(count: int) -> None:
         ("/tr", b" cdn.example:*/tr cdn.example:*/tr/"),
         ("/npm/vue@", b" cdn.example:*/npm/"),  # goes on with a version
         ("/vue-", b" cdn.example:*/"),
+        ("/gtag/js?id=AW-", b" cdn.example:*/gtag/js"),
     ],
 )
 def test_a_path_prefix_is_covered_by_what_a_policy_can_say(prefix: str, sources: bytes) -> None:

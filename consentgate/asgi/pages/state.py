@@ -93,7 +93,10 @@ def state_of(
 def short_state_of(
     policy: Policy, decision: Decision, choice: Choice | None, *, signal_counts: bool
 ) -> dict[str, Any]:
-    """The part of the state that every page carries; cookies are the server's to expire."""
+    """The part of the state that every page carries.
+
+    The server expires cookies that it sees; of what scripts set, ``keys`` tells our script.
+    """
     state: dict[str, Any] = {
         "decided": choice is not None and choice.is_explicit,
         "granted": choice is not None and bool(choice.grants_anything or choice.once),
@@ -118,7 +121,7 @@ def short_state_of(
 
 
 def _keys_like_cookies(policy: Policy, decision: Decision) -> list[str]:
-    """Names under which denied services keep once more what their cookies hold (STO-13).
+    """Names of denied services' cookies, for what scripts keep under them (STO-13).
 
     Vendors' scripts write the same identifier to ``localStorage``, so that it outlives the cookie
     (``_hjid`` beside ``_hjSession``). What a permitted service keeps under the same name stays.

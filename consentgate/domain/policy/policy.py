@@ -90,7 +90,8 @@ class HostPattern:
     includes_subdomains: bool = False
     """True for ``*.host``: the host itself and everything below it."""
     path_prefix: str = "/"
-    """Starts with ``/``; matches whole prefixes byte by byte."""
+    """Starts with ``/``; matches whole prefixes byte by byte. With a question mark it is a whole
+    path, and behind it stands how a field of the query begins: ``/gtag/js?id=AW-``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

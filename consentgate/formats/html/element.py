@@ -44,8 +44,9 @@ UNDECLARED = "undeclared"
 class Judge(Suspicion, Protocol):
     """Says whose an address is and whether that is denied to this visitor."""
 
-    def denied(self, address: Address, url: str, *, is_loaded: bool = True) -> str | None:
-        """The denied service the address belongs to; None: it may be reached.
+    def denied(self, address: Address, url: str, *, is_loaded: bool = True) -> tuple[str, ...]:
+        """The denied services the address belongs to, which waits for all of them; empty: it may
+        be reached.
 
         UNKNOWN and UNDECLARED where nobody's grant can help.
 
@@ -273,11 +274,10 @@ class Element:
     def _denied_url(self, url: str) -> Iterator[str]:
         address = urls.address_of(url, self._base)
         if address is not None:
-            key = self._judge.denied(address, url, is_loaded=self._is_loaded)
-            if key == UNDECLARED:
+            keys = self._judge.denied(address, url, is_loaded=self._is_loaded)
+            if UNDECLARED in keys:
                 self.hosts.append(address.host)
-            if key is not None:
-                yield key
+            yield from keys
         elif urls.scheme_of(url) == "javascript:":
             yield from self._denied_code(unquote(url))
         elif urls.scheme_of(url) == "data:":
@@ -311,9 +311,8 @@ def denied_in_text(text: str, judge: Judge, *, is_loaded: bool = True) -> Iterat
     """The denied services that a text names an absolute address of."""
     for url in urls.in_text(text):
         address = urls.address_of(url)
-        key = judge.denied(address, url, is_loaded=is_loaded) if address is not None else None
-        if key is not None:
-            yield key
+        if address is not None:
+            yield from judge.denied(address, url, is_loaded=is_loaded)
 
 
 _FOLLOWED = frozenset((b"action", b"formaction"))
@@ -342,9 +341,7 @@ def _denied_in_css(url: str, judge: Judge, base: Address | None, depth: int = 0)
     """The denied services behind an address in a style sheet, or in a sheet inside it."""
     address = urls.address_of(url, base)
     if address is not None:
-        key = judge.denied(address, url)
-        if key is not None:
-            yield key
+        yield from judge.denied(address, url)
     elif urls.scheme_of(url) == "data:":
         media_type, texts = urls.of_data(url)
         if media_type.startswith("text/") or not media_type:  # in quirks mode, whatever the type
@@ -374,8 +371,8 @@ def css_edits(
     keys: list[str] = []
     edits: list[Edit] = []
     for place, url in urls.in_css(sheet):
-        key = next(_denied_in_css(url, judge, base), None)
-        if key is not None and edits[-1:] != [(start + place, CSS_MARK % key.encode())]:
-            keys.append(key)
-            edits.append((start + place, CSS_MARK % key.encode()))
+        found = tuple(_denied_in_css(url, judge, base))
+        if found and edits[-1:] != [(start + place, CSS_MARK % found[0].encode())]:
+            keys += found
+            edits.append((start + place, CSS_MARK % found[0].encode()))
     return keys, edits

@@ -25,6 +25,8 @@ _LEADS = re.compile(
     r"(?:\bhref\s*=\s*\\*[\"']?|\bopen\s*\(\s*[\"'`]|\bxmlns(?::\w+)?\s*=\s*\\*[\"'])\Z", re.ASCII
 )
 """What stands before an address that a person is led to, or before a name that is none."""
+_MADE = re.compile(r"//[^/?#]*\$\{")
+"""A host that is put together when the program runs (``https://maps.${name}.com``) is none yet."""
 _NEAR_CHARS = 24
 _REMARK = re.compile(
     r"(?:^|(?<=[\s;{}(),]))(?:/\*[^\"'`]*?\*/|//(?=[\s!#=*-])[^\n\"'`]*$)", re.MULTILINE
@@ -47,5 +49,7 @@ def loaded_by(script: bytes) -> Iterator[str]:
     for url in in_text(text):
         start = text.find(url, end)
         end = start + len(url)
+        if _MADE.search(url):
+            continue
         if not _LEADS.search(text[max(0, start - _NEAR_CHARS) : start]):
             yield url

@@ -55,6 +55,8 @@ class Address:
     """Lower-case ASCII (IDNA), without user name, port and trailing dot."""
     path: str
     """Starts with ``/``; dot segments resolved, unreserved characters decoded; no query."""
+    query: str = ""
+    """What stands behind the question mark, as it stands there."""
 
 
 def address_of(url: str, base: Address | None = None) -> Address | None:
@@ -81,7 +83,12 @@ def address_of(url: str, base: Address | None = None) -> Address | None:
     authority = _AUTHORITY.match(rest)[0]  # type: ignore[index]  # matches the empty text too
     host = canonical_host(_host_part(authority))
     start = len(authority)
-    return Address(host, _path(rest[start : start + MAX_PATH_CHARS])) if host else None
+    return _at(host, rest[start : start + MAX_PATH_CHARS]) if host else None
+
+
+def _at(host: str, rest: str) -> Address:
+    query = rest.partition("#")[0].partition("?")[2] if "?" in rest else ""
+    return Address(host, _path(rest), query)
 
 
 def _plain(url: str) -> str:
@@ -109,8 +116,8 @@ def _relative(url: str, base: Address) -> Address | None:
     if not url or url[0] in "#?":
         return Address(base.host, base.path)
     if url[0] in "/\\":
-        return Address(base.host, _path(url))
-    return Address(base.host, _path(base.path.rpartition("/")[0] + "/" + url))
+        return _at(base.host, url)
+    return _at(base.host, base.path.rpartition("/")[0] + "/" + url)
 
 
 def _host_part(authority: str) -> str:

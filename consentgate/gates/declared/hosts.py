@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from urllib.parse import unquote
 
 from consentgate.domain.policy.policy import Policy
 from consentgate.formats.urls.addresses import Address, address_of
@@ -35,7 +36,7 @@ class HostTable:
         longest = 0
         for owners in self._owners(address.host):
             for prefix, keys in owners:
-                if len(prefix) > longest and address.path.startswith(prefix):
+                if len(prefix) > longest and _covers(prefix, address):
                     best, longest = keys, len(prefix)
         return best
 
@@ -59,3 +60,16 @@ class HostTable:
             if host in self._below:
                 yield self._below[host]
             host = host.partition(".")[2]
+
+
+def _covers(prefix: str, address: Address) -> bool:
+    """Whether an address lies below a path prefix, or asks it for what the prefix names.
+
+    One address serves several products where an id tells them apart: ``/gtag/js?id=AW-`` is that
+    path with a field that begins so, among whichever others.
+    """
+    path, mark, field = prefix.partition("?")
+    if not mark:
+        return address.path.startswith(prefix)
+    fields = unquote(address.query).split("&")
+    return address.path == path and any(one.startswith(field) for one in fields)

@@ -131,19 +131,19 @@ class Verdicts:
             verdict.is_granted for verdict in self._decision.purposes.values()
         )
 
-    def denied(self, address: Address, url: str, *, is_loaded: bool = True) -> str | None:
-        """The denied service the address belongs to; None: nobody's, or granted.
+    def denied(self, address: Address, url: str, *, is_loaded: bool = True) -> tuple[str, ...]:
+        """The denied services the address belongs to; empty: nobody's, or granted.
 
         UNKNOWN where the address tells a third party who the visitor is (TPD-04), be it loaded
         or followed.
         """
         keys = self._table.find(address)
-        found = next((key for key in keys if key in self._denied), None)
-        if found is not None or self._guarded.isdisjoint(keys) or not tells_who(url):
+        found = tuple(key for key in keys if key in self._denied)
+        if found or self._guarded.isdisjoint(keys) or not tells_who(url):
             return found
         if len(self.told) < MOST_HOSTS:
             self.told.add(address.host)
-        return UNKNOWN
+        return (UNKNOWN,)
 
     def _known(self, script: bytes) -> tuple[str, ...]:
         keys = [key for snippet, key in self._snippets if _bears(script, snippet)]
@@ -153,9 +153,8 @@ class Verdicts:
         """The denied services that a loader without a signature loads from."""
         for url in loaded_by(script):
             address = address_of(url)
-            key = self.denied(address, url) if address is not None else None
-            if key is not None:
-                yield key
+            if address is not None:
+                yield from self.denied(address, url)
 
     def _loaded(self, script: bytes) -> tuple[str, ...]:
         addresses = (address_of(url) for url in loaded_by(script))

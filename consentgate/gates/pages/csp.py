@@ -158,6 +158,9 @@ def _paths_of(prefix: str) -> list[str]:
 
     ``/npm/vue@`` goes on with a version, which only ``/npm/`` covers.
     """
+    prefix, is_asked, _ = prefix.partition("?")  # a policy knows no queries
+    if is_asked:
+        return [prefix]
     if prefix == "/":
         return [""]
     if prefix.endswith("/"):

@@ -46,12 +46,13 @@ class SiteVerdicts:
         found = self._verdicts.classified[raw]
         return found if isinstance(found, bool) else found != {self._own}
 
-    def denied(self, address: Address, url: str, *, is_loaded: bool = True) -> str | None:
-        """The denied service the address belongs to; UNDECLARED: nobody's; None: it passes."""
-        key = self._verdicts.denied(address, url)
-        if key is not None or not is_loaded or not self._is_stranger(address):
-            return key
-        return self._stranger(address.host)
+    def denied(self, address: Address, url: str, *, is_loaded: bool = True) -> tuple[str, ...]:
+        """The denied services the address belongs to; UNDECLARED: nobody's; empty: it passes."""
+        keys = self._verdicts.denied(address, url)
+        if keys or not is_loaded or not self._is_stranger(address):
+            return keys
+        stranger = self._stranger(address.host)
+        return () if stranger is None else (stranger,)
 
     def knows(self, script: bytes) -> tuple[str, ...]:
         """The denied services whose signature an inline script bears, and UNDECLARED where it
