@@ -12,6 +12,7 @@ import errno
 import os
 import stat
 import struct
+import time
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -72,6 +73,22 @@ class Spool:
             return []
         return sorted(self.directory / name for name in names if name.startswith(start))
 
+    def take(self) -> list[Path]:
+        """Every file, given names under which nobody adds to them any more.
+
+        They stay until they are dropped: whoever is killed before that leaves them to the next.
+
+        Raises:
+            OSError: the lock cannot be had in time, or a file cannot be renamed.
+        """
+        if not self.files():
+            return []
+        with self.held():
+            for path in self.files():
+                if path.name.removeprefix(f"{self._stem}.").isdigit():
+                    os.rename(path, f"{path}.{time.time_ns()}")
+        return self.files()
+
     def drop(self, path: Path, unread: Sequence[bytes]) -> None:
         """Remove a file whose records are in the ledger; keep aside what could not be read.
 
@@ -85,7 +102,7 @@ class Spool:
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """Keep every process from adding while the files are drained, and the other way round.
+        """Keep every process from adding while files are taken, and the other way round.
 
         Raises:
             OSError: the lock cannot be had in time.
