@@ -22,8 +22,12 @@ const fits = (name, { name: pattern, match }) =>
 new RegExp('^' + (pattern + (match === 'prefix' ? '*' : '')).replace(/[^\w*?]/g, '\\$&').replace(/[*?]/g, '.$&').replace(/\?/g, '') + '$').test(name);
 const expire = (name) => {
 const parts = location.hostname.split('.');
-for (let start = -1; start < parts.length - 1; start++) {
-doc.cookie = name + '=; max-age=0; path=/' + (start < 0 ? '' : '; domain=' + parts.slice(start).join('.'));
+let path = '';
+for (const step of location.pathname.split(/(\/)/)) {
+path += step;
+parts.forEach((_, at) => {
+doc.cookie = name + '=; max-age=0; path=' + path + (at ? '; domain=' + parts.slice(at - 1).join('.') : '');
+});
 }
 };
 const forget = async (rule) => {
@@ -37,12 +41,13 @@ const store = kind === 'local' ? localStorage : sessionStorage;
 Object.keys(store).forEach((key) => fits(key, rule) && store.removeItem(key));
 }
 };
-const clean = ({ names = [], storage = [] }) => {
+const clean = ({ names = [], storage = [], keys = [] }) => {
 doc.cookie.split('; ').forEach((pair) => {
 const name = pair.split('=')[0];
 if (names.some((rule) => fits(name, rule))) expire(name);
 });
-storage.forEach((rule) => forget(rule).catch(() => {}));
+const alike = (kind) => keys.map((name) => ({ kind, name }));
+[...storage, ...alike('local'), ...alike('session')].forEach((rule) => forget(rule).catch(() => {}));
 };
 const trusted = (kind, value) => {
 const types = w.trustedTypes;
@@ -84,7 +89,7 @@ const restore = () => {
 const found = ([...doc.querySelectorAll(held)]).filter(permitted);
 const scripts = found.filter((el) => el.localName === 'script' && (!own.nonce || el.nonce === own.nonce || !el.dataset.privacySrc) && !(stays && writes(el)));
 if (scripts.some(writes)) return location.reload();
-const isLate = (el) => el.hasAttribute('defer') || el.dataset.privacyType === 'module';
+const isLate = (el) => el.defer || el.dataset.privacyType === 'module';
 for (const el of found) {
 const hold = el.previousElementSibling;
 if (hold?.hasAttribute('data-privacy-hold')) hold.remove();
@@ -119,16 +124,16 @@ restore();
 watch();
 }
 };
-const json = (answer) => answer.then((got) => (got.ok ? got.json() : Promise.reject(got.status)));
+const json = (answer) => answer.then((got) => (got.ok ? got.json() : Promise.reject()));
 const headers = { accept: 'application/json' };
-const look = () => json(fetch(root + '/state', { headers }));
 const post = (body) => json(fetch(root, { method: 'POST', headers, body }));
-const finish = (box) => {
+const finish = (box, { granted }) => {
 const line = (doc.querySelector('[data-privacy-done]'));
 box.close?.();
 box.remove();
 if (!line) return;
 line.hidden = false;
+(line.lastElementChild).hidden = !granted;
 if (doc.activeElement === doc.body) line.focus({ preventScroll: true });
 };
 doc.addEventListener('submit', (event) => {
@@ -143,7 +148,7 @@ const body = new URLSearchParams((new FormData(form)));
 body.append(button.name, button.value);
 post(body).then((next) => {
 const embed = box.nextElementSibling;
-if (box === note()) finish(box);
+if (box === note()) finish(box, next);
 take(next);
 if (!box.isConnected) embed?.focus();
 }, () => {
@@ -159,11 +164,6 @@ button?.click();
 };
 doc.addEventListener('keydown', (event) => { if (event.key === 'Escape') leave(event); });
 doc.addEventListener('cancel', leave, true);
-doc.addEventListener('change', ({ target }) => {
-const { name, checked } = (target);
-if (name !== 'p') return;
-(target).closest('fieldset')?.querySelectorAll('[name=s]').forEach((box) => { box.checked = checked; });
-});
 const open = () => {
 const box = note();
 if (box) box.hidden = false;
@@ -178,7 +178,7 @@ if (state.signal_counts && (navigator).globalPrivacyControl) {
 post(new URLSearchParams({ choice: 'signal', source: 'api' })).then((next) => take(next, fresh)).catch(() => {});
 }
 };
-const refresh = () => look().then(take);
+const refresh = () => json(fetch(root + '/state', { headers })).then(take);
 Object.defineProperty(w, 'privacyChoices', {
 value: Object.freeze({
 address: root,
@@ -187,7 +187,7 @@ allows: (key) => !!state && (state.purposes[key] || state.services[key] || false
 refresh,
 }),
 });
-window.addEventListener('pageshow', (event) => { if (event.persisted) refresh().catch(() => {}); });
+addEventListener('pageshow', (event) => { if (event.persisted) refresh().catch(() => {}); });
 if (state) {
 clean(state.remove);
 begin();

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
@@ -31,11 +32,15 @@ from consentgate.asgi.recording.security_log import SecurityLog
 from consentgate.asgi.recording.site_log import SiteLog
 from consentgate.asgi.recording.undeclared_hosts import UndeclaredHosts
 from consentgate.asgi.recording.warnings import Warnings
+from consentgate.asgi.revoking.revocations import Revocations
+from consentgate.asgi.rights.assembly import Rights
+from consentgate.asgi.rights.hooks import Hooks
 from consentgate.asgi.routes import Posts, Routes
 from consentgate.asgi.startup.archive_file import archive_beside, read_archive
-from consentgate.asgi.startup.policy_file import load_policy
+from consentgate.asgi.startup.modes import warn_of_modes
+from consentgate.asgi.startup.policy_file import load_policy, without_files
 from consentgate.asgi.startup.proof_keys import proof_keys
-from consentgate.asgi.startup.signing import is_development, signing_keys
+from consentgate.asgi.startup.signing import is_development, is_test, signing_keys
 from consentgate.asgi.startup.texts import load_texts
 from consentgate.domain.policy.fingerprints import Meaning
 from consentgate.domain.policy.policy import Policy
@@ -55,7 +60,6 @@ from consentgate.ledger.opening import open_ledger
 from consentgate.log.counts.signals import SignalCounts
 from consentgate.log.writing.server_loggers import take_over
 from consentgate.lookup import PlaceLookup
-from consentgate.lookup.third_parties import known_third_parties
 
 NO_MEANINGS: Mapping[bytes, Meaning] = MappingProxyType({})
 
@@ -74,6 +78,8 @@ class Assembly:
         faults: Faults,
         is_development: bool = False,
         archived: Mapping[bytes, Meaning] = NO_MEANINGS,
+        clock: Callable[[], float] = time.time,
+        hooks: Hooks | None = None,
     ) -> None:
         """Put the parts together, from those that need nothing to those that need all.
 
@@ -86,6 +92,8 @@ class Assembly:
             faults: counts what goes wrong, and says it once.
             is_development: whether the operator is told more.
             archived: what earlier policies meant, as it was shipped with this one.
+            clock: seconds since the epoch.
+            hooks: how the app's own data takes part in access and erasure.
         """
         self.policy = policy
         self.prefix = policy.site.prefix
@@ -93,12 +101,13 @@ class Assembly:
         self.pages = pages
         self.placing = placing
         self.plan = plan = Plan(policy)
-        self.outcomes = outcomes = Outcomes(plan)
-        audience = policy.site.token_name + "|" + policy.controller.name
-        codec = TokenCodec(keys, audience=audience)
+        self.outcomes = Outcomes(plan)
         meanings = Meanings(ledger, plan.meaning, archived)
         self.meanings = meanings.known
-        self.reader = reader = TokenReader(codec, meanings.known, plan.meaning)
+        self.revocations = Revocations(
+            ledger, faults, lifetime_days=policy.lifetimes.grant_days, clock=clock
+        )
+        self.reader = self._reader(keys)
         self.receipts = Receipts(ledger, proof_keys(keys), policy, faults)
         prove = self.receipts.start
         self.proof = Proof(plan, ledger, pages, meanings, faults, key=keys[-1], appended=prove)
@@ -108,24 +117,19 @@ class Assembly:
             recognition=Recognition(policy, self._address_of, self.proof.subject_of),
         )
         self.signal_counts = SignalCounts(policy.log.folder)
-        hosts = UndeclaredHosts(faults.counts, blocks=policy.site.unknown_hosts == "block")
+        self.hosts = hosts = UndeclaredHosts(
+            faults.counts, blocks=policy.site.unknown_hosts == "block"
+        )
         blocks = policy.site.undeclared == "block"
         self.warnings = Warnings(faults.counts, blocks=blocks, hosts=hosts)
         client_of = placing.client_of
         self.recorder = self._recorder(policy)
         self._interests = interests = Interests(policy, self.site_log, client_of, faults)
-        self.views = views = Views(policy, pages, faults, reports_interest=interests.reports)
-        self.gates = Gates(outcomes, reader, KnownValidators(), views.on_page)
-        choices = Choices(
-            outcomes,
-            reader,
-            pages,
-            views,
-            self.proof,
-            Limits(placing.limited_client_of, faults),
-            self.site_log,
-            faults,
-        )
+        shown = self.site_log.funnel.shown
+        self.views = Views(policy, pages, faults, interests.reports, shown)
+        self.gates = Gates(self.outcomes, self.reader, KnownValidators(), self.views.on_page)
+        self.choices = choices = self._choices()
+        self.rights = Rights(policy, keys, self.proof.ledger, self.site_log, hooks, faults)
         reports = Reports(plan, faults.counts, client_of, hosts=hosts if is_development else None)
         posts = Posts(choices.choose, news_reader(plan), interests.answer, reports.answer)
         self.routes = self._routes(posts)
@@ -144,8 +148,32 @@ class Assembly:
             faults,
             origins=policy.site.origins,
         )
+        client_of = self.placing.limited_client_of
+        routes.extend(self.rights.pages(self.choices, pages, self.views, client_of).methods)
         routes.extend(Evidence(self.receipts, self.proof.subject_of, routes.page).methods)
         return routes
+
+    def _reader(self, keys: list[bytes]) -> TokenReader:
+        """What reads tokens, and follows what ends."""
+        audience = self.policy.site.token_name + "|" + self.policy.controller.name
+        codec = TokenCodec(keys, audience=audience)
+        reader = TokenReader(codec, self.meanings, self.plan.meaning, self.revocations)
+        self.revocations.tell(reader)
+        return reader
+
+    def _choices(self) -> Choices:
+        """What takes choices."""
+        return Choices(
+            self.outcomes,
+            self.reader,
+            self.pages,
+            self.views,
+            self.proof,
+            Limits(self.placing.limited_client_of, self.faults),
+            self.site_log,
+            self.faults,
+            self.revocations,
+        )
 
     def _recorder(self, policy: Policy) -> Recorder:
         return Recorder(
@@ -168,9 +196,13 @@ class Assembly:
         age_of: AgeOf | None = None,
         residence_of: ResidenceOf | None = None,
         ledger: Ledger | None = None,
+        clock: Callable[[], float] = time.time,
+        hooks: Hooks | None = None,
     ) -> Assembly:
         """Load, check and open everything; what is wrong is raised here, not on a request."""
         loaded, archived = _loaded(policy)
+        if is_test():
+            loaded = without_files(loaded)
         keys = signing_keys(development=development)
         faults = Faults()
         assembly = cls(
@@ -188,8 +220,11 @@ class Assembly:
             faults=faults,
             is_development=is_development() if development is None else development,
             archived=archived,
+            clock=clock,
+            hooks=hooks,
         )
         take_over(loaded.log.access_log)
+        warn_of_modes(loaded.site)
         return assembly
 
     def warm(self) -> None:
@@ -201,7 +236,7 @@ class Assembly:
             assets()
             self.pages.warm()
             self.site_log.warm()
-            known_third_parties()
+            self.hosts.warm()
             self._answer_nobody()
             self.proof.warm()
             self.receipts.start()
@@ -224,6 +259,11 @@ class Assembly:
         """Note a sign of interest that the app's code tells; never raises."""
         self._interests.track(visit, route_in(visit.scope), event, properties)
 
+    def subject_of(self, visit: Visit) -> str:
+        """The ledger's reference of the visit's grant."""
+        choice = visit.visitor.choice
+        return self.proof.subject_of(choice.id) if choice is not None else ""
+
     def _country_of(self, visit: Ended) -> str:
         """The country of a visit, for the site log alone; empty where it is not known."""
         try:
@@ -238,19 +278,33 @@ class Assembly:
 
     def close(self) -> None:
         """Write what is queued and close files."""
+        self.revocations.close()
         self.receipts.stop()
         self.proof.ledger.close()
         self.recorder.close()
         self.placing.close()
 
 
-def route_in(scope: Scope) -> object:
+def route_in(scope: Scope, root_path: str = "") -> object:
     """What the app's router left in a scope; None: nothing.
 
     Starlette, FastAPI and Django-like routers leave an object with a template, Litestar the
-    template itself.
+    template itself. An app that Starlette mounts, such as static files, leaves where it is mounted;
+    that is a name of the site's own, unless the mount has fields.
+
+    Args:
+        scope: that the app got.
+        root_path: where the app itself is mounted.
     """
-    return scope.get("route") or scope.get("path_template")
+    found = scope.get("route") or scope.get("path_template")
+    if found is not None:
+        return found
+    inner = scope.get("root_path", "")
+    if len(inner) > len(root_path) and inner.startswith(root_path):
+        fields = scope.get("path_params") or {}
+        if not fields.keys() - {"path"}:
+            return f"{inner[len(root_path) :]}/{{path}}"
+    return None
 
 
 def _loaded(policy: str | Path | Policy) -> tuple[Policy, Mapping[bytes, Meaning]]:

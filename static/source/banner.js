@@ -30,12 +30,16 @@
   const fits = (name, { name: pattern, match }) =>
     new RegExp('^' + (pattern + (match === 'prefix' ? '*' : '')).replace(/[^\w*?]/g, '\\$&').replace(/[*?]/g, '.$&').replace(/\?/g, '') + '$').test(name);
 
-  // Expires a cookie on this host and on every parent domain.
+  // Expires a cookie on this host and on every parent domain, for this page's path and those above.
   /** @param {string} name */
   const expire = (name) => {
     const parts = location.hostname.split('.');
-    for (let start = -1; start < parts.length - 1; start++) {
-      doc.cookie = name + '=; max-age=0; path=/' + (start < 0 ? '' : '; domain=' + parts.slice(start).join('.'));
+    let path = '';
+    for (const step of location.pathname.split(/(\/)/)) {
+      path += step;
+      parts.forEach((_, at) => {
+        doc.cookie = name + '=; max-age=0; path=' + path + (at ? '; domain=' + parts.slice(at - 1).join('.') : '');
+      });
     }
   };
 
@@ -54,13 +58,15 @@
   };
 
   /** @param {any} remove */
-  const clean = ({ names = [], storage = [] }) => {
+  const clean = ({ names = [], storage = [], keys = [] }) => {
     doc.cookie.split('; ').forEach((pair) => {
       const name = pair.split('=')[0];
       if (names.some((/** @type {any} */ rule) => fits(name, rule))) expire(name);
     });
+    // Scripts keep what a cookie holds once more under its name.
+    const alike = (/** @type {string} */ kind) => keys.map((/** @type {string} */ name) => ({ kind, name }));
     // Rejects where the browser keeps storage closed; there is nothing to remove then.
-    storage.forEach((/** @type {any} */ rule) => forget(rule).catch(() => {}));
+    [...storage, ...alike('local'), ...alike('session')].forEach((/** @type {any} */ rule) => forget(rule).catch(() => {}));
   };
 
   /** @param {string} kind @param {string} value */
@@ -118,7 +124,7 @@
     // Markup that slipped into a page with nonces must not ride on ours.
     const scripts = found.filter((el) => el.localName === 'script' && (!own.nonce || el.nonce === own.nonce || !el.dataset.privacySrc) && !(stays && writes(el)));
     if (scripts.some(writes)) return location.reload();
-    const isLate = (/** @type {any} */ el) => el.hasAttribute('defer') || el.dataset.privacyType === 'module';
+    const isLate = (/** @type {any} */ el) => el.defer || el.dataset.privacyType === 'module';
     for (const el of found) {
       const hold = el.previousElementSibling;
       if (hold?.hasAttribute('data-privacy-hold')) hold.remove();
@@ -162,20 +168,20 @@
   };
 
   /** @param {Promise<Response>} answer */
-  const json = (answer) => answer.then((got) => (got.ok ? got.json() : Promise.reject(got.status)));
+  const json = (answer) => answer.then((got) => (got.ok ? got.json() : Promise.reject()));
   const headers = { accept: 'application/json' };
-  const look = () => json(fetch(root + '/state', { headers }));
   /** @param {URLSearchParams} body */
   const post = (body) => json(fetch(root, { method: 'POST', headers, body }));
 
   // Says that the choice is kept and leaves the way back, where the note was.
-  /** @param {any} box */
-  const finish = (box) => {
+  /** @param {any} box @param {any} next */
+  const finish = (box, { granted }) => {
     const line = /** @type {HTMLElement | null} */ (doc.querySelector('[data-privacy-done]'));
     box.close?.();
     box.remove();
     if (!line) return;
     line.hidden = false;
+    /** @type {any} */ (line.lastElementChild).hidden = !granted;
     if (doc.activeElement === doc.body) line.focus({ preventScroll: true });
   };
 
@@ -191,7 +197,7 @@
     body.append(button.name, button.value);
     post(body).then((next) => {
       const embed = box.nextElementSibling;
-      if (box === note()) finish(box);
+      if (box === note()) finish(box, next);
       take(next);
       if (!box.isConnected) embed?.focus();
     }, () => {
@@ -212,13 +218,6 @@
   doc.addEventListener('keydown', (event) => { if (event.key === 'Escape') leave(event); });
   doc.addEventListener('cancel', leave, true);
 
-  // On the choices page a purpose's box sets those of its services.
-  doc.addEventListener('change', ({ target }) => {
-    const { name, checked } = /** @type {any} */ (target);
-    if (name !== 'p') return;
-    /** @type {Element} */ (target).closest('fieldset')?.querySelectorAll('[name=s]').forEach((/** @type {any} */ box) => { box.checked = checked; });
-  });
-
   const open = () => {
     const box = note();
     if (box) box.hidden = false;
@@ -236,7 +235,7 @@
     }
   };
 
-  const refresh = () => look().then(take);
+  const refresh = () => json(fetch(root + '/state', { headers })).then(take);
   Object.defineProperty(w, 'privacyChoices', {
     value: Object.freeze({
       address: root,
@@ -246,7 +245,7 @@
     }),
   });
   // A page from the back-forward cache may be older than the choice.
-  window.addEventListener('pageshow', (event) => { if (event.persisted) refresh().catch(() => {}); });
+  addEventListener('pageshow', (event) => { if (event.persisted) refresh().catch(() => {}); });
   if (state) {
     clean(state.remove);
     begin();

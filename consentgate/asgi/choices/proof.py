@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import hmac
 import uuid
 from collections.abc import Callable
 from types import MappingProxyType
 
 from consentgate.asgi.choices.acts import Act
+from consentgate.asgi.choices.ending import Ending
 from consentgate.asgi.choices.meanings import Meanings
+from consentgate.asgi.choices.references import References
 from consentgate.asgi.faults import Faults
 from consentgate.asgi.pages.templates import Pages
 from consentgate.asgi.posts.bodies import BodyProblem
@@ -59,7 +59,7 @@ class Proof:
         self._pages = pages
         self._meanings = meanings
         self._faults = faults
-        self._subject_key = hmac.digest(key, b"consentgate.subject.v1", "sha256")
+        self._references = References((key,))
         self._appended = appended
         self._site = plan.policy.controller.name
         self._is_prepared = False
@@ -90,11 +90,9 @@ class Proof:
 
     def subject_of(self, choice_id: str) -> str:
         """The keyed reference under which the ledger keeps a grant; empty for a refusal."""
-        if not choice_id:
-            return ""
-        return hmac.new(self._subject_key, choice_id.encode(), hashlib.sha256).hexdigest()[:32]
+        return self._references.now(choice_id)
 
-    async def record(self, visit: Visit, act: Act, choice: Choice) -> None:
+    async def record(self, visit: Visit, act: Act, choice: Choice, ending: Ending) -> None:
         """Make the choice's event durable.
 
         With ``records_refusals`` off only a refusal that ends no grant leaves no event: the
@@ -103,8 +101,9 @@ class Proof:
         Raises:
             BodyProblem: 503 where a grant cannot be proven in time; a refusal is queued instead.
         """
-        event = self._event_of(visit, act, choice)
-        if event.state is State.REFUSED and not self._plan.policy.ledger.records_refusals:
+        event = self._event_of(visit, act, choice, ending)
+        is_plain = event.state is State.REFUSED and not event.ends
+        if is_plain and not self._plan.policy.ledger.records_refusals:
             return
         try:
             async with asyncio.timeout(RECORD_SECONDS):
@@ -130,7 +129,7 @@ class Proof:
         except Exception:
             self._faults.failed("refusal_record", "a refusal takes effect, but is recorded nowhere")
 
-    def _event_of(self, visit: Visit, act: Act, choice: Choice) -> Event:
+    def _event_of(self, visit: Visit, act: Act, choice: Choice, ending: Ending) -> Event:
         """Write down who (a keyed reference), when, how, under which notice, and what (REC-01)."""
         policy = self._plan.policy
         before = visit.visitor.choice
@@ -172,6 +171,7 @@ class Proof:
             model=regime.model.value,
             expires_ms=(choice.made_at + lasts_seconds) * 1000,
             subject=self.subject_of(_grant_concerned(before, choice)),
+            ends=ending.marks,
         )
 
 

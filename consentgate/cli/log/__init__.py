@@ -38,6 +38,11 @@ VERBS = {
         "Make the security officer's key pair, on the officer's own machine: the private key stays "
         "there, the public one goes into [log] security_public_key.",
     ),
+    "migrate": Verb(
+        "consentgate.cli.log.migrate",
+        "Make parts of an older schema anew, as Parquet where pyarrow is installed. Reports and "
+        "exports read old parts without it; other programs then find one schema.",
+    ),
     "minimise": Verb(
         "consentgate.cli.log.minimise",
         "Minimise another server's access log: every column, not only the address. Exit status 1: "

@@ -46,6 +46,10 @@ def _day(text: str) -> str:
 
 def run(options: argparse.Namespace) -> int:
     """Export; 0: every row, 1: some lines were left out, 2: wrong input."""
+    if options.until < options.since:
+        raise SettingError(
+            f"--from {options.since} --until {options.until}: the period ends before it begins"
+        )
     found = Found()
     writer, kept = WRITERS[options.to], frozenset(options.tier or [tier.value for tier in Tier])
     try:
@@ -56,8 +60,9 @@ def run(options: argparse.Namespace) -> int:
             if writer.header:
                 output.write(f"{writer.header}\n".encode())
             for row in _rows(options, found):
-                if row["tier"] in kept:
-                    output.write(f"{writer.line(row)}\n".encode("utf-8", "replace"))
+                line = writer.line(row) if row["tier"] in kept else ""
+                if line:
+                    output.write(f"{line}\n".encode("utf-8", "replace"))
                     if STDIN in options.files:
                         output.flush()
             output.flush()

@@ -16,6 +16,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from consentgate.domain.policy.paths import PathRule
 from consentgate.domain.policy.policy import (
     Announcement,
     Controller,
@@ -37,18 +38,24 @@ from consentgate.domain.policy.purposes import NECESSARY, SHIPPED, Purpose, Word
 from consentgate.domain.regime_table import ROW_KEYS, row_problem
 from consentgate.errors import Fault, PolicyError
 from consentgate.formats.headers.forwarded import UNIX
+from consentgate.formats.policy.access_settings import recipients, rights_settings, roles
+from consentgate.formats.policy.habits import ledger_problem, regex_problem, secret_problem
 from consentgate.formats.policy.line_numbers import Path, Places
 from consentgate.formats.policy.log_settings import log_problems, log_settings
+from consentgate.formats.policy.ready_paths import READY_PATHS
 from consentgate.formats.policy.shape import (
     COOKIE_NAME,
     COUNTRY,
     ORIGIN,
+    PATH_PATTERN,
     PROPERTY,
     SLUG,
     CookieTable,
+    PathTable,
     PolicyTable,
     PurposeTable,
     ServiceTable,
+    StorageTable,
 )
 from consentgate.formats.policy.wording import Texts, text_findings
 
@@ -95,7 +102,7 @@ def parse_policy(
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise PolicyError((_syntax_fault(str(error), name),)) from error
+        raise PolicyError((_syntax_fault(str(error), name, text),)) from error
     reader = _Reader(text, name, catalogue or {}, regimes, texts)
     table = reader.shaped(document)
     policy = reader.policy(table) if table is not None else None
@@ -109,9 +116,10 @@ def _line_of(fault: Fault) -> int:
     return int(found[1]) if found else 0
 
 
-def _syntax_fault(message: str, name: str) -> Fault:
+def _syntax_fault(message: str, name: str, text: str) -> Fault:
+    """What is wrong, where; what is only noticed at the end is said of the last line."""
     found = re.search(r"\(at line (\d+), column (\d+)\)", message)
-    line = found[1] if found else "1"
+    line = found[1] if found else str(text.count("\n", 0, len(text.rstrip())) + 1)
     what = message.partition(" (at")[0]
     return Fault("CG101", f"{name}:{line}:", f"is not valid TOML: {what}; mend it there")
 
@@ -158,12 +166,15 @@ class _Reader:
         for detail in error.errors():
             path = tuple(part for part in detail["loc"] if not _is_noise(part))
             is_table = isinstance(detail["input"], dict)
-            if detail["type"] == ("string_type" if is_table else "model_type"):
+            is_either = path[-2:-1] in (("cookies",), ("events",))
+            if is_either and detail["type"] == ("string_type" if is_table else "model_type"):
                 continue  # the other half of "a name or a table"
             yield path, detail["type"] == "missing"
             key = _key(path)
             kind, context = detail["type"], detail.get("ctx", {})
-            if kind == "extra_forbidden":
+            if kind == "extra_forbidden" and (problem := secret_problem(key)):
+                self.fault("CG151", path, problem)
+            elif kind == "extra_forbidden":
                 self.fault("CG102", path, f"{key}: unknown key{_meant(key, _known_keys(path))}")
             elif kind == "missing":
                 self.fault("CG103", path[:-1], f"{key}: is missing; add it")
@@ -182,6 +193,8 @@ class _Reader:
         self._check_regimes(table)
         self._check_attestation(table)
         self._check_lifetimes(table)
+        if problem := ledger_problem(table.ledger.url):
+            self.fault("CG153", ("ledger", "url"), problem)
         for fault_id, key, message, word in log_problems(table.log, known):
             self.fault(fault_id, ("log", *key), message, word=word)
         for finding in text_findings(table, self._texts):
@@ -205,7 +218,11 @@ class _Reader:
             log=log_settings(table.log),
             ledger=LedgerSettings(**dict(table.ledger)),
             texts=MappingProxyType({tag: dict(texts) for tag, texts in table.texts.items()}),
+            paths=tuple(self._paths(table.paths)),
             announces=Announcement(**dict(table.announce)) if table.announce else None,
+            rights=rights_settings(table),
+            recipients=recipients(table.recipient),
+            roles=roles(table.role),
         )
 
     def _purposes(self, table: PolicyTable) -> Iterator[Purpose]:
@@ -253,14 +270,7 @@ class _Reader:
             has_contract=bool(merged.contract),
             is_cross_site=bool(merged.cross_site),
             cookies=tuple(self._cookies(path, merged.cookies or ())),
-            storage=tuple(
-                StorageKey(
-                    kind=StorageKind(item.kind),
-                    name=item.name.rstrip("*"),
-                    match=_storage_match(item.name),
-                )
-                for item in merged.storage or ()
-            ),
+            storage=tuple(self._storage(path, merged.storage or ())),
             hosts=tuple(self._hosts(path, merged.hosts or ())),
             sockets=tuple(self._hosts(path, merged.sockets or (), key="sockets")),
             opens_frames=merged.frames == "any",
@@ -268,6 +278,16 @@ class _Reader:
             snippets=tuple(merged.snippets or ()),
             learns=tuple(merged.learns or ()),
         )
+
+    def _storage(self, path: Path, items: Sequence[StorageTable]) -> Iterator[StorageKey]:
+        for item in items:
+            if problem := regex_problem("storage", item.name):
+                self.fault("CG152", (*path, "storage"), problem, word=item.name)
+            yield StorageKey(
+                kind=StorageKind(item.kind),
+                name=item.name.rstrip("*"),
+                match=_storage_match(item.name),
+            )
 
     def _from_catalogue(self, key: str, table: ServiceTable) -> Mapping[str, Any]:
         if table.use is None:
@@ -311,6 +331,8 @@ class _Reader:
                     'at most; did you mean match = "glob"?',
                     word=cookie.name,
                 )
+            if problem := regex_problem("cookie", cookie.name):
+                self.fault("CG152", (*path, "cookies"), problem, word=cookie.name)
             seconds = _seconds(cookie.lifetime)
             if seconds is not None and seconds > MAX_COOKIE_DAYS * 86_400:
                 self.fault(
@@ -352,6 +374,25 @@ class _Reader:
                 host=ascii_host,
                 includes_subdomains=has_star,
                 path_prefix="/" + rest if slash else "/",
+            )
+
+    def _paths(self, tables: Sequence[PathTable]) -> Iterator[PathRule]:
+        for number, table in enumerate(tables):
+            own = {name: value for name, value in table if value is not None and name != "use"}
+            merged = PathTable.model_validate({**READY_PATHS.get(table.use or "", {}), **own})
+            if merged.match is None:
+                message = (
+                    'match: is missing; name paths, such as "/admin/*", or use = "fastapi-docs"'
+                )
+                self.fault("CG146", ("paths", number), message)
+                continue
+            yield PathRule(
+                match=(merged.match,) if isinstance(merged.match, str) else tuple(merged.match),
+                csp=merged.csp or "",
+                banner=merged.banner or "",
+                unknown_hosts=merged.unknown_hosts or "",
+                is_logged=merged.log,
+                is_gated=merged.gate,
             )
 
     def _check_cookies(self, services: Sequence[Service]) -> None:
@@ -506,7 +547,7 @@ def _leave_out(document: dict[str, Any], path: Path, is_missing: bool) -> None:
         node.pop(key, None)
 
 
-_NAMED = (("service",), ("purpose",), ("texts",))
+_NAMED = (("service",), ("purpose",), ("texts",), ("recipient",), ("role",))
 
 
 def _is_noise(part: str | int) -> bool:
@@ -532,7 +573,7 @@ def _known_keys(path: Path) -> list[str]:
 
 
 def _meant(word: str, known: Sequence[str]) -> str:
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.55)
     return f'; did you mean "{close[0]}"?' if close else ""
 
 
@@ -559,6 +600,7 @@ _FORMS = {
     SLUG: "a key of lower-case letters, digits, - and _, beginning with a letter",
     COUNTRY: 'a country code such as "IE"',
     ORIGIN: 'an origin in lower case, without a path, such as "https://app.example.com"',
+    PATH_PATTERN: 'a path of the app such as "/docs", or "/admin/*" with everything below it',
     PROPERTY: "a property of lower-case letters, digits and _, beginning with a letter",
 }
 

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from consentgate.asgi.startup.policy_file import load_policy
-from consentgate.cli import policy_archive
+from consentgate.cli.policy import archive as policy_archive
 from consentgate.domain.choices import Choice
 from consentgate.domain.decision import EARLIEST, decide
 from consentgate.domain.policy.changes import Change, Changes, Kind, changes_between
