@@ -12,6 +12,7 @@ import errno
 import os
 import stat
 import struct
+import threading
 import time
 import zlib
 from collections.abc import Iterator, Sequence
@@ -44,6 +45,7 @@ class Spool:
         self._is_public = is_public
         self._stem = f"{name}.spool"
         self._mended_by = 0
+        self._turn = threading.Lock()
 
     def add(self, body: bytes) -> None:
         """Append one record and sync it.
@@ -54,7 +56,8 @@ class Spool:
         path = self.directory / f"{self._stem}.{os.getpid()}"
         try:
             self._make_directory()
-            with self.held():
+            # Each process has a file of its own, so adders do not wait for one another.
+            with self._own_turn(), self.held(is_shared=True):
                 if self._mended_by != os.getpid():
                     _cut_torn(path)
                     self._mended_by = os.getpid()
@@ -101,13 +104,22 @@ class Spool:
         path.unlink(missing_ok=True)
 
     @contextlib.contextmanager
-    def held(self) -> Iterator[None]:
+    def _own_turn(self) -> Iterator[None]:
+        if not self._turn.acquire(timeout=LOCK_SECONDS):
+            raise TimeoutError("other threads are adding")
+        try:
+            yield
+        finally:
+            self._turn.release()
+
+    @contextlib.contextmanager
+    def held(self, *, is_shared: bool = False) -> Iterator[None]:
         """Keep every process from adding while files are taken, and the other way round.
 
         Raises:
             OSError: the lock cannot be had in time.
         """
-        with held(self.directory / f"{self._stem}-lock", seconds=LOCK_SECONDS):
+        with held(self.directory / f"{self._stem}-lock", seconds=LOCK_SECONDS, is_shared=is_shared):
             yield
 
     def _make_directory(self) -> None:
