@@ -13,6 +13,7 @@ import os
 import secrets
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from consentgate.domain.days import day_of
@@ -25,6 +26,7 @@ from consentgate.rights.tickets import Request, told
 KEY_FILE = "key"
 _KEY_BYTES = 32
 _OPEN = "open"
+NO_NAMES: Mapping[str, Sequence[str]] = MappingProxyType({})
 
 
 class Register:
@@ -82,6 +84,7 @@ class Register:
         regime: str = "",
         language: str = "en",
         text: str = "",
+        names: Mapping[str, Sequence[str]] = NO_NAMES,
         **facts: object,
     ) -> Request:
         """Take a request in; its clock begins to run.
@@ -94,11 +97,12 @@ class Register:
             regime: code of the rules of the visitor's place; sets the clock.
             language: for the answer.
             text: what the visitor wrote; kept until the request is closed.
+            names: that the visitor's rows carry in the site log, for an erasure later on.
             facts: more that the journal may say.
         """
         reference = f"R-{day_of(now):%Y%m%d}-{secrets.token_hex(4)}"
         who = [self.who(one) for one in subjects]
-        self._keep(reference, {"subjects": list(subjects), "text": text})
+        self._keep(reference, {"subjects": list(subjects), "text": text, "names": dict(names)})
         self.note(
             "opened",
             by=by,

@@ -316,3 +316,43 @@ def test_the_page_speaks_the_visitors_language(tmp_path: Path) -> None:
     )
     assert answer.one(b"content-language") == b"de"
     gate.close()
+
+
+def places_with(folder: Path, needles: list[bytes]) -> list[str]:
+    """Every file of a folder whose name or bytes hold one of these."""
+    return [
+        f"{path.relative_to(folder)}: {needle[:12]!r}"
+        for path in sorted(folder.rglob("*"))
+        for needle in needles
+        if needle in path.name.encode() or (path.is_file() and needle in path.read_bytes())
+    ]
+
+
+@pytest.mark.requirement("DSR-02")
+def test_no_file_names_the_visitor_afterwards(tmp_path: Path) -> None:
+    """With everything switched on, while the gate runs on: not the id, not the reference."""
+    gate = gated(tmp_path)
+    cookie = raw.chosen(gate, choice="accept")
+    other = raw.chosen(gate, choice="accept")
+    run(gate, http("/teapots", headers=AGENT, cookie=cookie))
+    run(gate, http("/cups", headers=AGENT, cookie=other, client=("192.0.2.99", 1)))
+    TICKER.finish()
+    (subject,) = shown(gate, cookie)["subjects"]
+    (row,) = shown(gate, cookie)["visits"]
+    choice = gate.assembly.reader.read([cookie.partition("=")[2].encode()], raw.NOW)
+    assert choice is not None
+    needles = [
+        subject.encode(),
+        bytes.fromhex(subject),
+        choice.id.encode(),
+        bytes.fromhex(choice.id),
+        cookie.partition("=")[2].encode(),
+    ]
+    assert places_with(tmp_path, needles)
+    assert places_with(tmp_path / "log" / "live", [row["subject"].encode()])
+    assert erased(gate, cookie).status == 200
+    assert places_with(tmp_path, needles) == []
+    assert places_with(tmp_path / "log" / "live", [row["subject"].encode()]) == []
+    assert [one["path"] for one in shown(gate, other)["visits"]] == ["/cups"]
+    gate.close()
+    assert places_with(tmp_path, needles) == []

@@ -259,3 +259,41 @@ def test_only_a_role_opens_a_command(run: Run) -> None:
     assert (code, "has no role" in err) == (1, True)
     Path("consentgate.toml").write_text(POLICY + ROLES.format(user="somebody"), "utf-8")
     assert run("list")[0] == 1
+
+
+def test_an_export_of_everybody_is_accounted_for(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An evidence pack for a lawyer stands in each subject's disclosures; for a friend, it is not
+    written."""
+    assert main(["ledger", "export", "pack", "--recipient", "friend", "--why", "x"]) == 2
+    assert not Path("pack").exists()
+    options = ["--recipient", "lawyer", "--why", "claim 17"]
+    assert main(["ledger", "export", "pack", *options]) == 0
+    capsys.readouterr()
+    for subject in (SUBJECT, OTHER):
+        assert "Law & Co: events" in run("disclosures", subject)[1]
+    assert main(["ledger", "export", "own"]) == 0
+    assert acts()[-1] == "exported"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["ledger", "show", SUBJECT],
+        ["ledger", "export", "pack"],
+        ["log", "export-subject", "--subject", SUBJECT],
+        ["log", "erase", "--subject", SUBJECT],
+        ["log", "export", "--to", "jsonl"],
+        ["report"],
+    ],
+)
+def test_every_command_asks_the_same_place(
+    run: Run, capsys: pytest.CaptureFixture[str], command: list[str]
+) -> None:
+    """Whoever has no role sees nothing by another command either."""
+    text = POLICY + '[log]\ndirectory = "log"\n' + ROLES.format(user="somebody")
+    Path("consentgate.toml").write_text(text, "utf-8")
+    assert main(command) == 2
+    told = capsys.readouterr()
+    assert (told.out, "has no role" in told.err) == ("", True)

@@ -145,14 +145,19 @@ class Recognition:
         Raises:
             LogError: a file cannot be read.
         """
-        names = self._names_under(references, now)
+        names = self.names_under(references, now)
         if not names["subject"]:
             return []
         TICKER.finish()
         return list(rows_with(self._layout, names))
 
-    def erase_under(self, references: Sequence[str], now: int) -> int:
-        """Erase those rows for good, and shred the keys; how many there were.
+    def erase_under(self, references: Sequence[str], names: Names, now: int) -> int:
+        """Erase rows for good, and shred the keys of these references; how many rows there were.
+
+        Args:
+            references: subjects of the ledger.
+            names: as ``names_under`` gave them while the keys were there.
+            now: seconds since the epoch.
 
         Raises:
             LogError: a file cannot be read or written; called again it goes on.
@@ -160,14 +165,17 @@ class Recognition:
         if not self._has_folder:
             return 0
         TICKER.finish()
-        names, count = self._names_under(references, now), 0
         today = dt.datetime.fromtimestamp(now, dt.UTC).date()
-        for reference in filter(is_reference, references):
-            if self.subjects.key(reference) is not None:
-                count += erase(self._layout, names, today, reference=reference).rows
-        return count
+        keyed = [one for one in references if is_reference(one) and self.subjects.key(one)]
+        if not keyed and not any(names.values()):
+            return 0
+        return sum(
+            erase(self._layout, names, today, reference=reference).rows
+            for reference in keyed or [""]
+        )
 
-    def _names_under(self, references: Sequence[str], now: int) -> Names:
+    def names_under(self, references: Sequence[str], now: int) -> Names:
+        """The names that rows of these references carry, as long as their keys are there."""
         months = months_back(dt.datetime.fromtimestamp(now, dt.UTC).date(), self._days)
         known = [one for one in references if is_reference(one)] if self._has_folder else []
         return {

@@ -204,7 +204,7 @@ class SiteLog:
             is_open = begins and not is_suspect and not is_own
             if is_open and ((is_silent and choice is None) or not self._is_signalled(outcome)):
                 country = self._visitors.place(visit) if country is None else country
-                self._count(now, agent, classed, country, outer_host, request.query)
+                self._count(visit, agent, classed, country, outer_host)
             self._append(self._templates_of_all[facts] % amounts)
         except Exception:
             self._write_failed(visit)
@@ -215,26 +215,20 @@ class SiteLog:
             self.note(visit, duration_ns, self._busy)
 
     def _count(
-        self,
-        now: int,
-        agent: str,
-        classed: ClassedHeaders,
-        country: str,
-        outer_host: str,
-        query: bytes,
+        self, visit: Ended, agent: str, classed: ClassedHeaders, country: str, outer_host: str
     ) -> None:
         """Count a visit that begins without consent, each dimension by itself."""
         _, _, _, _, languages, brands, platform = classed
         self.counts.add_visit(
             (
-                now // DAY_SECONDS,
+                visit.now // DAY_SECONDS,
                 agent,
                 brands and brands[:MAX_CHARS],
                 platform and platform[:MAX_WORD],
                 country,
                 languages and languages[:MAX_WORD],
                 outer_host,
-                query,
+                visit.request.query,
             )
         )
 

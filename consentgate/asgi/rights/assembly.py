@@ -43,9 +43,8 @@ class Rights:
         self._hooks = hooks or Hooks()
         self._faults = faults
         rows_under = known.rows_under if known is not None else None
-        erase_under = known.erase_under if known is not None else None
         self._sources = Sources(policy, ledger, rows_under, register)
-        self._eraser = Eraser(ledger, erase_under, register, self._hooks, faults)
+        self._eraser = Eraser(ledger, known, register, self._hooks, faults)
 
     def pages(
         self, choices: Choices, pages: Pages, views: Views, client_of: ClientOf

@@ -137,11 +137,14 @@ class RightsPages:
         body, asker = await self._asked(visit, receive)
         if body.is_json and (body.document or {}).get("confirm") is not True:
             raise BodyProblem(400, "unconfirmed", 'expected {"confirm": true}')
+        own = None if asker.link else visit.ended(None)
+        names = await run_in_threadpool(self._eraser.names_of, asker.subjects, visit.now, own)
         lines = [] if asker.link else await self._choices.withdraw(visit)
         language = self._view(visit).language
         try:
             done = await self._eraser.erase(
                 asker.subjects,
+                names,
                 now=visit.now,
                 regime=visit.outcome.regime.code,
                 language=language,

@@ -6,7 +6,7 @@ import argparse
 import time
 from collections.abc import Sequence
 
-from consentgate.cli.access.asking import allowed, user
+from consentgate.cli.access.asking import add_purpose, allowed, user
 from consentgate.domain.policy.access import Recipient
 from consentgate.domain.policy.policy import Policy
 from consentgate.domain.rights.access import EVERYTHING, given_out, undeclared
@@ -27,19 +27,20 @@ OPERATOR = "operator"
 def add_recipient(parser: argparse.ArgumentParser) -> None:
     """Declare ``--to`` and ``--why`` of an export that is not one visitor's."""
     parser.add_argument(
-        "--to",
+        "--recipient",
         default=OPERATOR,
         metavar="KEY",
         help="a [recipient.KEY] of the policy who gets it; operator: it stays in the house",
     )
-    parser.add_argument("--why", default="", help="why it is given out; needed with --to")
+    parser.add_argument("--why", default="", help="why it is given out; needed with --recipient")
+    add_purpose(parser, "operation")
 
 
 def note_export(options: argparse.Namespace, policy: Policy, act: str, part: str) -> None:
     """Write down that everybody's data is exported; refuse what is not declared.
 
     Args:
-        options: with ``to``, ``why`` and ``purpose``.
+        options: with ``recipient``, ``why`` and ``purpose``.
         policy: that declares roles and recipients.
         act: such as ``log.export``.
         part: which part of visitors' data it is.
@@ -51,15 +52,15 @@ def note_export(options: argparse.Namespace, policy: Policy, act: str, part: str
     if undeclared([part], access.fields):
         raise RightsError(f"{act}: refused: {access.why} may not see {part}")
     register, now = Register.of(policy), int(time.time())
-    if options.to == OPERATOR:
-        if register is not None:
+    if options.recipient == OPERATOR:
+        if register is not None and (policy.rights.directory or policy.roles):
             register.note("exported", by=user(), now=now, what=act, purpose=options.purpose)
         return
     if register is None:
         raise RightsError(
             "[rights] directory: name a folder; nothing is given out without being written down"
         )
-    disclose(register, policy, options.to, [part], who=["*"], why=options.why)
+    disclose(register, policy, options.recipient, [part], who=["*"], why=options.why)
 
 
 def recipient_of(policy: Policy, key: str, fields: Sequence[str]) -> Recipient:

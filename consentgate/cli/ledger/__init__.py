@@ -11,6 +11,7 @@ from consentgate.errors import (
     LogError,
     PolicyError,
     ProofError,
+    RightsError,
     SecretError,
     SettingError,
 )
@@ -73,7 +74,14 @@ def run(options: argparse.Namespace) -> int:
     except ProofError as error:
         print(error, file=sys.stderr)
         return 1
-    except (LedgerUnavailable, SecretError, SettingError, LogError, OSError) as error:
+    except (
+        LedgerUnavailable,
+        SecretError,
+        SettingError,
+        LogError,
+        RightsError,
+        OSError,
+    ) as error:
         print(error, file=sys.stderr)
         return 2
     return code

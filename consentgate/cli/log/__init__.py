@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from consentgate.cli.verbs import Verb, add_verbs
-from consentgate.errors import LogError, PolicyError, SettingError
+from consentgate.errors import LogError, PolicyError, RightsError, SettingError
 
 VERBS = {
     "compact": Verb(
@@ -84,7 +84,7 @@ def run(options: argparse.Namespace) -> int:
         for fault in error.faults:
             print(fault, file=sys.stderr)
         return 2
-    except (LogError, SettingError) as error:
+    except (LogError, RightsError, SettingError) as error:
         print(error, file=sys.stderr)
         return 2
     return code

@@ -10,7 +10,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO
 
-from consentgate.cli.opening import add_policy, layout_of
+from consentgate.cli.access.giving import add_recipient, note_export
+from consentgate.cli.opening import add_policy, layout_of, policy_of
 from consentgate.cli.standard_output import forget_standard_output
 from consentgate.domain.record import Tier
 from consentgate.errors import LogError, SettingError
@@ -38,6 +39,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add("--until", type=_day, default=LAST_DAY, metavar="DAY", help="last day, 2026-11-30")
     add("--tier", action="append", choices=[tier.value for tier in Tier], help="only these")
     add_policy(parser)
+    add_recipient(parser)
 
 
 def _day(text: str) -> str:
@@ -78,6 +80,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _rows(options: argparse.Namespace, found: Found) -> Iterator[Row]:
     if not options.files:
+        note_export(options, policy_of(options), "log.export", "visits")
         yield from rows_of_log(layout_of(options), found, since=options.since, until=options.until)
         return
     if options.files.count(STDIN) > 1:

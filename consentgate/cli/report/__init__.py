@@ -9,10 +9,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from consentgate.cli.access.asking import add_purpose, allowed
 from consentgate.cli.opening import add_policy, layout_in, policy_of
 from consentgate.cli.standard_output import forget_standard_output
 from consentgate.domain.policy.policy import Policy
-from consentgate.errors import LogError, PolicyError, SettingError
+from consentgate.errors import LogError, PolicyError, RightsError, SettingError
 
 FORMATS = ("text", "json", "csv", "parquet", "html", "sql")
 FILTERS = ("tier", "route", "source", "device", "country", "browser", "lang")
@@ -32,6 +33,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     for name in FILTERS:
         add(f"--{name}", default="", metavar="VALUE", help=f"only rows of that {name}")
     add_policy(parser)
+    add_purpose(parser, "operation")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -44,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
     except ImportError as error:
         print(f'reports need consentgate[report]: pip install "consentgate[report]" ({error})',
               file=sys.stderr)  # fmt: skip
-    except (LogError, SettingError) as error:
+    except (LogError, RightsError, SettingError) as error:
         print(error, file=sys.stderr)
     except BrokenPipeError:
         forget_standard_output()
@@ -63,6 +65,7 @@ def _run(options: argparse.Namespace) -> int:
         print("\n".join(_questions()))
         return 0
     policy = policy_of(options)
+    allowed(policy, "report.read", options.purpose)
     if options.serve:
         return _serve(policy, options.serve)
     period = period_of(options.since, options.until, today_in(policy.log.time_zone))

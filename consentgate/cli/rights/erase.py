@@ -34,8 +34,11 @@ def run(options: argparse.Namespace) -> int:
         return 1
     sources = desk.sources()
     try:
-        eraser = Eraser(sources.ledger, desk.known().erase_under, register, hooks, Faults())
-        done = eraser.erase_held(subjects, desk.now)
+        eraser = Eraser(sources.ledger, desk.known(), register, hooks, Faults())
+        names = eraser.names_of(subjects, desk.now)
+        for column, values in register.said(reference).get("names", {}).items():
+            names.setdefault(column, []).extend(values)
+        done = eraser.erase_held(subjects, names, desk.now)
     finally:
         sources.ledger.close()
     if hooks.erase_of is not None:

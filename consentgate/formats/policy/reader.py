@@ -6,7 +6,6 @@ Never reads files and never looks anything up: the catalogue of known services i
 from __future__ import annotations
 
 import datetime as dt
-import difflib
 import ipaddress
 import re
 import tomllib
@@ -39,17 +38,19 @@ from consentgate.domain.regime_table import ROW_KEYS, row_problem
 from consentgate.errors import Fault, PolicyError
 from consentgate.formats.headers.forwarded import UNIX
 from consentgate.formats.policy.access_settings import recipients, rights_settings, roles
+from consentgate.formats.policy.expectations import (
+    as_toml,
+    expectation,
+    is_noise,
+    key_of,
+    known_keys,
+    meant,
+)
 from consentgate.formats.policy.habits import ledger_problem, regex_problem, secret_problem
 from consentgate.formats.policy.line_numbers import Path, Places
 from consentgate.formats.policy.log_settings import log_problems, log_settings
 from consentgate.formats.policy.ready_paths import READY_PATHS
 from consentgate.formats.policy.shape import (
-    COOKIE_NAME,
-    COUNTRY,
-    ORIGIN,
-    PATH_PATTERN,
-    PROPERTY,
-    SLUG,
     CookieTable,
     PathTable,
     PolicyTable,
@@ -164,22 +165,22 @@ class _Reader:
     def take(self, error: ValidationError) -> Iterator[tuple[Path, bool]]:
         """Put pydantic's findings into our words; gives each path, and whether it is missing."""
         for detail in error.errors():
-            path = tuple(part for part in detail["loc"] if not _is_noise(part))
+            path = tuple(part for part in detail["loc"] if not is_noise(part))
             is_table = isinstance(detail["input"], dict)
             is_either = path[-2:-1] in (("cookies",), ("events",))
             if is_either and detail["type"] == ("string_type" if is_table else "model_type"):
                 continue  # the other half of "a name or a table"
             yield path, detail["type"] == "missing"
-            key = _key(path)
+            key = key_of(path)
             kind, context = detail["type"], detail.get("ctx", {})
             if kind == "extra_forbidden" and (problem := secret_problem(key)):
                 self.fault("CG151", path, problem)
             elif kind == "extra_forbidden":
-                self.fault("CG102", path, f"{key}: unknown key{_meant(key, _known_keys(path))}")
+                self.fault("CG102", path, f"{key}: unknown key{meant(key, known_keys(path))}")
             elif kind == "missing":
                 self.fault("CG103", path[:-1], f"{key}: is missing; add it")
             else:
-                self.fault("CG104", path, _expectation(key, detail["input"], detail, context))
+                self.fault("CG104", path, expectation(key, detail["input"], detail, context))
 
     def policy(self, table: PolicyTable) -> Policy:
         """Make the policy; faults are noted on the way."""
@@ -250,7 +251,7 @@ class _Reader:
             self.fault("CG111", path, 'purposes: expected at least one, such as ["statistics"]')
         for purpose in purposes:
             if purpose not in known:
-                hint = _meant(purpose, sorted(known)) or f"; declare it as [purpose.{purpose}]"
+                hint = meant(purpose, sorted(known)) or f"; declare it as [purpose.{purpose}]"
                 self.fault(
                     "CG110",
                     (*path, "purposes"),
@@ -298,7 +299,7 @@ class _Reader:
                 "CG122",
                 ("service", key, "use"),
                 f'use = "{table.use}": no known service of that key'
-                f"{_meant(table.use, sorted(self._catalogue))}; consentgate services WORD looks "
+                f"{meant(table.use, sorted(self._catalogue))}; consentgate services WORD looks "
                 "for one",
             )
             return {}
@@ -466,7 +467,7 @@ class _Reader:
                 "CG119",
                 ("regimes", "fixed"),
                 f'fixed = "{regimes.fixed}": expected opt-in, opt-out, notice or a place such '
-                f'as "DE" or "US-CA"{_meant(regimes.fixed, ["opt-in", "opt-out", "notice"])}',
+                f'as "DE" or "US-CA"{meant(regimes.fixed, ["opt-in", "opt-out", "notice"])}',
             )
         for network in regimes.trusted_proxies:
             try:
@@ -499,8 +500,8 @@ class _Reader:
         for key, value in facts.items():
             problem = row_problem(key, value)
             if problem:
-                meant = _meant(key, ROW_KEYS) if key not in ROW_KEYS else ""
-                self.fault("CG126", (*path, key), f"{key} = {_toml(value)}: {problem}{meant}")
+                hint = meant(key, ROW_KEYS) if key not in ROW_KEYS else ""
+                self.fault("CG126", (*path, key), f"{key} = {as_toml(value)}: {problem}{hint}")
         if "model" not in facts and self._regimes and code not in self._regimes:
             self.fault(
                 "CG127",
@@ -548,68 +549,6 @@ def _leave_out(document: dict[str, Any], path: Path, is_missing: bool) -> None:
 
 
 _NAMED = (("service",), ("purpose",), ("texts",), ("recipient",), ("role",))
-
-
-def _is_noise(part: str | int) -> bool:
-    """Parts of pydantic's locations that are not keys of the file: names of union members."""
-    return isinstance(part, str) and (
-        part.endswith("Table")
-        or part.startswith(("constrained-", "function-", "list["))
-        or part in ("str", "int", "[key]")
-    )
-
-
-def _known_keys(path: Path) -> list[str]:
-    tables: dict[str, type] = {}
-    fields: list[str] = list(PolicyTable.model_fields)
-    if len(path) >= 2 and path[0] in PolicyTable.model_fields:
-        annotation = PolicyTable.model_fields[str(path[0])].annotation
-        models = {"service": ServiceTable, "purpose": PurposeTable}
-        model: Any = models.get(str(path[0]), annotation)
-        if "cookies" in path:
-            model = CookieTable
-        fields = list(getattr(model, "model_fields", tables))
-    return fields
-
-
-def _meant(word: str, known: Sequence[str]) -> str:
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.55)
-    return f'; did you mean "{close[0]}"?' if close else ""
-
-
-def _expectation(key: str, given: Any, detail: Any, context: Mapping[str, Any]) -> str:
-    shown = f'"{given}"' if isinstance(given, str) else _toml(given)
-    kind = detail["type"]
-    if kind == "literal_error":
-        options = str(context.get("expected", "")).replace("'", "").replace(" or ", ", ")
-        return f"{key} = {shown}: expected {options}{_meant(str(given), options.split(', '))}"
-    if kind == "string_pattern_mismatch":
-        pattern = str(context.get("pattern"))
-        return f"{key} = {shown}: expected {_FORMS.get(pattern, f'text of the form {pattern}')}"
-    return f"{key} = {shown}: {detail['msg'][0].lower()}{detail['msg'][1:]}"
-
-
-def _key(path: Path) -> str:
-    if not path:
-        return ""
-    return f"{path[-2]}[{path[-1]}]" if isinstance(path[-1], int) else path[-1]
-
-
-_FORMS = {
-    COOKIE_NAME: "a cookie name: letters, digits and !#$%&'*+-.^_`|~; a star ends a prefix",
-    SLUG: "a key of lower-case letters, digits, - and _, beginning with a letter",
-    COUNTRY: 'a country code such as "IE"',
-    ORIGIN: 'an origin in lower case, without a path, such as "https://app.example.com"',
-    PATH_PATTERN: 'a path of the app such as "/docs", or "/admin/*" with everything below it',
-    PROPERTY: "a property of lower-case letters, digits and _, beginning with a letter",
-}
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    text = str(value)
-    return text if len(text) <= 60 else text[:57] + "…"
 
 
 def _match_of(name: str) -> Match:

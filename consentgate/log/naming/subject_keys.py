@@ -84,8 +84,9 @@ class Subjects:
                 file.flush()
                 os.fsync(file.fileno())
         self._replace(self._mark(reference), _SHREDDED)
-        path.unlink(missing_ok=True)
-        settle(path.parent)
+        if path.exists():
+            path.unlink()
+            settle(path.parent)
         return had_key
 
     def move(self, reference: str, target: str) -> None:
