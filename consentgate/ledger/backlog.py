@@ -74,12 +74,11 @@ class Backlog:
         """Give out what waits, for storing; it is forgotten where the block ends well."""
         self.is_waiting = False
         try:
-            with contextlib.ExitStack() as held:
-                files = list(self._files(held))
-                memory = list(self._memory)
-                yield [event for file in files for event in file.events] + memory
-                for file in files:
-                    self._clear(file)
+            files = list(self._files())
+            memory = list(self._memory)
+            yield [event for file in files for event in file.events] + memory
+            for file in files:
+                self._clear(file)
         except BaseException:
             self.is_waiting = True
             raise
@@ -126,14 +125,16 @@ class Backlog:
             self._was_said = True
             logger.error("consentgate: %s; the next place is tried", error)
 
-    def _files(self, held: contextlib.ExitStack) -> Iterator[_File]:
-        """Every file that can be locked and read now; the others are drained another time."""
+    def _files(self) -> Iterator[_File]:
+        """Every file that can be taken and read now; the others are drained another time.
+
+        No lock is held while they are stored: a server that does not answer must not keep other
+        refusals out of the spool meanwhile. Two processes may store the same file, which counts
+        once.
+        """
         for spool in self._spools:
-            if not spool.files():
-                continue
             try:
-                held.enter_context(spool.held())
-                yield from [_read(spool, path) for path in spool.files()]
+                yield from [_read(spool, path) for path in spool.take()]
             except OSError:
                 self.is_waiting = True
 

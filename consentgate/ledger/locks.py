@@ -16,8 +16,13 @@ _LONGEST_PAUSE = 0.002
 
 
 @contextlib.contextmanager
-def held(path: Path, *, seconds: float = LOCK_SECONDS) -> Iterator[None]:
+def held(path: Path, *, seconds: float = LOCK_SECONDS, is_shared: bool = False) -> Iterator[None]:
     """Hold the lock of a file, mode 0600, made where it is missing; waits for its turn.
+
+    Args:
+        path: of the file.
+        seconds: how long the turn is waited for.
+        is_shared: others may hold it at the same time, if they share it too.
 
     Raises:
         OSError: the file cannot be made or locked.
@@ -25,7 +30,7 @@ def held(path: Path, *, seconds: float = LOCK_SECONDS) -> Iterator[None]:
     """
     handle = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     try:
-        _take(handle, path, seconds)
+        _take(handle, path, seconds, fcntl.LOCK_SH if is_shared else fcntl.LOCK_EX)
         yield
     finally:
         # A child forked meanwhile shares this open file, and with it the lock: closing here
@@ -34,13 +39,13 @@ def held(path: Path, *, seconds: float = LOCK_SECONDS) -> Iterator[None]:
         os.close(handle)
 
 
-def _take(handle: int, path: Path, seconds: float) -> None:
+def _take(handle: int, path: Path, seconds: float, kind: int) -> None:
     """Try again and again: flock(2) itself knows no deadline."""
     ends = time.monotonic() + seconds
     pause = _SHORTEST_PAUSE
     while True:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, kind | fcntl.LOCK_NB)
             return
         except BlockingIOError:
             if time.monotonic() >= ends:

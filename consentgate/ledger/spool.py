@@ -12,6 +12,8 @@ import errno
 import os
 import stat
 import struct
+import threading
+import time
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -43,6 +45,7 @@ class Spool:
         self._is_public = is_public
         self._stem = f"{name}.spool"
         self._mended_by = 0
+        self._turn = threading.Lock()
 
     def add(self, body: bytes) -> None:
         """Append one record and sync it.
@@ -53,7 +56,8 @@ class Spool:
         path = self.directory / f"{self._stem}.{os.getpid()}"
         try:
             self._make_directory()
-            with self.held():
+            # Each process has a file of its own, so adders do not wait for one another.
+            with self._own_turn(), self.held(is_shared=True):
                 if self._mended_by != os.getpid():
                     _cut_torn(path)
                     self._mended_by = os.getpid()
@@ -72,6 +76,22 @@ class Spool:
             return []
         return sorted(self.directory / name for name in names if name.startswith(start))
 
+    def take(self) -> list[Path]:
+        """Every file, given names under which nobody adds to them any more.
+
+        They stay until they are dropped: whoever is killed before that leaves them to the next.
+
+        Raises:
+            OSError: the lock cannot be had in time, or a file cannot be renamed.
+        """
+        if not self.files():
+            return []
+        with self.held():
+            for path in self.files():
+                if path.name.removeprefix(f"{self._stem}.").isdigit():
+                    os.rename(path, f"{path}.{time.time_ns()}")
+        return self.files()
+
     def drop(self, path: Path, unread: Sequence[bytes]) -> None:
         """Remove a file whose records are in the ledger; keep aside what could not be read.
 
@@ -84,13 +104,22 @@ class Spool:
         path.unlink(missing_ok=True)
 
     @contextlib.contextmanager
-    def held(self) -> Iterator[None]:
-        """Keep every process from adding while the files are drained, and the other way round.
+    def _own_turn(self) -> Iterator[None]:
+        if not self._turn.acquire(timeout=LOCK_SECONDS):
+            raise TimeoutError("other threads are adding")
+        try:
+            yield
+        finally:
+            self._turn.release()
+
+    @contextlib.contextmanager
+    def held(self, *, is_shared: bool = False) -> Iterator[None]:
+        """Keep every process from adding while files are taken, and the other way round.
 
         Raises:
             OSError: the lock cannot be had in time.
         """
-        with held(self.directory / f"{self._stem}-lock", seconds=LOCK_SECONDS):
+        with held(self.directory / f"{self._stem}-lock", seconds=LOCK_SECONDS, is_shared=is_shared):
             yield
 
     def _make_directory(self) -> None:
