@@ -104,19 +104,25 @@ class ThirdParties:
         self.asked.clear()
 
 
+def certified(folder: Path) -> tuple[Path, Path]:
+    """Make a certificate and its key in the folder: the same pair where they are there."""
+    certificate, key = folder / "third.pem", folder / "third.key"
+    if not key.exists():
+        made = ["-keyout", str(key), "-out", str(certificate), "-days", "2", "-subj", "/CN=third"]
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", *made],
+            check=True,
+            capture_output=True,
+        )
+    return certificate, key
+
+
 @contextmanager
 def third_parties(folder: Path) -> Iterator[ThirdParties]:
     """Run the stand-ins; their key is made in the folder."""
-    certificate, key = folder / "third.pem", folder / "third.key"
-    made = ["-keyout", str(key), "-out", str(certificate), "-days", "2", "-subj", "/CN=third"]
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", *made],
-        check=True,
-        capture_output=True,
-    )
     parties = ThirdParties()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
+    context.load_cert_chain(*certified(folder))
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(parties))
     server.socket = context.wrap_socket(
         server.socket, server_side=True, do_handshake_on_connect=False

@@ -8,6 +8,7 @@ ConsentGateError
 ├── LookupFailed (RuntimeError)     a place database cannot be used
 ├── LedgerUnavailable (RuntimeError) nothing durable can be written now
 ├── ProofError (RuntimeError)       ledger, tree and checkpoints do not fit together
+├── RightsError (RuntimeError)      the register of requests refuses, or cannot be used
 └── LogError (RuntimeError)         the site log cannot be written or read
 """
 
@@ -69,3 +70,7 @@ class ProofError(ConsentGateError, RuntimeError):
 
 class LogError(ConsentGateError, RuntimeError):
     """The site log cannot be written, read or verified."""
+
+
+class RightsError(ConsentGateError, RuntimeError):
+    """The register of requests cannot be written or read, or what is asked of it is refused."""

@@ -59,6 +59,10 @@ class Memo(dict[Question, Answer]):
         """How many answers are remembered. One that has just moved counts in both halves."""
         return len(self) + len(self._old)
 
+    def remembered(self) -> list[tuple[Question, Answer]]:
+        """Every question that is remembered, with its answer; a newer answer comes last."""
+        return [*self._old.copy().items(), *self.copy().items()]
+
     def recall(self, question: Question, find: Callable[[], Answer]) -> Answer:
         """The answer, where finding it out takes more than the question tells.
 

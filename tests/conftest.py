@@ -20,8 +20,10 @@ from tests.conformance import (  # the hooks of the conformance table
     pytest_sessionstart,
     pytest_terminal_summary,
 )
+from tests.postgres import postgres
 
 __all__ = [
+    "postgres",
     "pytest_addoption",
     "pytest_configure",
     "pytest_deselected",

@@ -1,7 +1,8 @@
 """Throws mutated markup at the rewriter: ``python -m tests.fuzz_html --inputs 1000000``.
 
 Each input is gated whole and cut at random; what went in must come out again, nothing denied may be
-live by another parser's tree, and gating twice must be gating once. Inputs come in slices of one seed
+live by another parser's tree, and gating twice must be gating once. The same holds where nobody
+declared what was denied. Inputs come in slices of one seed
 each, so that a slice runs alone: ``--seed 7 --inputs 10000``.
 """
 
@@ -15,9 +16,10 @@ import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 
+from consentgate.formats.html.element import Judge
 from consentgate.formats.html.rewriter import Rewriter
-from tests.formats.judges import silent
-from tests.formats.live import by_html5lib, by_html5lib_scripting, by_lexbor, denied
+from tests.formats.judges import lonely, silent
+from tests.formats.live import by_html5lib, by_html5lib_scripting, by_lexbor, denied, strangers
 from tests.formats.pages import Maker
 
 SLICE = 10_000
@@ -30,20 +32,19 @@ _PUT_IN = re.compile(
 _OUTDATED = re.compile(rb"</(?:p|br)\b|<template|<select", re.IGNORECASE)
 """What html5lib reads by the rules of 2020."""
 JUDGE = silent()
+LONELY = lonely()
 
 
 def faults(page: bytes, chance: random.Random, *, is_slow: bool) -> list[str]:
     """What is wrong with how one page is gated; empty: nothing."""
-    gated = Rewriter(JUDGE).close(page)
-    found = []
-    pieces = cut(page, chance)
-    if pieces != gated and not (gated == page and told(pieces) == told(page)):
-        found.append("cut")
-    if Rewriter(JUDGE).close(gated) != gated:
-        found.append("twice")
-    if told(taken_out(gated)) != told(page):
-        found.append("bytes")
-    text = gated.decode("utf-8", "replace")
+    found = [f"{kind}, undeclared" for kind in _lost(page, chance, LONELY)]
+    lonely_text = Rewriter(LONELY).close(page).decode("utf-8", "replace")
+    if strangers(lonely_text, by_lexbor):
+        found.append("escape, undeclared")
+    if is_slow and not _OUTDATED.search(page) and strangers(lonely_text, by_html5lib):
+        found.append("escape by html5lib, undeclared")
+    found += _lost(page, chance, JUDGE)
+    text = Rewriter(JUDGE).close(page).decode("utf-8", "replace")
     if denied(text, by_lexbor):
         found.append("escape")
     if is_slow and not _OUTDATED.search(page) and denied(text, by_html5lib):
@@ -53,9 +54,23 @@ def faults(page: bytes, chance: random.Random, *, is_slow: bool) -> list[str]:
     return found
 
 
-def cut(page: bytes, chance: random.Random) -> bytes:
+def _lost(page: bytes, chance: random.Random, judge: Judge) -> list[str]:
+    """What differs when a page is gated in pieces, or twice, or what cannot be taken out again."""
+    gated = Rewriter(judge).close(page)
+    found = []
+    pieces = cut(page, chance, judge)
+    if pieces != gated and not (gated == page and told(pieces) == told(page)):
+        found.append("cut")
+    if Rewriter(judge).close(gated) != gated:
+        found.append("twice")
+    if told(taken_out(gated)) != told(page):
+        found.append("bytes")
+    return found
+
+
+def cut(page: bytes, chance: random.Random, judge: Judge = JUDGE) -> bytes:
     """The page gated in pieces."""
-    rewriter, pieces, at = Rewriter(JUDGE), [], 0
+    rewriter, pieces, at = Rewriter(judge), [], 0
     while at < len(page):
         end = at + chance.choice((1, 1, 2, 3, 7, 20, 80))
         pieces.append(rewriter.feed(page[at:end]))

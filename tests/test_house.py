@@ -36,13 +36,15 @@ FLOORS = {
     "ledger": 4,
     "lookup": 4,
     "log": 4,
+    "rights": 4,
     "asgi": 5,
     "report": 5,
-    "cli": 6,
+    "cli": 7,
     "telemetry": 6,
+    "insights": 6,
     "testing": 6,
-    "__init__": 7,
-    "__main__": 7,
+    "__init__": 8,
+    "__main__": 8,
 }
 """Room to floor. Imports go to the same room or to a lower floor, never sideways or up."""
 
@@ -114,10 +116,20 @@ FOREIGN = {
     "ledger": {"psycopg", "cryptography"},
     "lookup": {"maxminddb", "geoip2", "ua_parser", "user_agents"},
     "log": {"orjson", "duckdb", "pyarrow", "zstandard", "cryptography"},
+    "rights": set(),
     "asgi": {"starlette", "jinja2", "markupsafe"},
     "report": {"duckdb", "pyarrow", "jinja2", "markupsafe", "orjson"},
-    "cli": {"duckdb", "pyarrow", "cryptography", "maxminddb", "zstandard"},
+    "cli": {
+        "uvicorn",
+        "duckdb",
+        "pyarrow",
+        "cryptography",
+        "maxminddb",
+        "zstandard",
+        "playwright",
+    },
     "telemetry": {"opentelemetry"},
+    "insights": {"starlette", "markupsafe"},
     "testing": {"starlette"},
     "__init__": set(),
     "__main__": set(),
@@ -143,10 +155,10 @@ WRITTEN = {
 
 OTHER_MEMORIES = {
     "log/writing/background.py: self._wake.clear": "an event that two threads share",
+    "ledger/proof/integrator.py: self._wake.clear": "an event that two threads share",
     "asgi/startup/policy_file.py: lru_cache": "a constant: the one shipped table",
     "lookup/third_parties.py: lru_cache": "a constant: the one shipped table",
     "formats/html/plain_tokens.py: self.passed.clear": "a buffer that was handed on",
-    "ledger/backlog.py: file.spool.clear": "a file on disk, whose choices are stored by then",
 }
 """What looks like a memory of answers beside ``memo.py``, and why it may stand."""
 
@@ -157,6 +169,7 @@ EXPORTED = {
     "Consent",
     "ConsentGate",
     "ConsentRequired",
+    "ConsentState",
     "Policy",
     "Reason",
     "get_consent",

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from starlette.types import Scope
 
 from consentgate.asgi.choices.choose import Choices
+from consentgate.asgi.choices.evidence import Evidence
+from consentgate.asgi.choices.meanings import Meanings
 from consentgate.asgi.choices.proof import Proof
+from consentgate.asgi.choices.receipts import Receipts
 from consentgate.asgi.explaining import Explaining
 from consentgate.asgi.faults import Faults
 from consentgate.asgi.pages.announcement import news_reader
@@ -28,14 +32,19 @@ from consentgate.asgi.recording.security_log import SecurityLog
 from consentgate.asgi.recording.site_log import SiteLog
 from consentgate.asgi.recording.undeclared_hosts import UndeclaredHosts
 from consentgate.asgi.recording.warnings import Warnings
+from consentgate.asgi.revoking.revocations import Revocations
+from consentgate.asgi.rights.assembly import Rights
+from consentgate.asgi.rights.hooks import Hooks
 from consentgate.asgi.routes import Posts, Routes
-from consentgate.asgi.startup.policy_file import load_policy
-from consentgate.asgi.startup.signing import is_development, signing_keys
+from consentgate.asgi.startup.archive_file import archive_beside, read_archive
+from consentgate.asgi.startup.modes import warn_of_modes
+from consentgate.asgi.startup.policy_file import load_policy, without_files
+from consentgate.asgi.startup.proof_keys import proof_keys
+from consentgate.asgi.startup.signing import is_development, is_test, signing_keys
 from consentgate.asgi.startup.texts import load_texts
 from consentgate.domain.policy.fingerprints import Meaning
 from consentgate.domain.policy.policy import Policy
 from consentgate.domain.regimes import UNKNOWN
-from consentgate.errors import LedgerUnavailable
 from consentgate.formats.token import TokenCodec
 from consentgate.gates.answer import Gates
 from consentgate.gates.ended import Ended
@@ -51,9 +60,8 @@ from consentgate.ledger.opening import open_ledger
 from consentgate.log.counts.signals import SignalCounts
 from consentgate.log.writing.server_loggers import take_over
 from consentgate.lookup import PlaceLookup
-from consentgate.lookup.third_parties import known_third_parties
 
-logger = logging.getLogger("consentgate")
+NO_MEANINGS: Mapping[bytes, Meaning] = MappingProxyType({})
 
 
 class Assembly:
@@ -69,6 +77,9 @@ class Assembly:
         placing: Placing,
         faults: Faults,
         is_development: bool = False,
+        archived: Mapping[bytes, Meaning] = NO_MEANINGS,
+        clock: Callable[[], float] = time.time,
+        hooks: Hooks | None = None,
     ) -> None:
         """Put the parts together, from those that need nothing to those that need all.
 
@@ -80,6 +91,9 @@ class Assembly:
             placing: finds the rules of a visitor's place.
             faults: counts what goes wrong, and says it once.
             is_development: whether the operator is told more.
+            archived: what earlier policies meant, as it was shipped with this one.
+            clock: seconds since the epoch.
+            hooks: how the app's own data takes part in access and erasure.
         """
         self.policy = policy
         self.prefix = policy.site.prefix
@@ -87,48 +101,79 @@ class Assembly:
         self.pages = pages
         self.placing = placing
         self.plan = plan = Plan(policy)
-        self.outcomes = outcomes = Outcomes(plan)
-        self.meanings: dict[bytes, Meaning] = _earlier_meanings(ledger)
-        audience = policy.site.token_name + "|" + policy.controller.name
-        codec = TokenCodec(keys, audience=audience)
-        self.reader = reader = TokenReader(codec, self.meanings, plan.meaning)
-        self.proof = Proof(plan, ledger, pages, faults, key=keys[-1])
+        self.outcomes = Outcomes(plan)
+        meanings = Meanings(ledger, plan.meaning, archived)
+        self.meanings = meanings.known
+        self.revocations = Revocations(
+            ledger, faults, lifetime_days=policy.lifetimes.grant_days, clock=clock
+        )
+        self.reader = self._reader(keys)
+        self.receipts = Receipts(ledger, proof_keys(keys), policy, faults)
+        prove = self.receipts.start
+        self.proof = Proof(plan, ledger, pages, meanings, faults, key=keys[-1], appended=prove)
         self.site_log = SiteLog.open(
             policy,
             country_of=self._country_of,
             recognition=Recognition(policy, self._address_of, self.proof.subject_of),
         )
         self.signal_counts = SignalCounts(policy.log.folder)
-        hosts = UndeclaredHosts(faults.counts, blocks=policy.site.unknown_hosts == "block")
+        self.hosts = hosts = UndeclaredHosts(
+            faults.counts, blocks=policy.site.unknown_hosts == "block"
+        )
         blocks = policy.site.undeclared == "block"
         self.warnings = Warnings(faults.counts, blocks=blocks, hosts=hosts)
         client_of = placing.client_of
         self.recorder = self._recorder(policy)
         self._interests = interests = Interests(policy, self.site_log, client_of, faults)
-        self.views = views = Views(policy, pages, faults, reports_interest=interests.reports)
-        self.gates = Gates(outcomes, reader, KnownValidators(), views.on_page)
-        choices = Choices(
-            outcomes,
-            reader,
-            pages,
-            views,
-            self.proof,
-            Limits(placing.limited_client_of, faults),
-            self.site_log,
-            faults,
-        )
+        shown = self.site_log.funnel.shown
+        self.views = Views(policy, pages, faults, interests.reports, shown)
+        self.gates = Gates(self.outcomes, self.reader, KnownValidators(), self.views.on_page)
+        self.choices = choices = self._choices()
+        self.rights = Rights(policy, keys, self.proof.ledger, self.site_log, hooks, faults)
         reports = Reports(plan, faults.counts, client_of, hosts=hosts if is_development else None)
-        self.routes = Routes(
+        posts = Posts(choices.choose, news_reader(plan), interests.answer, reports.answer)
+        self.routes = self._routes(posts)
+        self.explaining = Explaining(self.prefix, self.routes.page, faults)
+
+    def _routes(self, posts: Posts) -> Routes:
+        policy, pages, faults = self.policy, self.pages, self.faults
+        published = Published(policy, pages, self.proof.ledger, faults)
+        routes = Routes(
             self.prefix,
             pages,
-            views,
-            Posts(choices.choose, news_reader(plan), interests.answer, reports.answer),
-            Published(policy, pages, ledger, faults),
+            self.views,
+            posts,
+            published,
             WellKnown(policy),
             faults,
             origins=policy.site.origins,
         )
-        self.explaining = Explaining(self.prefix, self.routes.page, faults)
+        client_of = self.placing.limited_client_of
+        routes.extend(self.rights.pages(self.choices, pages, self.views, client_of).methods)
+        routes.extend(Evidence(self.receipts, self.proof.subject_of, routes.page).methods)
+        return routes
+
+    def _reader(self, keys: list[bytes]) -> TokenReader:
+        """What reads tokens, and follows what ends."""
+        audience = self.policy.site.token_name + "|" + self.policy.controller.name
+        codec = TokenCodec(keys, audience=audience)
+        reader = TokenReader(codec, self.meanings, self.plan.meaning, self.revocations)
+        self.revocations.tell(reader)
+        return reader
+
+    def _choices(self) -> Choices:
+        """What takes choices."""
+        return Choices(
+            self.outcomes,
+            self.reader,
+            self.pages,
+            self.views,
+            self.proof,
+            Limits(self.placing.limited_client_of, self.faults),
+            self.site_log,
+            self.faults,
+            self.revocations,
+        )
 
     def _recorder(self, policy: Policy) -> Recorder:
         return Recorder(
@@ -150,16 +195,21 @@ class Assembly:
         places: PlaceLookup | None = None,
         age_of: AgeOf | None = None,
         residence_of: ResidenceOf | None = None,
+        ledger: Ledger | None = None,
+        clock: Callable[[], float] = time.time,
+        hooks: Hooks | None = None,
     ) -> Assembly:
         """Load, check and open everything; what is wrong is raised here, not on a request."""
-        loaded = policy if isinstance(policy, Policy) else load_policy(policy)
+        loaded, archived = _loaded(policy)
+        if is_test():
+            loaded = without_files(loaded)
         keys = signing_keys(development=development)
         faults = Faults()
         assembly = cls(
             loaded,
             keys=keys,
             pages=Pages(loaded, load_texts(), templates=templates),
-            ledger=open_ledger(loaded.ledger.url),
+            ledger=ledger or open_ledger(loaded.ledger.url, spool=loaded.ledger.spool),
             placing=Placing(
                 loaded,
                 lookup=places,
@@ -169,8 +219,12 @@ class Assembly:
             ),
             faults=faults,
             is_development=is_development() if development is None else development,
+            archived=archived,
+            clock=clock,
+            hooks=hooks,
         )
         take_over(loaded.log.access_log)
+        warn_of_modes(loaded.site)
         return assembly
 
     def warm(self) -> None:
@@ -182,8 +236,10 @@ class Assembly:
             assets()
             self.pages.warm()
             self.site_log.warm()
-            known_third_parties()
+            self.hosts.warm()
             self._answer_nobody()
+            self.proof.warm()
+            self.receipts.start()
         except Exception:
             self.faults.failed("warming", "the first pages may take longer")
 
@@ -203,6 +259,11 @@ class Assembly:
         """Note a sign of interest that the app's code tells; never raises."""
         self._interests.track(visit, route_in(visit.scope), event, properties)
 
+    def subject_of(self, visit: Visit) -> str:
+        """The ledger's reference of the visit's grant."""
+        choice = visit.visitor.choice
+        return self.proof.subject_of(choice.id) if choice is not None else ""
+
     def _country_of(self, visit: Ended) -> str:
         """The country of a visit, for the site log alone; empty where it is not known."""
         try:
@@ -217,26 +278,38 @@ class Assembly:
 
     def close(self) -> None:
         """Write what is queued and close files."""
+        self.revocations.close()
+        self.receipts.stop()
         self.proof.ledger.close()
         self.recorder.close()
         self.placing.close()
 
 
-def route_in(scope: Scope) -> object:
+def route_in(scope: Scope, root_path: str = "") -> object:
     """What the app's router left in a scope; None: nothing.
 
     Starlette, FastAPI and Django-like routers leave an object with a template, Litestar the
-    template itself.
+    template itself. An app that Starlette mounts, such as static files, leaves where it is mounted;
+    that is a name of the site's own, unless the mount has fields.
+
+    Args:
+        scope: that the app got.
+        root_path: where the app itself is mounted.
     """
-    return scope.get("route") or scope.get("path_template")
+    found = scope.get("route") or scope.get("path_template")
+    if found is not None:
+        return found
+    inner = scope.get("root_path", "")
+    if len(inner) > len(root_path) and inner.startswith(root_path):
+        fields = scope.get("path_params") or {}
+        if not fields.keys() - {"path"}:
+            return f"{inner[len(root_path) :]}/{{path}}"
+    return None
 
 
-def _earlier_meanings(ledger: Ledger) -> dict[bytes, Meaning]:
-    """What earlier policies meant, so that choices made under them still count."""
-    meanings: dict[bytes, Meaning] = {}
-    try:
-        for name, table in ledger.meanings().items():
-            meanings[name] = Meaning.from_json(table)
-    except (LedgerUnavailable, ValueError) as error:
-        logger.warning("consentgate: earlier meanings are not readable: %s", error)
-    return meanings
+def _loaded(policy: str | Path | Policy) -> tuple[Policy, Mapping[bytes, Meaning]]:
+    """The policy, and what earlier ones meant as the file beside it says."""
+    if isinstance(policy, Policy):
+        return policy, NO_MEANINGS
+    archive = read_archive(archive_beside(policy))
+    return load_policy(policy), {name: meaning for name, (_, meaning) in archive.items()}

@@ -5,9 +5,14 @@ from __future__ import annotations
 from starlette.types import Message, Receive, Send
 
 from consentgate.gates.collectors import PIXEL, collectors_of, wants_image
+from consentgate.gates.declared.tags import tag_at
+from consentgate.gates.gated import Found
 from consentgate.gates.outcomes import Outcome
 from consentgate.gates.request import Request
 from consentgate.gates.visit import Visit
+
+PROXIED = "tag_proxied"
+"""Name of what is counted."""
 
 
 def is_collector(visit: Visit) -> bool:
@@ -28,6 +33,28 @@ def _collects(request: Request, outcome: Outcome) -> bool:
     return collectors.collects(request.path) or (
         bool(request.root_path) and collectors.collects(request.whole_path)
     )
+
+
+def is_held_tag(visit: Visit) -> bool:
+    """Whether the visit asks the site itself for a vendor's tag that is held.
+
+    It is treated as the vendor's own: by the services that have declared the vendor's address, and
+    where nobody has, as a stranger.
+    """
+    request, plan = visit.request, visit.outcome.plan
+    vendor = tag_at(f"{request.path}?{request.query.decode('latin-1')}")
+    if not vendor:
+        return False
+    keys = frozenset(plan.hosts.services_of(vendor.encode()))
+    if not keys:
+        host = vendor.split("/")[2]
+        visit.come_upon(Found(hosts=(host,)))
+        return plan.policy.site.unknown_hosts == "block"
+    if keys.isdisjoint(visit.outcome.strictest.denied_services):
+        return False
+    visit.come_upon(Found(noticed=(PROXIED,)))
+    visit.use.ask()  # whether the app is reached depends on it
+    return not keys.isdisjoint(visit.outcome.denied_services)
 
 
 async def collect(visit: Visit, receive: Receive, send: Send) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
+from starlette.datastructures import State
 from starlette.exceptions import HTTPException, WebSocketException
 from starlette.requests import HTTPConnection
 
@@ -31,6 +32,9 @@ class Edge(Protocol):
 
     def opening(self, visit: Visit, language: str) -> bytes:
         """The first layer of a visit, or the way back; empty language: the browser's."""
+
+    def subject_of(self, visit: Visit) -> str:
+        """The ledger's reference of the visit's grant; empty where there is none."""
 
     def track(self, visit: Visit, event: str, properties: Mapping[str, object]) -> None:
         """Note a declared sign of interest; never raises."""
@@ -98,6 +102,16 @@ class Consent:
         return self._visit.outcome.decision
 
     @property
+    def subject(self) -> str:
+        """The reference under which this visitor's grant is proven; empty where there is none.
+
+        It leads to no cookie. An app that keeps data of its own under it can give it out and
+        erase it with the rest (``data_of``, ``erase_of``); a new grant has a new one.
+        """
+        self._visit.use.ask()
+        return self._edge.subject_of(self._visit)
+
+    @property
     def regime(self) -> str:
         """Code of the rules that apply: ``FR``, ``US-CA``, ``ZZ`` for an unknown place."""
         self._visit.use.ask()
@@ -130,6 +144,12 @@ def consent_of(visit: Visit, edge: Edge) -> Consent:
     consent._visit = visit
     consent._edge = edge
     return consent
+
+
+class ConsentState(State):
+    """What a gate puts into ``request.state``, for type checkers: ``Request[ConsentState]``."""
+
+    consent: Consent
 
 
 class ConsentRequired(HTTPException):

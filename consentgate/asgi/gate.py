@@ -13,25 +13,30 @@ from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from consentgate.asgi.assembly import Assembly, route_in
-from consentgate.asgi.collecting import collect, is_collector, is_denied
+from consentgate.asgi.collecting import collect, is_collector, is_denied, is_held_tag
 from consentgate.asgi.consent import SCOPE_KEY, Consent, consent_of
 from consentgate.asgi.hearing import hearers
 from consentgate.asgi.own_routes import COLLECTOR
 from consentgate.asgi.pages.well_known import PLACE
 from consentgate.asgi.placing import AgeOf, ResidenceOf
+from consentgate.asgi.rights.hooks import CorrectOf, DataOf, EraseOf, Hooks
 from consentgate.asgi.routes import Address
 from consentgate.asgi.serving import Served
 from consentgate.asgi.startup.order import misplaced, warn_about_order, warn_of_telemetry
+from consentgate.asgi.startup.path_gates import PathGates
 from consentgate.asgi.startup.placement import loop_refused, misplaced_before
 from consentgate.asgi.startup.refusing import StartRefused, is_serving, misspelt
 from consentgate.domain.policy.policy import Policy
 from consentgate.domain.signals import NONE
-from consentgate.errors import ConsentGateError
+from consentgate.errors import ConsentGateError, SettingError
+from consentgate.gates.declared.tags import ENDS
 from consentgate.gates.gated import NOTHING
 from consentgate.gates.records.callers import known_callers
 from consentgate.gates.request import read_request
 from consentgate.gates.visitors.reading import Visitors
 from consentgate.gates.visitors.visitor import NOT_PLACED
+from consentgate.ledger import Ledger
+from consentgate.log.naming.subject_keys import is_reference
 from consentgate.log.writing.server_loggers import warn_of_leaks
 from consentgate.lookup import PlaceLookup
 
@@ -69,6 +74,10 @@ class ConsentGate:
         age_of: AgeOf | None = None,
         residence_of: ResidenceOf | None = None,
         places: PlaceLookup | None = None,
+        ledger: Ledger | None = None,
+        data_of: DataOf | None = None,
+        erase_of: EraseOf | None = None,
+        correct_of: CorrectOf | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """Read the policy, the secret and the texts; everything wrong is said here.
@@ -84,6 +93,12 @@ class ConsentGate:
                 its lowest and highest year; the lowest counts.
             residence_of: says the place an account declares, such as ``US-CA``; only tightens.
             places: another source of places than the policy's database.
+            ledger: a ledger of the site's own in place of the one that the policy names.
+            data_of: gives what the app keeps of a subject (``consent.subject``), as JSON values,
+                for the visitor's own page; plain or async, like the next two.
+            erase_of: erases what the app keeps of a subject.
+            correct_of: corrects what a visitor gave, by the text that the visitor writes; true:
+                it is done, else the request waits in the register.
             clock: seconds since the epoch.
 
         Raises:
@@ -107,6 +122,9 @@ class ConsentGate:
                 places=places,
                 age_of=age_of,
                 residence_of=residence_of,
+                ledger=ledger,
+                clock=clock,
+                hooks=Hooks(data_of=data_of, erase_of=erase_of, correct_of=correct_of),
             )
         except ConsentGateError as fault:
             if not is_serving():
@@ -122,6 +140,7 @@ class ConsentGate:
         self._visitors = Visitors(assembly.plan, assembly.reader)
         self._has_collectors = assembly.plan.has_collectors
         self._is_logged = assembly.plan.is_logged
+        self._paths = PathGates(assembly.gates) if assembly.policy.paths else None
         self._is_timed = not assembly.recorder.is_idle
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
@@ -135,14 +154,18 @@ class ConsentGate:
         except Exception:
             visit = self._open_unread(scope)
         path = scope["path"]
-        if self._prefix in path or PLACE in path or self._has_collectors:
+        if self._prefix in path or PLACE in path or path[-2:] in ENDS or self._has_collectors:
             own = self._own_answer(visit)
             if own is not None:
                 return await own(visit, receive, send)
         inner = visit.scope
         started = time.perf_counter_ns() if self._is_timed else 0
+        if self._paths is None or visit.outcome.plan.is_gated:
+            sent = visit.guard(self.assembly, send)
+        else:
+            sent = _counted(visit, send)
         try:
-            return await self.app(inner, receive, visit.guard(self.assembly, send))
+            return await self.app(inner, receive, sent)
         except BaseException:
             if not visit.status:
                 visit.answer(500)
@@ -155,7 +178,7 @@ class ConsentGate:
 
     def _end(self, visit: Served, started: int) -> None:
         """Write down what may be remembered, and let go."""
-        route = route_in(visit.scope)
+        route = route_in(visit.scope, visit.request.root_path)
         self.assembly.recorder.note(visit, route, time.perf_counter_ns() - started)
         visit.end(route)
 
@@ -177,7 +200,7 @@ class ConsentGate:
             if is_denied(visit):
                 return self._collect
             visit.use.ask()  # whether the app is reached depends on it
-        return None
+        return self._collect if is_held_tag(visit) else None
 
     def _check_order(self, scope: Scope) -> None:
         """Refuse where another middleware would pass the gate by; warn of what else is odd."""
@@ -240,6 +263,25 @@ class ConsentGate:
         known = self.assembly.site_log.recognition
         return known.erase(consent.ended()) if known is not None else 0
 
+    def data_link(self, subject: str, root_path: str = "") -> str:
+        """Make the address of a visitor's own data, for who has no cookie at hand.
+
+        Whoever has the address can see and erase that data until it is over (``[rights]
+        link_minutes``): give it only to a visitor whom the app knows, such as one who is signed
+        in, and never in an e-mail that others may read.
+
+        Args:
+            subject: ``consent.subject`` of a request of that visitor, as the app kept it.
+            root_path: where the app is mounted.
+
+        Raises:
+            SettingError: it is no subject.
+        """
+        if not is_reference(subject):
+            raise SettingError("data_link: expected consent.subject, 32 hexadecimal digits")
+        link = self.assembly.rights.links.make(subject, int(self._clock()))
+        return f"{root_path}{self._prefix}/data?key={link}"
+
     def close(self) -> None:
         """Let go of the ledger and the site log; the gate is not used afterwards."""
         self.assembly.close()
@@ -257,14 +299,16 @@ class ConsentGate:
         placed = NOT_PLACED if caller.is_crawler else placing.placed(scope, request, now)
         is_minor = placing.knows_ages and placing.is_minor(scope, placed[0])
         visitor = self._visitors.of(request, placed, now, is_minor, caller)
-        visit = Served().decide(scope, request, visitor, assembly.gates, now)
-        asks_identity = assembly.warnings.asks_identity
-        if request.cookies or request.is_marked or asks_identity or visit.outcome.strips_click_ids:
-            visit.hide(asks_identity=asks_identity)
+        gates = assembly.gates if self._paths is None else self._paths.at(request.path)
+        visit = Served().decide(scope, request, visitor, gates, now)
+        if visit.outcome.plan.is_gated:
+            asks = assembly.warnings.asks_identity
+            if request.cookies or request.is_marked or asks or visit.outcome.strips_click_ids:
+                visit.hide(asks_identity=asks)
+            if "extensions" in scope:
+                visit.hide_file_sending()
         for hear in hearers:
             hear(visit.outcome.decision)
-        if "extensions" in scope:
-            visit.hide_file_sending()
         inner = visit.scope
         inner[SCOPE_KEY] = consent = consent_of(visit, assembly)
         state = inner.get("state")
@@ -306,6 +350,16 @@ class ConsentGate:
         finally:
             self.assembly.recorder.note(visit, COLLECTOR, time.perf_counter_ns() - started)
             visit.end(COLLECTOR)
+
+
+def _counted(visit: Served, send: Send) -> Send:
+    """Make the ``send`` of an app that is not gated: what it sends goes on as it is."""
+
+    async def counted(message: Message) -> None:
+        visit.answer(message.get("status", visit.status), len(message.get("body", b"")))
+        await send(message)
+
+    return counted
 
 
 def _unread(scope: Scope) -> Scope:

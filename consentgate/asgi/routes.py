@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -67,7 +67,7 @@ class Routes:
         self._pages = pages
         self._views = views
         self._faults = faults
-        self._published = published
+        self._further: list[Callable[[str], Mapping[str, Handler]]] = [published.methods]
         self._well_known = well_known
         self._addresses = {
             "": Address({"GET": self._page, "POST": posts.choose}),
@@ -99,7 +99,17 @@ class Routes:
         if rest.startswith("/assets/"):
             return Address({"GET": self._asset})
         known = self._addresses.get(rest)
-        return known if known is not None else Address(self._published.methods(rest))
+        if known is not None:
+            return known
+        return Address(next(filter(None, (methods(rest) for methods in self._further)), {}))
+
+    def extend(self, methods: Callable[[str], Mapping[str, Handler]]) -> None:
+        """Answer at further addresses.
+
+        Args:
+            methods: the methods of an address below the prefix, empty where there is nothing.
+        """
+        self._further.append(methods)
 
     async def answer(self, address: Address, visit: Visit, receive: Receive) -> Response:
         """Handler a request to one of our own addresses. Never raises."""

@@ -1,9 +1,10 @@
-"""Owns what happens when the reader of our output has gone."""
+"""Owns what is said on standard output, and what happens when its reader has gone."""
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 
 
 def forget_standard_output() -> None:
@@ -11,3 +12,19 @@ def forget_standard_output() -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)
+
+
+def say_all(lines: Iterable[str]) -> int:
+    """Print each line as it comes; work that makes the lines goes on when nobody reads them.
+
+    Returns:
+        How many lines there were.
+    """
+    count = 0
+    for line in lines:
+        count += 1
+        try:
+            print(line, flush=True)
+        except BrokenPipeError:
+            forget_standard_output()
+    return count

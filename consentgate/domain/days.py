@@ -18,14 +18,14 @@ def day_of(now: int) -> dt.date:
 
 @remember(512)
 def hour_text(hours: int) -> str:
-    """Write an hour, counted since the epoch, such as ``2026-11-23T21Z`` (LOG-08)."""
-    return time.strftime("%Y-%m-%dT%HZ", time.gmtime(hours * 3_600))
+    """Write an hour, counted since the epoch, such as ``2026-11-23T21:00:00Z`` (LOG-08)."""
+    return time.strftime("%Y-%m-%dT%H:00:00Z", time.gmtime(hours * 3_600))
 
 
 @remember(512)
 def minute_text(minutes: int) -> str:
-    """Write a minute, counted since the epoch, such as ``2026-11-23T21:05Z``."""
-    return time.strftime("%Y-%m-%dT%H:%MZ", time.gmtime(minutes * 60))
+    """Write a minute, counted since the epoch, such as ``2026-11-23T21:05:00Z``."""
+    return time.strftime("%Y-%m-%dT%H:%M:00Z", time.gmtime(minutes * 60))
 
 
 def month_text(now: int) -> str:

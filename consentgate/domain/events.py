@@ -56,7 +56,8 @@ class Event:
     """What was said of single services."""
     method: str
     """``accept``, ``reject``, ``save``, ``withdraw``, ``dismiss``, ``service``, ``once`` (a service
-    for one browser session) or ``signal``."""
+    for one browser session), ``signal``, or ``undone`` (a grant that was stored too late to be
+    answered)."""
     source: str
     """``banner``, ``page``, ``placeholder`` or ``api``."""
     signals: tuple[str, ...]
@@ -67,13 +68,19 @@ class Event:
     model: str
     expires_ms: int
     subject: str
-    """Keyed reference of the choice's id; empty for a refusal."""
+    """Keyed reference of the grant's id; a withdrawal names the grant that it ends. Empty where
+    nothing is or was granted."""
+    ends: tuple[str, ...] = ()
+    """Marks of the earlier grants that end here, hexadecimal: their cookies count no more."""
 
     def canonical(self) -> bytes:
         """The exact bytes that are stored, and that a proof hashes: sorted keys, no spaces."""
         row = {field.name: getattr(self, field.name) for field in fields(self)}
         row["purposes"] = dict(self.purposes)
         row["services"] = dict(self.services)
+        row["ends"] = list(self.ends)
+        if not self.ends:
+            del row["ends"]
         row["schema"] = SCHEMA
         text = json.dumps(row, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return text.encode("utf-8")
@@ -91,6 +98,7 @@ def event_of(body: bytes) -> Event:
             raise ValueError("not an event of this schema")
         row["kind"], row["state"] = Kind(row["kind"]), State(row["state"])
         row["signals"], row["told"] = tuple(row["signals"]), tuple(row["told"])
+        row["ends"] = tuple(row.get("ends", ()))
         return Event(**row)
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not an event: {error}") from error

@@ -13,9 +13,12 @@ from typing import NamedTuple
 
 from consentgate.domain.agents import NO_BROWSER, Bot, Browser
 from consentgate.domain.days import hour_text, minute_text
+from consentgate.domain.kinds import kind_of
 
-SCHEMA = "cg1"
+SCHEMA = "cg2"
 """Name of this shape; the first line of every segment says it."""
+READ = frozenset(("cg1", SCHEMA))
+"""Shapes that are read; a row of an older one is made new as it is read."""
 
 
 class Tier(enum.StrEnum):
@@ -83,13 +86,15 @@ class Operational(NamedTuple):
     signals: tuple[str, ...]
     fault: str = ""
     """Why the record says less than it could; empty: it does not."""
+    wants: str = ""
+    """What the browser wants the answer for: ``page``, ``asset``, ``api``; empty: unknown."""
     version: str = ""
     """The policy's label."""
     tier: Tier = Tier.OPERATIONAL
 
 
-Facts = tuple[int, str, str, int | None, str, str, bool, bool, tuple[str, ...], str]
-"""What of ``Operational`` differs from visit to visit, ``hour`` to ``fault``, in that order: it is
+Facts = tuple[int, str, str, int | None, str, str, bool, bool, tuple[str, ...], str, str]
+"""What of ``Operational`` differs from visit to visit, ``hour`` to ``wants``, in that order: it is
 made for each visit, and named only where a line is not ready yet."""
 
 
@@ -117,7 +122,7 @@ class Statistics(NamedTuple):
     minute: int
     """Minutes since the epoch."""
     referrer: str
-    """Host that the visit came from, else its class."""
+    """Host that the visit came from; empty: none, or one of our own."""
     header: Callable[[bytes], str]
     """Gives the first request header of a lower-case name; empty where there is none."""
     path: str
@@ -128,6 +133,8 @@ class Statistics(NamedTuple):
     visitor: str = ""
     subject: str = ""
     bot: Bot | None = None
+    before: str = ""
+    """Route of our own page that led here."""
 
 
 class Interest(NamedTuple):
@@ -207,9 +214,11 @@ _WHOLE, _FOLDED = Sums.WHOLE, Sums.FOLDED
 
 # fmt: off
 FIELDS: tuple[Field, ...] = (
-    Field("ts", _ALL, "when", "UTC; the hour in T0, else the minute",
+    Field("ts", _ALL, "when", "UTC; cut to the hour in T0, else to the minute",
           of_visit=lambda facts: hour_text(facts.hour),
           of_visitor=lambda more: minute_text(more.minute), is_common=True),
+    Field("grain", _ALL, "how exact ts is", "hour or minute",
+          of_visit=lambda facts: "hour" if facts.tier is Tier.OPERATIONAL else "minute"),
     Field("tier", _ALL, "why there are these fields and no others", "T0, T1, T2 or TB",
           of_visit=lambda facts: facts.tier.value),
     Field("v", _ALL, "which policy decided", "the policy's label",
@@ -218,6 +227,10 @@ FIELDS: tuple[Field, ...] = (
           of_visit=lambda facts: facts.method, sums=_WHOLE),
     Field("route", _ALL, "which page or feature", "the template, never the address",
           of_visit=lambda facts: facts.route, sums=_FOLDED),
+    Field("kind", _ALL, "which rows are page views", "page, asset, api, form, event or own",
+          of_visit=lambda facts: kind_of(facts), sums=_WHOLE),
+    Field("prev", _GRANTED, "how visitors go through the site", "the route of the page before",
+          of_visitor=lambda more: more.before, sums=_FOLDED, is_common=True),
     Field("path", _NAMED, "which page exactly", "no query; what identifies is replaced",
           of_visitor=lambda more: more.path, sums=_FOLDED),
     Field("q", _GRANTED, "which campaign", "declared query fields, scrubbed",
@@ -230,8 +243,10 @@ FIELDS: tuple[Field, ...] = (
           of_amount=Amount.BYTES, kind=Kind.NUMBER),
     Field("dur_us", _ALL, "how long it took", "microseconds, two significant digits",
           of_amount=Amount.DURATION, kind=Kind.NUMBER),
-    Field("ref", _ALL, "where visits come from", "a class in T0, else the host; never a path",
-          of_visit=lambda facts: facts.referrer_class,
+    Field("ref_class", _ALL, "what kind of place visits come from",
+          "none, internal, search, social, ai or external",
+          of_visit=lambda facts: facts.referrer_class, sums=_WHOLE),
+    Field("ref_host", _NAMED, "which site visits come from", "the host; never a path",
           of_visitor=lambda more: more.referrer, sums=_FOLDED, is_common=True),
     Field("country", _NAMED, "for whom to translate, ship and price", "ISO 3166-1, no finer",
           of_audience=lambda audience: audience.country, sums=_FOLDED),
@@ -272,7 +287,7 @@ FIELDS: tuple[Field, ...] = (
 
 NAMES = tuple(field.name for field in FIELDS)
 
-ALWAYS = frozenset(("ts", "tier", "v"))
+ALWAYS = frozenset(("ts", "grain", "tier", "v"))
 """What every record says, whatever fields the policy keeps."""
 
 QUERY_FIELDS = ("utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term", "page")

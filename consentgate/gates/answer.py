@@ -28,6 +28,7 @@ from consentgate.gates.headers.validators import (
 from consentgate.gates.messages import FILE_MESSAGES, HEADER_MESSAGES, SIDE_MESSAGES, Message, Scope
 from consentgate.gates.outcomes import Outcomes
 from consentgate.gates.pages.beacons import Beacons, Hold
+from consentgate.gates.pages.beside import BESIDE
 from consentgate.gates.pages.documents import Kind, is_wide, types, with_length
 from consentgate.gates.pages.nonces import nonce_of
 from consentgate.gates.pages.page_headers import (
@@ -247,25 +248,25 @@ class Answer:
 
     def _gated(self, headers: Headers, marked: int, kind: Kind, message: Message) -> Headers:
         """The headers of the answer, after every gate; a page gets ready to be rewritten."""
-        outcome, use, root_path = self.outcome, self.use, self.request.root_path
-        is_for_all = outcome.has_shared_pages
-        is_shared = is_for_all and kind is Kind.PAGE and not use.has_asked
+        outcome, is_asked, root_path = self.outcome, self.use.has_asked, self.request.root_path
+        is_shared = outcome.has_shared_pages and kind is Kind.PAGE and not is_asked
         if not is_shared and (self.found.denied or self.visitor.signals.is_set):
             headers = with_lines(headers, self.own_lines())
         if marked & CONTACT:
             headers, found = without_strangers(headers, outcome, self.request.own_host)
             self.found = self.found.merged(found)
-            headers = gated_headers(headers, outcome.for_page, is_for_all=is_for_all)
+            headers = gated_headers(headers, outcome.for_page, is_for_all=outcome.has_shared_pages)
         if kind is Kind.PAGE:
             headers = self._open_page(headers)
+        elif kind in BESIDE:
+            headers, self._far.page = BESIDE[kind](headers, outcome, self.request)
         elif kind is not _OTHER:
-            is_asked = use.has_asked
             headers, found = unread_headers(headers, kind, outcome, root_path, is_asked=is_asked)
             self.found = self.found.merged(found)
-        elif use.has_asked:
+        elif is_asked:
             headers = with_private(with_vary(headers, VISITOR))
         is_page = self._far.page is not None
-        is_for_one = (is_page and not is_shared) or use.has_asked
+        is_for_one = (is_page and not is_shared) or is_asked
         tells = outcome.plan.tells_always or (self.visitor.signals.dnt and is_for_one)
         if tells and message["type"] == "http.response.start":
             headers = with_tk(headers, outcome, is_for_one=is_for_one)
@@ -401,8 +402,7 @@ class Answer:
         Args:
             route: what the app's router left in the scope, or one of our own.
         """
-        progress = self._progress
-        is_collected = progress is not None and progress.is_collected
+        is_collected = self._progress is not None and self._progress.is_collected
         facts = (
             self.request,
             self.visitor,

@@ -26,8 +26,15 @@ Expired = tuple[bytes, str, str, bool]
 class Plan:
     """The policy, prepared for the request path."""
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, *, is_gated: bool = True) -> None:
+        """Prepare.
+
+        Args:
+            policy: what the site declares.
+            is_gated: whether anything of a request or an answer is gated.
+        """
         self.policy = policy
+        self.is_gated = is_gated
         self.meaning: Meaning = meaning_of(policy)
         """What purposes and services mean today."""
         self.leaves_pages = _leaves_pages(policy)
@@ -90,7 +97,7 @@ def _leaves_pages(policy: Policy) -> bool:
     site = policy.site
     is_drawn = site.banner != "none" or site.consent_mode or policy.log.events or policy.announces
     is_held = policy.optional_purposes or site.csp != "off" or site.personal_urls != "pass"
-    return not is_drawn and not is_held
+    return not is_drawn and not is_held and site.unknown_hosts != "block"
 
 
 def _token_names(policy: Policy) -> tuple[bytes, bytes]:

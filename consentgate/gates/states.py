@@ -12,6 +12,8 @@ from types import MappingProxyType
 from consentgate.gates.headers.validators import SharedValidators
 from consentgate.gates.messages import Message
 from consentgate.gates.pages.beacons import Beacons
+from consentgate.gates.pages.rules import Rules
+from consentgate.gates.pages.workers import Stamp
 
 _NO_CONDITIONS: Mapping[bytes, bytes] = MappingProxyType({})
 
@@ -79,8 +81,8 @@ class Progress:
     def __init__(self) -> None:
         self.start: Message | None = None
         """The start that is held back."""
-        self.page: Beacons | None = None
-        """The page that is rewritten."""
+        self.page: Beacons | Stamp | Rules | None = None
+        """The page that is rewritten, or what else is gated in its bytes."""
         self.shared: SharedValidators | None = None
         self.nonce = ""
         """The nonce that the page's own Content-Security-Policy gives out."""

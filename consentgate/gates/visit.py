@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from consentgate.gates.answer import Answer
 from consentgate.gates.cookies.request import drop_denied_cookies
+from consentgate.gates.gated import Found
 from consentgate.gates.headers.following import without_identifiers
 from consentgate.gates.messages import ZEROCOPY
 
@@ -54,6 +55,10 @@ class Visit(Answer):
         """Whether a page is on its way whose body has not begun: a file may still be one."""
         progress = self._progress
         return progress is not None and progress.page is not None and not progress.has_begun
+
+    def come_upon(self, found: Found) -> None:
+        """Note what was found before the app was asked."""
+        self.found = self.found.merged(found)
 
     def explain(self, bytes_out: int) -> None:
         """Note that the gate explains a refused feature in the app's place."""

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
 from consentgate.domain.agents import AgentClasses, Browser
 from consentgate.domain.days import hour_text, minute_text
+from consentgate.domain.kinds import API, ASSET, PAGE
 from consentgate.domain.record import Tier
 from consentgate.formats.access_logs.request_line import RequestLines
 from consentgate.formats.urls.scrubbing import has_click_id, kept_query, scrub_path, scrubbed_path
@@ -147,7 +148,7 @@ class Tables(NamedTuple):
     requests: Texts[Fragment]
     """Request lines to ``method``, ``route`` and more; whether it asks for a page."""
     referrers: Referrers[Fragment]
-    """Referrers to ``ref``; whether a visit may begin with it."""
+    """Referrers to ``ref_class`` and ``ref_host``; whether a visit may begin with it."""
     by_host: Texts[Referrers[Fragment]]
     """The same, by the host that was asked, of lines that say so."""
     looks: Callable[[str], Fragment]
@@ -179,21 +180,20 @@ def operational_tables(site: Site, agents: AgentReader) -> Tables:
     """The tables of T0: hour, route, class of referrer, class of device."""
     fragment = _Fragments()
     read = RequestLines(Templates(site.routes)).read
-    places: Memo[tuple[str, str, bool], Fragment] = Memo(
-        lambda key: fragment({"method": method_name(key[0]), "route": key[1]}, key[2]),
-        MOST_REMEMBERED,
+    places: Memo[tuple[str, str, str], Fragment] = Memo(
+        lambda key: fragment(_request(*key), key[2] == PAGE), MOST_REMEMBERED
     )
 
     def request(text: str) -> Fragment:
         method, path, route, _ = read(text)
-        return places[method, route, _is_page(method, path)]
+        return places[method, route, _kind(method, path)]
 
     def looks(agent: str) -> Fragment:
         classes = agents.classes[_agent(agent)]
         return fragment(_device(classes), classes.bot is None, lead=",")
 
-    def referrer(kind: str, _: str) -> str:
-        return kind
+    def referrer(kind: str, _: str) -> dict[str, str]:
+        return _class(kind)
 
     return _tables(site, Tier.OPERATIONAL, fragment, Requests(request), looks, referrer)
 
@@ -205,12 +205,12 @@ def statistics_tables(site: Site, agents: AgentReader) -> Tables:
 
     def request(text: str) -> Fragment:
         method, path, route, query = read(text)
-        method = method_name(method)
-        fields: dict[str, Any] = {"method": method, "route": route}
+        kind = _kind(method, path)
+        fields: dict[str, Any] = {**_request(method, route, kind)}
         asked = kept_query(query, site.query_fields)
         more = {"path": scrubbed_path(path), "q": asked, "paid": has_click_id(query)}
         fields.update((name, value) for name, value in more.items() if value)
-        return fragment(fields, _is_page(method, path))
+        return fragment(fields, kind == PAGE)
 
     def looks(agent: str) -> Fragment:
         classes, browser = agents.classes[_agent(agent)], agents.browsers[_agent(agent)]
@@ -218,21 +218,20 @@ def statistics_tables(site: Site, agents: AgentReader) -> Tables:
         fields = {name: value for name, value in named.items() if value}
         return fragment({**fields, **_device(classes)}, classes.bot is None, lead=",")
 
-    return _tables(site, Tier.STATISTICS, fragment, Texts(request), looks, _host_or_kind)
+    return _tables(site, Tier.STATISTICS, fragment, Texts(request), looks, _with_host)
 
 
 def machine_tables(site: Site, agents: AgentReader) -> Tables:
     """The tables of TB: minute, scrubbed path, the machine's name and kind."""
     fragment = _Fragments()
     read = RequestLines(Templates(site.routes)).read
-    heads: Memo[tuple[str, str], str] = Memo(
-        lambda key: fragment({"method": method_name(key[0]), "route": key[1]}).text,
-        MOST_REMEMBERED,
+    heads: Memo[tuple[str, str, str], str] = Memo(
+        lambda key: fragment(_request(*key)).text, MOST_REMEMBERED
     )
 
     def request(text: str) -> Fragment:
         method, path, route, _ = read(text)
-        head, scrubbed = heads[method, route], scrub_path(path)
+        head, scrubbed = heads[method, route, _kind(method, path)], scrub_path(path)
         return fragment.of(f'{head},"path":{_quoted(scrubbed)}' if scrubbed else head, False)
 
     def looks(agent: str) -> Fragment:
@@ -240,11 +239,15 @@ def machine_tables(site: Site, agents: AgentReader) -> Tables:
         fields = {"bot": bot.name, "bot_kind": bot.kind} if bot is not None else {}
         return fragment(fields, False, lead=",")
 
-    return _tables(site, Tier.BOT, fragment, Requests(request), looks, _host_or_kind)
+    return _tables(site, Tier.BOT, fragment, Requests(request), looks, _with_host)
 
 
-def _host_or_kind(kind: str, host: str) -> str:
-    return host or kind
+def _with_host(kind: str, host: str) -> dict[str, str]:
+    return {"ref_class": kind, "ref_host": host} if host and kind != "internal" else _class(kind)
+
+
+def _class(kind: str) -> dict[str, str]:
+    return {"ref_class": kind}
 
 
 def _tables(
@@ -253,19 +256,20 @@ def _tables(
     fragment: _Fragments,
     requests: Texts[Fragment],
     looks: Callable[[str], Fragment],
-    shown: Callable[[str, str], str],
+    shown: Callable[[str, str], dict[str, str]],
 ) -> Tables:
     version = {"v": site.version} if site.version else {}
 
     def moment(minute: int) -> Fragment:
         is_hour = tier is Tier.OPERATIONAL
         ts = hour_text(minute // 60) if is_hour else minute_text(minute)
-        return fragment({"ts": ts, "tier": tier.value, **version})
+        grain = "hour" if is_hour else "minute"
+        return fragment({"ts": ts, "grain": grain, "tier": tier.value, **version})
 
     def referrer(text: str, hosts: frozenset[str]) -> Fragment:
         host = referrer_host(text)
         kind = "internal" if host in hosts else referrer_class(host, "")
-        return fragment({"ref": shown(kind, host)}, bool(hosts) and is_entry("", "", kind))
+        return fragment(shown(kind, host), bool(hosts) and is_entry("", "", kind))
 
     return Tables(
         Memo(moment, MOST_REMEMBERED),
@@ -294,8 +298,14 @@ _ASSET = re.compile(r"(?!(?:x?html?|php|aspx?|jsp)$)[a-z0-9]{1,8}$", re.IGNORECA
 """What follows the last dot of a style, a script, a picture."""
 
 
-def _is_page(method: str, path: str) -> bool:
-    """Whether it asks for what a visit begins with, as far as a path can tell."""
-    if method != "GET" or not path:
-        return False
-    return "." not in path or not _ASSET.match(path, path.rindex(".") + 1)
+def _kind(method: str, path: str) -> str:
+    """Tell pages, with which visits begin, from the rest, as far as a path can tell."""
+    if method not in ("GET", "HEAD") or not path:
+        return API
+    if "." in path and _ASSET.match(path, path.rindex(".") + 1):
+        return ASSET
+    return PAGE if method == "GET" else API
+
+
+def _request(method: str, route: str, kind: str) -> dict[str, str]:
+    return {"method": method_name(method), "route": route, "kind": kind}

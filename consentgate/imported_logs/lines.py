@@ -15,7 +15,7 @@ from itertools import chain, compress
 from operator import mul
 from typing import Any, NamedTuple
 
-from consentgate.domain.record import Tier, two_digits
+from consentgate.domain.record import ALWAYS, Tier, two_digits
 from consentgate.formats.access_logs.combined import (
     columns,
     combined_line,
@@ -258,7 +258,7 @@ _END_OF_ENTRY = ',"entry":true}\n'
 def _rewritten(text: str, kept: frozenset[str], write: Callable[[Record], str] | None) -> str:
     record: dict[str, Any] = json.loads(text)
     if kept:
-        names = kept | {"ts", "tier", "v"}
+        names = kept | ALWAYS
         record = {name: value for name, value in record.items() if name in names}
     if write is not None:
         return f"{write(record)}\n"

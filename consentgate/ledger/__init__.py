@@ -5,9 +5,10 @@ except a choice's own; never knows tokens, addresses or user agents.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from consentgate.domain.events import Event
+from consentgate.ledger.proof import ProofStore
 
 NOTICE_START_BYTES = 1_024
 """How much of a notice is read to list it."""
@@ -16,8 +17,18 @@ Row = tuple[int, str, str, bytes]
 """An event as it is stored: its number, its id, its subject, its exact bytes."""
 
 
+WholeRow = tuple[int, str, int, str, str, bytes]
+"""An event with every column: number, id, time, kind, subject, exact bytes."""
+
+
 class Ledger(Protocol):
     """What every ledger promises; tests/contracts/test_ledger.py holds them to it."""
+
+    @property
+    def proof(self) -> ProofStore:
+        """Where the tree over the events is kept; tests/contracts/test_proof_store.py tells what
+        it promises."""
+        ...
 
     async def append(self, event: Event) -> None:
         """Store an event; returns only when it is durable. The same id again is no new row.
@@ -87,6 +98,33 @@ class Ledger(Protocol):
         """
         ...
 
+    def erase(self, subject: str) -> int:
+        """Erase who it was from the events of a subject; how many there were.
+
+        Each event stays as a tombstone: its bytes are replaced by its leaf, which says a salted
+        commitment in the place of the subject, and the salt is forgotten
+        (``consentgate.ledger.proof.erasing``). ``rows_of`` finds none of them any more, ``verify``
+        still agrees, and receipts still prove what they proved. Works in a thread, for up to some
+        seconds; it may be called again.
+
+        Raises:
+            LedgerUnavailable: it could not be done now.
+        """
+        ...
+
     def close(self) -> None:
         """Write what is queued and let go of files."""
+        ...
+
+
+@runtime_checkable
+class Restorable(Ledger, Protocol):
+    """A ledger that an evidence pack can be brought back into."""
+
+    def put(self, rows: Sequence[WholeRow]) -> None:
+        """Store rows with the numbers they had, in one transaction; only into an empty ledger.
+
+        Raises:
+            LedgerUnavailable: they could not be stored.
+        """
         ...

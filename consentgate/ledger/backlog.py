@@ -141,7 +141,7 @@ class Backlog:
     def _clear(file: _File) -> None:
         """Its events are in the ledger whatever happens here; they come again, and count once."""
         with contextlib.suppress(OSError):
-            file.spool.clear(file.path, file.unread)
+            file.spool.drop(file.path, file.unread)
 
 
 class _File(NamedTuple):

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from consentgate.domain.events import Event, event_of
+from consentgate.formats.proof.leaves import has_subject
 from consentgate.ledger import NOTICE_START_BYTES, Row
+from consentgate.ledger.proof.erasing import erase
+from consentgate.ledger.proof.memory import MemoryProof
 
 
 class MemoryLedger:
@@ -16,6 +19,7 @@ class MemoryLedger:
         self._notices: dict[str, bytes] = {}
         self._meanings: dict[bytes, str] = {}
         self._forgotten = 0
+        self.proof = MemoryProof()
 
     async def append(self, event: Event) -> None:
         """Store an event under its id."""
@@ -69,10 +73,19 @@ class MemoryLedger:
                 del self._events[name]
                 self._forgotten += 1
 
+    def erase(self, subject: str) -> int:
+        """Erase a subject."""
+        return erase(self.proof, self.rows_of, self._redact, subject)
+
+    def _redact(self, bodies: Mapping[int, bytes]) -> None:
+        names = list(self._events)
+        for number, body in bodies.items():
+            self._events[names[number - self._forgotten - 1]] = body
+
     def close(self) -> None:
         """Nothing to let go of."""
 
 
 def _row(number: int, body: bytes) -> Row:
     event = event_of(body)
-    return number, event.id, event.subject, body
+    return number, event.id, event.subject if has_subject(body) else "", body

@@ -7,7 +7,8 @@ from consentgate.ledger import Ledger
 
 
 def open_ledger(url: str, *, spool: str = "") -> Ledger:
-    """Open ``sqlite:PATH`` or ``memory:``; nothing is created before the first write.
+    """Open ``sqlite:PATH``, ``postgresql://HOST/DATABASE`` or ``memory:``; nothing is created
+    before the first write.
 
     Args:
         url: of the ledger.
@@ -15,7 +16,7 @@ def open_ledger(url: str, *, spool: str = "") -> Ledger:
             file system.
 
     Raises:
-        SettingError: another kind of URL.
+        SettingError: another kind of URL, or its driver is not installed.
     """
     kind, _, rest = url.partition(":")
     if kind == "sqlite" and rest:
@@ -26,4 +27,19 @@ def open_ledger(url: str, *, spool: str = "") -> Ledger:
         from consentgate.ledger.memory import MemoryLedger
 
         return MemoryLedger()
-    raise SettingError(f'[ledger] url = "{url}": expected "sqlite:PATH" or "memory:"')
+    if kind in ("postgresql", "postgres"):
+        return _postgres(url, spool)
+    raise SettingError(
+        f'[ledger] url = "{kind}:…": expected "sqlite:PATH", "postgresql://HOST/DATABASE" or '
+        '"memory:"'
+    )
+
+
+def _postgres(url: str, spool: str) -> Ledger:
+    try:
+        from consentgate.ledger.postgres.ledger import PostgresLedger
+    except ImportError as error:
+        raise SettingError(
+            f"[ledger] url: install consentgate[postgresql] for PostgreSQL: {error}"
+        ) from error
+    return PostgresLedger(url, spool=spool)

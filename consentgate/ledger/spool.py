@@ -72,7 +72,7 @@ class Spool:
             return []
         return sorted(self.directory / name for name in names if name.startswith(start))
 
-    def clear(self, path: Path, unread: Sequence[bytes]) -> None:
+    def drop(self, path: Path, unread: Sequence[bytes]) -> None:
         """Remove a file whose records are in the ledger; keep aside what could not be read.
 
         Raises:

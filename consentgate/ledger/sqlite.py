@@ -19,10 +19,12 @@ from urllib.parse import quote
 
 from consentgate.domain.events import Event, event_of
 from consentgate.errors import LedgerUnavailable
-from consentgate.ledger import NOTICE_START_BYTES, Row
+from consentgate.ledger import NOTICE_START_BYTES, Row, WholeRow
 from consentgate.ledger.backlog import Backlog
 from consentgate.ledger.forks import in_use
 from consentgate.ledger.locks import held
+from consentgate.ledger.proof.erasing import erase
+from consentgate.ledger.proof.file import ProofFile
 from consentgate.ledger.sqlite_files import Files, Moved, closing_name, is_quiet
 from consentgate.ledger.writer import DurableLedger, Store
 
@@ -61,15 +63,6 @@ CREATE TRIGGER IF NOT EXISTS {table}_is_never_replaced BEFORE INSERT ON {table}
     for table, keys in _KEYS.items()
 )
 """REPLACE deletes without asking a delete trigger (SQLite, ON CONFLICT), hence the third guard."""
-_FORGET = """
-BEGIN IMMEDIATE;
-DROP TRIGGER event_is_never_deleted;
-DELETE FROM event WHERE seq < {before};
-CREATE TRIGGER event_is_never_deleted BEFORE DELETE ON event
-  BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
-COMMIT;
-PRAGMA wal_checkpoint(TRUNCATE);
-"""
 
 _Row = tuple[str, int, str, str, bytes]
 _INSERT = "INSERT OR IGNORE INTO event (id, at_ms, kind, subject, body) VALUES (?, ?, ?, ?, ?)"
@@ -87,6 +80,7 @@ class SqliteLedger(DurableLedger):
                 on another file system.
         """
         self.path = Path(path)
+        self.proof = ProofFile(f"{path}.proof")
         self._spool = spool
         super().__init__(self._parts)
 
@@ -131,7 +125,39 @@ class SqliteLedger(DurableLedger):
         )
 
     def forget(self, before: int) -> None:
-        """Remove the first rows, from the write-ahead log too; the guard is down meanwhile."""
+        """Remove the first rows."""
+        with self._unguarded("event_is_never_deleted") as connection:
+            connection.execute("DELETE FROM event WHERE seq < ?", (before,))
+
+    def erase(self, subject: str) -> int:
+        """Erase a subject."""
+        return erase(self.proof, self.rows_of, self._redact, subject)
+
+    def put(self, rows: Sequence[WholeRow]) -> None:
+        """Bring back rows of an evidence pack, with the numbers they had."""
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with (
+                in_use(),
+                held(lock_of(self.path)),
+                contextlib.closing(connect(self.path)) as connection,
+                _transaction(connection),
+            ):
+                connection.executemany("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?)", rows)
+        except (sqlite3.Error, OSError) as error:
+            raise LedgerUnavailable(f"{self.path}: cannot write: {error}") from error
+
+    def _redact(self, bodies: Mapping[int, bytes]) -> None:
+        with self._unguarded("event_is_never_changed") as connection:
+            connection.executemany(
+                "UPDATE event SET subject = '', body = ? WHERE seq = ?",
+                [(body, number) for number, body in bodies.items()],
+            )
+
+    @contextlib.contextmanager
+    def _unguarded(self, trigger: str) -> Iterator[sqlite3.Connection]:
+        """One transaction without one of the guards; the write-ahead log is emptied after it,
+        since what was erased also stands there."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with (
@@ -139,9 +165,15 @@ class SqliteLedger(DurableLedger):
                 held(lock_of(self.path)),
                 contextlib.closing(connect(self.path)) as connection,
             ):
-                connection.executescript(_FORGET.format(before=int(before)))
+                with _transaction(connection):
+                    guard = "SELECT sql FROM sqlite_schema WHERE name = ?"
+                    (again,) = connection.execute(guard, (trigger,)).fetchone()
+                    connection.execute(f"DROP TRIGGER {trigger}")
+                    yield connection
+                    connection.execute(again)
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         except (sqlite3.Error, OSError) as error:
-            raise LedgerUnavailable(f"{self.path}: cannot remove events: {error}") from error
+            raise LedgerUnavailable(f"{self.path}: cannot erase: {error}") from error
 
     def _read(self, statement: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
         if not self.path.exists():

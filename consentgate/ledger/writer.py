@@ -86,9 +86,12 @@ class _Item:
         self.future: asyncio.Future[None] = loop.create_future()
         self.fate = _Fate.WAITING
 
-    def turn(self, fate: _Fate) -> None:
-        """Move on; whoever calls holds the writer's lock for fates."""
-        self.fate = fate
+    def become(self, fate: _Fate) -> _Fate:
+        """Take another fate, within the writer's lock; the one before. What is over stays over."""
+        before = self.fate
+        if before is not _Fate.OVER:
+            self.fate = fate
+        return before
 
 
 class Writer:
@@ -118,7 +121,8 @@ class Writer:
     async def append(self, event: Event) -> None:
         """Hand an event over and wait until its group is committed.
 
-        The visitor may go away meanwhile; the commit goes on.
+        The visitor may go away meanwhile: a refusal is committed all the same, a grant is not,
+        or withdrawn.
 
         Raises:
             LedgerUnavailable: it could not be written in time; a grant then does not stand.
@@ -131,6 +135,10 @@ class Writer:
         self._queue.put(item)
         try:
             await item.future
+        except asyncio.CancelledError:
+            if event.state in _GRANTS:  # nobody is answered: the browser does not have it
+                self._give_up(item)
+            raise
         finally:
             timer.cancel()
 
@@ -169,9 +177,7 @@ class Writer:
     def _give_up(self, item: _Item) -> None:
         """End the wait of a visitor; runs on the event loop."""
         with self._fates:
-            fate = item.fate
-            if fate is not _Fate.OVER:
-                item.turn(_Fate.GIVEN_UP)
+            fate = item.become(_Fate.GIVEN_UP)
         if fate is _Fate.WRITING:
             self._store.interrupt()
         if fate is not _Fate.OVER and not item.future.done():
@@ -212,19 +218,14 @@ class Writer:
                     group.append(item)
         self._last_size = len(group)
         with self._fates:
-            group = [item for item in group if item.fate is _Fate.WAITING]
-            for item in group:
-                item.turn(_Fate.WRITING)
-        return group
+            return [item for item in group if item.become(_Fate.WRITING) is _Fate.WAITING]
 
     def _write(self, group: list[_Item]) -> None:
         with self._busy:
             failure = self._attempt(lambda: self._commit([item.event for item in group]))
         self._retry_at = time.monotonic() + RETRY_SECONDS
         with self._fates:
-            late = [item.event for item in group if item.fate is _Fate.GIVEN_UP]
-            for item in group:
-                item.turn(_Fate.OVER)
+            late = [item.event for item in group if item.become(_Fate.OVER) is _Fate.GIVEN_UP]
         doubtful = late if failure is None else [item.event for item in group]
         self._in_doubt += [event for event in doubtful if event.state in _GRANTS]
         del self._in_doubt[:-MAX_QUEUE]
@@ -253,7 +254,7 @@ class Writer:
             if self._in_doubt:
                 kept = self._store.kept([event.id for event in self._in_doubt])
                 self._store.commit([undone(one) for one in self._in_doubt if one.id in kept])
-                del self._in_doubt[:]
+                self._in_doubt = []
 
     def _end(self) -> None:
         left = self._backlog.settle()

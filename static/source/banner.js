@@ -35,12 +35,16 @@
   const fits = (name, { name: pattern, match }) =>
     new RegExp('^' + (pattern + (match === 'prefix' ? '*' : '')).replace(/[^\w*?]/g, '\\$&').replace(/[*?]/g, '.$&').replace(/\?/g, '') + '$').test(name);
 
-  // Expires a cookie on this host and on every parent domain.
+  // Expires a cookie on this host and on every parent domain, for this page's path and those above.
   /** @param {string} name */
   const expire = (name) => {
     const parts = location.hostname.split('.');
-    for (let start = -1; start < parts.length - 1; start++) {
-      doc.cookie = name + '=; max-age=0; path=/' + (start < 0 ? '' : '; domain=' + parts.slice(start).join('.'));
+    let path = '';
+    for (const step of location.pathname.split(/(\/)/)) {
+      path += step;
+      parts.forEach((_, at) => {
+        doc.cookie = name + '=; max-age=0; path=' + path + (at ? '; domain=' + parts.slice(at - 1).join('.') : '');
+      });
     }
   };
 
@@ -59,14 +63,16 @@
   };
 
   /** @param {any} remove */
-  const clean = ({ names = [], storage = [] }) => {
+  const clean = ({ names = [], storage = [], keys = [] }) => {
     if (isShut) return;
     doc.cookie.split('; ').forEach((pair) => {
       const name = pair.split('=')[0];
       if (names.some((/** @type {any} */ rule) => fits(name, rule))) expire(name);
     });
+    // Scripts keep what a cookie holds once more under its name.
+    const alike = (/** @type {string} */ kind) => keys.map((/** @type {string} */ name) => ({ kind, name }));
     // Rejects where the browser keeps storage closed; there is nothing to remove then.
-    storage.forEach((/** @type {any} */ rule) => forget(rule).catch(() => {}));
+    [...storage, ...alike('local'), ...alike('session')].forEach((/** @type {any} */ rule) => forget(rule).catch(() => {}));
   };
 
   /** @param {string} kind @param {string} value */
@@ -124,7 +130,7 @@
     // Markup that slipped into a page with nonces must not ride on ours.
     const scripts = found.filter((el) => el.localName === 'script' && (!own.nonce || el.nonce === own.nonce || !el.dataset.privacySrc) && !(stays && writes(el)));
     if (scripts.some(writes)) return location.reload();
-    const isLate = (/** @type {any} */ el) => el.hasAttribute('defer') || el.dataset.privacyType === 'module';
+    const isLate = (/** @type {any} */ el) => el.defer || el.dataset.privacyType === 'module';
     for (const el of found) {
       const hold = el.previousElementSibling;
       if (hold?.hasAttribute('data-privacy-hold')) hold.remove();
@@ -192,13 +198,14 @@
   };
 
   // Says that the choice is kept and leaves the way back, where the note was.
-  /** @param {any} box */
-  const finish = (box) => {
+  /** @param {any} box @param {any} next */
+  const finish = (box, { granted }) => {
     const line = /** @type {HTMLElement | null} */ (doc.querySelector('[data-privacy-done]'));
     box.close?.();
     box.remove();
     if (!line) return;
     line.hidden = false;
+    /** @type {any} */ (line.lastElementChild).hidden = !granted;
     if (doc.activeElement === doc.body) line.focus({ preventScroll: true });
   };
 
@@ -233,7 +240,7 @@
       .then((next) => look().then((seen) => (seen.decided || !next.decided ? next : Promise.reject(0))))
       .then((next) => {
         const embed = box.nextElementSibling;
-        if (box === note()) finish(box);
+        if (box === note()) finish(box, next);
         tabs.postMessage(0);
         take(next);
         if (!box.isConnected) embed?.focus();
@@ -270,13 +277,6 @@
   doc.addEventListener('focusin', clear);
   doc.addEventListener('focusout', () => setTimeout(clear));
 
-  // On the choices page a purpose's box sets those of its services.
-  doc.addEventListener('change', ({ target }) => {
-    const { name, checked } = /** @type {any} */ (target);
-    if (name !== 'p') return;
-    /** @type {Element} */ (target).closest('fieldset')?.querySelectorAll('[name=s]').forEach((/** @type {any} */ box) => { box.checked = checked; });
-  });
-
   const open = () => {
     const box = note();
     if (box) box.hidden = false;
@@ -307,14 +307,8 @@
     }),
   });
   // A page from the back-forward cache may be older than the choice.
-  window.addEventListener('pageshow', (event) => { if (event.persisted) again(); });
+  addEventListener('pageshow', (event) => { if (event.persisted) again(); });
   tabs.onmessage = () => again();
-  // The choices page is a form's answer: what it changed is told from here.
-  const now = /** @type {HTMLElement | null} */ (doc.querySelector('[data-privacy-now]'));
-  if (now) {
-    tabs.postMessage(0);
-    if (doc.referrer.includes(address)) now.focus();
-  }
   // A body of columns or areas has no line at its top to stand in.
   if (!/block|flow/.test(getComputedStyle(doc.body).display)) doc.querySelector('[data-privacy-back]')?.classList.add('pc-float');
   if (state) {

@@ -120,3 +120,52 @@ def test_a_problem_says_nothing_of_what_was_sent(gate: ConsentGate) -> None:
     assert seen.one(b"content-type") == b"application/problem+json"
     assert seen.one(b"x-content-type-options") == b"nosniff"
     assert len(detail) < 70
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("choice", 1),
+        ("choice", None),
+        ("choice", ["accept"]),
+        ("choice", {}),
+        ("purposes", ["statistics"]),
+        ("purposes", {"statistics": "yes"}),
+        ("purposes", {"statistics": 1}),
+        ("purposes", None),
+        ("services", {"ads": None}),
+        ("services", "ads"),
+        ("told", "gpc"),
+        ("told", [1]),
+        ("told", {"gpc": True}),
+        ("notice", 5),
+        ("notice", ["x"]),
+        ("source", []),
+        ("span", True),
+    ],
+)
+def test_a_json_choice_of_wrong_types_is_malformed(field: str, value: object) -> None:
+    """400 that names the field and what it expects; nothing is recorded and nothing set."""
+    gate = raw.gated(raw.page())
+    notice = gate.assembly.pages.notice("en", raw.regime_of(gate))[0]
+    document = {"choice": "save", "notice": notice, "purposes": {"statistics": True}, field: value}
+    sent = raw.post(
+        "/privacy-choices", json.dumps(document).encode(), media_type=b"application/json"
+    )
+    seen = raw.run(gate, *sent)
+    assert (seen.status, seen.set_cookies) == (400, [])
+    told = json.loads(seen.body)
+    assert told["code"] == "malformed"
+    assert told["detail"].startswith(f"{field}: expected ")
+    assert list(gate.assembly.proof.ledger.events()) == []
+
+
+@pytest.mark.parametrize("choice", ["reject", "withdraw"])
+def test_a_refusal_is_taken_whatever_is_misspelt_beside_it(choice: str) -> None:
+    """It only takes away, so no detail of it matters."""
+    gate = raw.gated(raw.page())
+    document = {"choice": choice, "notice": 5, "told": 7, "source": None}
+    sent = raw.post(
+        "/privacy-choices", json.dumps(document).encode(), media_type=b"application/json"
+    )
+    assert raw.run(gate, *sent).status == 200

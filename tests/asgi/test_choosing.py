@@ -310,7 +310,7 @@ PROBLEMS: list[tuple[dict[str, Any], int, str]] = [
     ({"choice": "accept", "id": "0" * 32}, 422, "unknown_field"),
     ({"choice": "accept", "time": 1}, 422, "unknown_field"),
     ({"choice": "accept", "notice": "0" * 64}, 409, "notice_outdated"),
-    ({"choice": "accept", "notice": None}, 409, "notice_outdated"),
+    ({"choice": "accept", "notice": None}, 400, "malformed"),
 ]
 
 
@@ -471,3 +471,21 @@ def test_a_page_fetched_ahead_leaves_nothing(gate: ConsentGate, path: str, purpo
     seen = run(gate, http(path, query=query.encode(), headers=headers))
     assert (seen.status, seen.set_cookies) == (200, [])
     assert events(gate) == []
+
+
+@pytest.mark.requirement("WDR-04")
+@pytest.mark.parametrize(
+    ("scheme", "is_wanted", "expected"),
+    [("https", True, b'"storage"'), ("https", False, None), ("http", True, None)],
+)
+def test_storage_is_cleared_over_https_alone(
+    scheme: str, is_wanted: bool, expected: bytes | None
+) -> None:
+    """Never cookies, never everything, and only where something was taken back."""
+    gate = raw.gated(raw.page(), replace(SHOP, site=replace(SHOP.site, clear_storage=is_wanted)))
+    cookie = raw.chosen(gate, choice="accept", scheme=scheme)
+    fields = {"choice": "withdraw", "notice": notice_of(gate)}
+    answer = run(gate, *form("/privacy-choices", fields, cookie=cookie, scheme=scheme))
+    assert answer.one(b"clear-site-data") == expected
+    again = run(gate, *form("/privacy-choices", fields, scheme=scheme))
+    assert again.one(b"clear-site-data") is None

@@ -154,7 +154,7 @@ def test_the_app_tells_by_itself(tmp_path: Path) -> None:
     sums, (record,) = noted(gate, tmp_path)
     assert sums == {"export_clicked": 1, "pricing": 1}
     assert record["props"] == {"plan": "pro", "trial": "true"}
-    assert (record["route"], record["path"]) == ("/export/{number}", "/export/{n}")
+    assert (record["route"], record["path"]) == ("/export/{number}", "/export/{number}")
 
 
 @pytest.mark.requirement("LOG-15")

@@ -20,7 +20,7 @@ OPEN: Policy = replace(
     SHOP,
     purposes=SHIPPED[:1],
     services=SHOP.services[:1],
-    site=SiteSettings(csp="off", banner="none", undeclared="allow"),
+    site=SiteSettings(csp="off", banner="none", undeclared="allow", unknown_hosts="report"),
 )
 """Nothing can be denied, and nothing is drawn."""
 

@@ -20,6 +20,7 @@ from consentgate import ConsentGate
 from consentgate.errors import PolicyError, SecretError
 from tests.asgi import raw
 from tests.asgi.raw import drive, http
+from tests.policies import with_site
 
 GOOD = 'version = "1"\neffective = 2026-11-01\n[controller]\nname = "Shop"\n'
 SESSION = Middleware(SessionMiddleware, secret_key="k" * 32)
@@ -176,3 +177,13 @@ def test_a_server_exits_with_the_reason(tmp_path: Path) -> None:
     assert "CONSENTGATE_SECRET: no key to sign choices with; set CONSENTGATE_SECRET" in ended.stderr
     assert "Uvicorn running" not in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.requirement("STO-05")
+@pytest.mark.parametrize(("mode", "says"), [("off", 1), ("report-only", 0), ("enforce", 0)])
+def test_a_site_without_a_second_policy_is_told_what_it_gives_up(
+    caplog: pytest.LogCaptureFixture, mode: str, says: int
+) -> None:
+    """At start, in one line that names the setting, the remedy and where to read more."""
+    raw.gated(raw.page(), with_site(csp=mode))
+    assert caplog.text.count('csp = "off": what scripts of the site put into a page') == says

@@ -82,6 +82,8 @@ class Site:
 
     pages: dict[str, str] = field(default_factory=dict)
     scripts: dict[str, str] = field(default_factory=dict)
+    typed: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Path to the type and text of what is neither."""
     headers: dict[str, str] = field(default_factory=lambda: {"content-security-policy": STRICT})
     policy: Policy = POLICY
     regime: Regime = field(default_factory=lambda: Regime(code="ZZ", model=Model.OPT_IN))
@@ -93,6 +95,8 @@ class Site:
             path = request.url.path
             if path in self.scripts:
                 return Response(self.scripts[path], media_type="text/javascript")
+            if path in self.typed:
+                return Response(self.typed[path][1], media_type=self.typed[path][0])
             body = self.pages.get(path)
             return HTMLResponse(body or "nothing here", 200 if body else 404, self.headers)
 

@@ -26,7 +26,7 @@ EVERYONE = set(NAMES.values())
 PERSON = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36"
 """A headless browser says what it is, and is noted as a machine."""
 OPERATIONAL = {
-    "ts", "tier", "v", "method", "route", "status", "bytes", "dur_us", "ref", "device", "entry",
+    "ts", "grain", "kind", "tier", "v", "method", "route", "status", "bytes", "dur_us", "ref_class", "device", "entry",
     "suspect",
 }  # fmt: skip
 """What a line may hold of a visitor who granted nothing."""

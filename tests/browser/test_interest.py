@@ -112,7 +112,7 @@ def test_a_click_of_a_consenting_visitor_is_a_record(chromium: Browser, tmp_path
         assert record["event"] == "export_clicked"
         assert record["props"] == {"plan": "pro"}
         assert (record["tier"], record["path"]) == ("T1", "/")
-        assert not {"method", "status", "bytes", "dur_us", "ref"} & set(record)
+        assert not {"method", "status", "bytes", "dur_us", "ref_class"} & set(record)
         written = "".join(file.read_text() for file in tmp_path.rglob("*") if file.is_file())
         assert "jane" not in written
         assert "pricing" not in written

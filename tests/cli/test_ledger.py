@@ -9,9 +9,12 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -402,3 +405,90 @@ def test_the_private_key_is_private(site: SqliteLedger, run: Run) -> None:
     assert (code, Path("new").stat().st_mode & 0o777) == (0, 0o600)
     assert told.startswith(f"{NAME}+")
     assert "PRIVATE" not in told
+
+
+class Shelf(BaseHTTPRequestHandler):
+    """A web address that keeps what is put there."""
+
+    kept: ClassVar[dict[str, bytes]] = {}
+    tokens: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        body = self.kept.get(self.path)
+        self.send_response(200 if body is not None else 404)
+        self.end_headers()
+        self.wfile.write(body or b"")
+
+    def do_PUT(self) -> None:
+        self.tokens.append(self.headers.get("authorization", ""))
+        body = self.rfile.read(int(self.headers["content-length"]))
+        if self.path.endswith("closed"):
+            self.send_response(507)
+        else:
+            self.kept[self.path] = body
+            self.send_response(201)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def shelf() -> Iterator[str]:
+    """The address of a shelf."""
+    Shelf.kept.clear()
+    Shelf.tokens.clear()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Shelf)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_checkpoint_is_published_at_a_web_address(
+    site: SqliteLedger, run: Run, shelf: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Put there with the token, and replaced only by one that continues it."""
+    monkeypatch.setenv("CONSENTGATE_PUBLISH_TOKEN", "sesame")
+    code, note, _ = run("ledger", "checkpoint", "--publish", f"{shelf}/checkpoint")
+    assert (code, Shelf.kept["/checkpoint"], Shelf.tokens) == (0, note.encode(), ["Bearer sesame"])
+    append(site, refusal(notice_hash=NOTICE_HASH))
+    assert run("ledger", "checkpoint", "--publish", f"{shelf}/checkpoint")[0] == 0
+    assert Shelf.kept["/checkpoint"].splitlines()[1] == b"41"
+    for path in Path().glob("ledger.sqlite3*"):
+        path.unlink()
+    again = SqliteLedger("ledger.sqlite3")
+    append(again, refusal(notice_hash=""))
+    code, _, error = run("ledger", "checkpoint", "--publish", f"{shelf}/checkpoint")
+    again.close()
+    assert code == 1
+    assert "not the one that was published there at 41 events" in error
+    assert Shelf.kept["/checkpoint"].splitlines()[1] == b"41"
+
+
+def test_an_address_that_takes_nothing_is_named(site: SqliteLedger, run: Run, shelf: str) -> None:
+    """Full, unreachable, or open to everyone on the way."""
+    assert "507" in run("ledger", "checkpoint", "--publish", f"{shelf}/closed")[2]
+    assert run("ledger", "checkpoint", "--publish", "http://127.0.0.1:1/x")[0] == 1
+    code, _, error = run("ledger", "checkpoint", "--publish", "http://shop.example/x")
+    assert (code, "expected a path or https://" in error) == (2, True)
+
+
+def test_choices_are_counted_and_nobody_is_named(site: SqliteLedger, run: Run) -> None:
+    """By purpose, day, notice, regime and method, within the days that are asked for."""
+    code, told, _ = run("ledger", "totals", "--json")
+    found = json.loads(told)
+    assert code == 0
+    assert found["events"] == 40
+    assert sum(found["kinds"].values()) == 40
+    assert found["purposes"]["statistics"] == {"granted": 39, "refused": 1}
+    assert list(found["notices"]) == [NOTICE_HASH]
+    assert found["regimes"] == {"ZZ": found["kinds"]}
+    assert SUBJECT not in told
+    day = next(iter(found["days"]))
+    text = run("ledger", "totals", "--since", day)[1]
+    assert text.startswith("40 choices:")
+    assert f"day {day}: " in text
+    assert run("ledger", "totals", "--until", "2001-01-01")[1].startswith("0 choices: none")

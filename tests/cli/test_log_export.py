@@ -137,7 +137,7 @@ def test_goaccess_reads_every_line(source: str, tmp_path: Path) -> None:
     odd = [
         {**GRANTED, "method": "_OTHER"},
         {**GRANTED, "path": '/a "b" ü'},
-        {**PERSON, "ref": "ai"},
+        {**PERSON, "ref_class": "ai"},
     ]
     records.write_text("".join(json.dumps(record) + "\n" for record in [*RECORDS, *odd]))
     agents = ("Mozilla/5.0 (compatible; Googlebot/2.1)", "curl/8.0", "-")

@@ -227,7 +227,7 @@ def test_a_policy_says_routes_and_fields(log: Path, tmp_path: Path) -> None:
     assert run(log, "--policy", policy, "--output", output) == 0
     records = [json.loads(line) for line in output.read_text().splitlines()]
     assert {"/user/{name}", "(unmatched)"} == {record["route"] for record in records}
-    assert set(records[0]) == {"ts", "tier", "v", "route", "status"}
+    assert set(records[0]) == {"ts", "grain", "tier", "v", "route", "status"}
 
 
 def test_without_a_policy_the_usual_query_fields_are_kept(tmp_path: Path) -> None:

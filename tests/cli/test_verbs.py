@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import subprocess
 import sys
 from importlib import import_module
@@ -9,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
+import consentgate
 from consentgate import cli
-from consentgate.cli import log, main
-from consentgate.cli.verbs import Verb
+from consentgate.cli import ledger, log, main, rights
+from consentgate.cli.examples import EXAMPLES
+from consentgate.cli.verbs import Verb, parsed
 
 PLAIN = (
     '203.0.113.7 - - [02/Oct/2026:13:03:36 +0000] "GET /a?b=1 HTTP/1.1" 200 2326 '
@@ -59,14 +63,14 @@ def test_help_imports_no_verb() -> None:
 
 
 def test_minimise_imports_what_it_needs(tmp_path: Path) -> None:
-    """No other verb, no policy, no browser's name, no pool of processes before they are needed."""
+    """No other verb, no policy, no pool of processes before they are needed; what an agent is
+    takes ua-parser."""
     source = tmp_path / "access.log"
     source.write_text(PLAIN)
     found = imported("log", "minimise", source, "--quiet", "--output", tmp_path / "out")
     assert found & OTHER_VERBS == {"consentgate.cli.log.minimise"}
-    assert not found & {*HEAVY, "consentgate.asgi"}
-    named = imported("log", "minimise", source, "--quiet", "--tier", "T1")
-    assert "ua_parser" in named
+    assert not found & {*HEAVY, "consentgate.asgi"} - {"ua_parser", "user_agents"}
+    assert "ua_parser" in found
 
 
 @pytest.mark.parametrize(
@@ -74,6 +78,32 @@ def test_minimise_imports_what_it_needs(tmp_path: Path) -> None:
     [
         *(((name,), verb) for name, verb in cli.VERBS.items()),
         *((("log", name), verb) for name, verb in log.VERBS.items()),
+        *((("rights", name), verb) for name, verb in rights.VERBS.items()),
+    ],
+)
+def test_every_help_shows_examples_that_parse(words: tuple[str, ...], verb: Verb) -> None:
+    """What the help shows is what the command takes."""
+    shown = EXAMPLES[" ".join(words)]
+    assert shown
+    for line in shown:
+        parsed(cli.VERBS, shlex.split(line.partition(" > ")[0]))
+
+
+def test_the_version_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    """By the command, and by the package."""
+    with pytest.raises(SystemExit, match=r"^0$"):
+        main(["--version"])
+    assert capsys.readouterr().out == f"consentgate {consentgate.__version__}\n"
+    assert re.fullmatch(r"\d+\.\d+\.\d+.*", consentgate.__version__)
+
+
+@pytest.mark.parametrize(
+    ("words", "verb"),
+    [
+        *(((name,), verb) for name, verb in cli.VERBS.items()),
+        *((("ledger", name), verb) for name, verb in ledger.VERBS.items()),
+        *((("log", name), verb) for name, verb in log.VERBS.items()),
+        *((("rights", name), verb) for name, verb in rights.VERBS.items()),
     ],
 )
 def test_every_verb_is_there(

@@ -14,16 +14,17 @@ from consentgate.ledger import NOTICE_START_BYTES, Ledger
 from consentgate.ledger.opening import open_ledger
 from tests.events import grant, refusal
 
-LEDGERS: dict[str, Callable[[Path], str]] = {
-    "memory": lambda folder: "memory:",
-    "sqlite": lambda folder: f"sqlite:{folder}/proof/ledger.sqlite3",
+LEDGERS: dict[str, Callable[[pytest.FixtureRequest, Path], str]] = {
+    "memory": lambda request, folder: "memory:",
+    "sqlite": lambda request, folder: f"sqlite:{folder}/proof/ledger.sqlite3",
+    "postgresql": lambda request, folder: str(request.getfixturevalue("postgres").new()),
 }
 """Kind of ledger to its URL in a folder; another kind is one more row."""
 
 
 @pytest.fixture(params=sorted(LEDGERS))
 def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
-    opened = open_ledger(LEDGERS[request.param](tmp_path))
+    opened = open_ledger(LEDGERS[request.param](request, tmp_path), spool=str(tmp_path / "spool"))
     yield opened
     opened.close()
 
@@ -169,17 +170,42 @@ def test_closing_twice_is_fine_and_the_next_append_opens_again(ledger: Ledger) -
 
 
 @pytest.mark.parametrize("kind", sorted(LEDGERS))
-def test_opening_creates_nothing(kind: str, tmp_path: Path) -> None:
+def test_opening_creates_nothing(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     """A start, or `consentgate check`, leaves no file behind."""
-    opened = open_ledger(LEDGERS[kind](tmp_path))
+    opened = open_ledger(LEDGERS[kind](request, tmp_path))
     assert dict(opened.meanings()) == {}
     opened.close()
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("url", ["", "sqlite", "sqlite:", "postgres://x", "ledger.sqlite3"])
+@pytest.mark.parametrize("url", ["", "sqlite", "sqlite:", "ledger.sqlite3"])
 def test_another_url_is_refused(url: str) -> None:
     """The message names what was given and what is expected."""
     with pytest.raises(SettingError, match="expected") as caught:
         open_ledger(url)
-    assert f'"{url}"' in str(caught.value)
+    assert f'"{url.partition(":")[0]}' in str(caught.value)
+
+
+def test_an_erased_subject_is_found_no_more(ledger: Ledger) -> None:
+    """Its events stay, without who it was; those of others are untouched."""
+    mine, other = grant(), grant()
+    asyncio.run(appended(ledger, mine, other))
+    assert ledger.erase(mine.subject) == 1
+    assert ledger.erase(mine.subject) == 0
+    assert list(ledger.rows_of(mine.subject)) == []
+    first, second = ledger.events()
+    assert (first.id, first.purposes, second) == (mine.id, mine.purposes, other)
+    assert mine.subject not in first.subject
+
+
+def test_nobody_is_not_a_subject(ledger: Ledger) -> None:
+    """Erasing the empty subject of refusals erases nothing."""
+    asyncio.run(appended(ledger, refusal()))
+    assert ledger.erase("") == 0
+
+
+def test_a_password_in_the_url_is_refused_and_not_repeated() -> None:
+    """Policies are no place for secrets; the message says what is."""
+    with pytest.raises(SettingError, match="PGPASSFILE") as caught:
+        open_ledger("postgresql://shop:planted-secret@db.example/shop")
+    assert "planted-secret" not in str(caught.value)

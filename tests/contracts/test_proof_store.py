@@ -8,22 +8,25 @@ from pathlib import Path
 
 import pytest
 
-from consentgate.errors import LedgerUnavailable, SettingError
+from consentgate.errors import LedgerUnavailable
+from consentgate.ledger.opening import open_ledger
 from consentgate.ledger.proof import Leaf, Position, ProofStore, Signed
 from consentgate.ledger.proof.file import ProofFile
 from consentgate.ledger.proof.memory import MemoryProof
-from consentgate.ledger.proof.opening import proof_beside
 
-STORES: dict[str, Callable[[Path], ProofStore]] = {
-    "memory": lambda folder: MemoryProof(),
-    "file": lambda folder: ProofFile(folder / "made" / "ledger.proof"),
+STORES: dict[str, Callable[[pytest.FixtureRequest, Path], ProofStore]] = {
+    "memory": lambda request, folder: MemoryProof(),
+    "file": lambda request, folder: ProofFile(folder / "made" / "ledger.proof"),
+    "postgresql": lambda request, folder: (
+        open_ledger(request.getfixturevalue("postgres").new()).proof
+    ),
 }
 LEAVES = [Leaf(at, at + 5, f"{at:032x}", bytes([at]) * 32 if at % 2 else None) for at in range(6)]
 
 
 @pytest.fixture(params=sorted(STORES))
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> ProofStore:
-    return STORES[request.param](tmp_path)
+    return STORES[request.param](request, tmp_path)
 
 
 def test_an_empty_proof_answers(store: ProofStore) -> None:
@@ -69,14 +72,12 @@ def test_tiles_of_a_level_are_read_at_once(store: ProofStore) -> None:
 
 
 def test_a_proof_is_kept_beside_its_ledger() -> None:
-    """The URL of the ledger says where; other kinds are refused."""
+    """Every ledger says where."""
     for url in ("sqlite:var/x.sqlite3", "sqlite:///var/x.sqlite3"):
-        store = proof_beside(url)
+        store = open_ledger(url).proof
         assert isinstance(store, ProofFile)
         assert store.path.name == "x.sqlite3.proof"
-    assert isinstance(proof_beside("memory:"), MemoryProof)
-    with pytest.raises(SettingError, match="beside"):
-        proof_beside("postgresql://user:secret@host/db")
+    assert isinstance(open_ledger("memory:").proof, MemoryProof)
 
 
 def test_one_at_a_time_is_elected(store: ProofStore) -> None:

@@ -10,6 +10,7 @@ from consentgate.domain.regimes import UNKNOWN
 from consentgate.domain.signals import NONE
 from consentgate.gates.outcomes import Outcomes
 from consentgate.gates.pages.beacons import Verdicts, verdicts_of
+from consentgate.gates.pages.site_verdicts import SiteVerdicts, site_verdicts
 from consentgate.gates.plan import Plan
 from consentgate.gates.visitors.visitor import Visitor
 from tests.policies import SHOP
@@ -52,3 +53,11 @@ def _pattern(name: str) -> HostPattern:
 def silent() -> Verdicts:
     """The verdicts on a visitor who has not chosen, under opt-in."""
     return verdicts_of(Outcomes(Plan(policy_of())).of(Visitor(UNKNOWN, NONE, None), 0))
+
+
+def lonely() -> SiteVerdicts:
+    """What the same visitor gets where the policy names ``ok`` alone: the others are strangers."""
+    policy = policy_of()
+    alone = replace(policy, services=policy.services[-1:])
+    outcome = Outcomes(Plan(alone)).of(Visitor(UNKNOWN, NONE, None), 0)
+    return site_verdicts(outcome, "shop.example")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import ada_url
@@ -105,8 +105,11 @@ _RUNS = ("", "module", "text/javascript", "application/javascript")
 _URL = re.compile(r"url\s*=\s*[\"']?([^\"']*)", re.I)
 
 
-def loads(elements: list[Element]) -> Iterator[list[str]]:
-    """For each element the absolute addresses it contacts, and ``script:TEXT`` for inline ones."""
+def loads(elements: list[Element], *, has_forms: bool = True) -> Iterator[list[str]]:
+    """For each element the absolute addresses it contacts, and ``script:TEXT`` for inline ones.
+
+    ``has_forms``: with those that a person sends a form to.
+    """
     base = PAGE
     has_base = False
     for element in elements:
@@ -115,13 +118,21 @@ def loads(elements: list[Element]) -> Iterator[list[str]]:
             base = next(_resolved(element.attributes["href"], PAGE), PAGE)
             yield [base]
             continue
+        if not has_forms:
+            element = _unsent(element)
         found = [address for url in _loaded(element) for address in _resolved(url, base)]
-        yield [*found, *_nested(element)]
+        yield [*found, *_nested(element, has_forms=has_forms)]
 
 
-def _nested(element: Element) -> Iterator[str]:
+def _unsent(element: Element) -> Element:
+    kept = {name: element.attributes[name] for name in element.attributes if name not in _SENT}
+    return replace(element, attributes=kept)
+
+
+def _nested(element: Element, *, has_forms: bool) -> Iterator[str]:
     if element.tag == "iframe" and "srcdoc" in element.attributes:
-        for found in loads(by_html5lib(element.attributes["srcdoc"])):
+        inner = by_html5lib(element.attributes["srcdoc"])
+        for found in loads(inner, has_forms=has_forms):
             yield from found
     if element.tag == "script" and "src" not in element.attributes and _runs(element):
         yield "script:" + element.text
@@ -198,6 +209,8 @@ def _resolved(url: str, base: str) -> Iterator[str]:
 
 
 DENIED_HOST = re.compile(r"(?:.*\.)?ads\.example\.?|films\.example\.?")
+_KNOWN = ("shop.example", "ok.example", "www.shared.example")
+_SENT = ("action", "formaction")
 _SNIPPET = re.compile(r"(?<![\w$])adq\(|(?<![\w$])gtm\.start")
 
 
@@ -221,6 +234,22 @@ def is_denied(address: str) -> bool:
 def denied(page: str, parse: Parse) -> list[str]:
     """The denied addresses that a page would contact."""
     return [address for found in loads(parse(page)) for address in found if is_denied(address)]
+
+
+def strangers(page: str, parse: Parse) -> list[str]:
+    """The addresses that a page would contact by itself of hosts that ``judges.lonely`` lacks."""
+    found = loads(parse(page), has_forms=False)
+    return [address for some in found for address in some if _is_strange(address)]
+
+
+def _is_strange(address: str) -> bool:
+    try:
+        url = ada_url.URL(address)
+    except ValueError:
+        return False
+    is_named = re.fullmatch(r"[\w-]+(?:\.[\w-]+)+\.?", url.hostname) is not None
+    is_loaded = url.protocol in ("http:", "https:", "ws:", "wss:", "ftp:")
+    return is_named and is_loaded and url.hostname.rstrip(".") not in _KNOWN
 
 
 def permitted(page: str, parse: Parse) -> Counter[str]:

@@ -16,7 +16,8 @@ from consentgate.domain.record import NAMES
 from consentgate.formats.access_logs.exports import WRITERS
 
 PERSON = {
-    "ts": "2026-10-01T14Z",
+    "ts": "2026-10-01T14:00:00Z",
+    "grain": "hour",
     "tier": "T0",
     "v": "2026-11-01",
     "method": "GET",
@@ -24,17 +25,19 @@ PERSON = {
     "status": 200,
     "bytes": 1_200,
     "dur_us": 5_400,
-    "ref": "search",
+    "ref_class": "search",
     "device": "desktop",
     "entry": True,
 }
 GRANTED = {
     **PERSON,
-    "ts": "2026-10-01T14:13Z",
+    "ts": "2026-10-01T14:13:00Z",
+    "grain": "minute",
     "tier": "T1",
     "path": "/u/{id}",
     "q": {"utm_source": "news"},
-    "ref": "news.example",
+    "ref_class": "external",
+    "ref_host": "news.example",
     "country": "CH",
     "browser": "Firefox",
     "bmaj": "127",
@@ -43,10 +46,11 @@ GRANTED = {
 }
 MACHINE = {
     **{name: PERSON[name] for name in ("v", "method", "route", "status", "bytes", "dur_us")},
-    "ts": "2026-10-01T14:13Z",
+    "ts": "2026-10-01T14:13:00Z",
+    "grain": "minute",
     "tier": "TB",
     "path": "/p",
-    "ref": "none",
+    "ref_class": "none",
     "bot": "Googlebot",
     "bot_kind": "search-engine",
 }
@@ -88,7 +92,7 @@ IMPORTED = re.compile(
 
 @given(
     st.sampled_from(RECORDS),
-    st.sampled_from(["path", "ref", "browser", "os", "bot", "route", "device"]),
+    st.sampled_from(["path", "ref_host", "browser", "os", "bot", "route", "device"]),
     st.text(max_size=60),
 )
 def test_any_record_is_one_importable_line(record: dict[str, Any], name: str, text: str) -> None:

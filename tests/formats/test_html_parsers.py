@@ -9,12 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consentgate.formats.html.rewriter import Rewriter
-from tests.formats.judges import silent
-from tests.formats.live import PARSERS, denied, permitted
+from tests.formats.judges import lonely, silent
+from tests.formats.live import PARSERS, denied, permitted, strangers
 from tests.formats.pages import Maker, corpus
 from tests.fuzz_html import slice_of, taken_out, told
 
 JUDGE = silent()
+LONELY = lonely()
 CORPUS = corpus()
 OUTDATED = re.compile(rb"<svg></(?:p|br)>")
 """What html5lib still reads by the rules of 2020."""
@@ -38,6 +39,16 @@ def test_nothing_denied_is_live_and_the_rest_still_is(page: bytes, parser: str) 
     assert permitted(text_of(page), parse) <= permitted(gated, parse)
     if gated != text_of(page):
         assert any(denied(text_of(page), one) for one in PARSERS.values())
+
+
+@pytest.mark.requirement("TPD-01")
+@pytest.mark.parametrize("parser", PARSERS)
+@pytest.mark.parametrize("page", [*CORPUS, *CAREFUL], ids=range(len(CORPUS) + len(CAREFUL)))
+def test_no_stranger_is_live(page: bytes, parser: str) -> None:
+    """Where nobody declared what the corpus names, no browser goes there by itself."""
+    if parser == "html5lib" and OUTDATED.search(page):
+        return
+    assert strangers(text_of(Rewriter(LONELY).close(page)), PARSERS[parser]) == []
 
 
 @pytest.mark.parametrize("parser", PARSERS)

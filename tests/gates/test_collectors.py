@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from consentgate.domain.policy.policy import HostPattern
 from consentgate.gates.collectors import PIXEL, canonical, wants_image
 from tests.asgi.raw import chosen, gated, http, json_answer, run, websocket
 from tests.policies import SHOP
@@ -141,3 +142,70 @@ def test_a_path_has_one_canonical_spelling() -> None:
     """Applied again nothing changes, however odd it was."""
     for path in ("/%2e%2e/a", "//A//b/", "/a;x/../b", "", "/\0collect", "/%", "/\ud800"):
         assert canonical(canonical(path)) == canonical(path)
+
+
+GOOGLE = replace(
+    SHOP.services[3],
+    key="google",
+    cookies=(),
+    purposes=("statistics",),
+    hosts=(HostPattern(host="www.googletagmanager.com"),),
+)
+TAGGED = replace(SHOP, services=(*SHOP.services, GOOGLE))
+# Path and query of a vendor's tag on the site itself
+TAGS = [
+    ("/metrics/gtag/js", b"id=G-123"),
+    ("/gtm.js", b"id=GTM-123&l=dataLayer"),
+    ("/a/b/ns.html", b"id=GTM-123"),
+]
+STRANGE = [("/px/fbevents.js", b""), ("/tr/", b"id=1&ev=PageView"), ("/load/gtag/js", b"id=AW-1")]
+OWN = [
+    ("/gtag/js", b""),
+    ("/static/app.js", b""),
+    ("/collect", b"v=1"),
+    ("/tr", b"id=1"),
+    ("/fbevents.js/notes", b""),
+    ("/distract", b""),
+]
+
+
+@pytest.mark.requirement("STO-06")
+@pytest.mark.parametrize(("path", "query"), TAGS)
+def test_a_proxied_tag_is_its_vendors(
+    path: str, query: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Held until its vendor's service is granted, though no collector names it; told once."""
+    app = json_answer()
+    gate = gated(app, TAGGED)
+    for _ in range(2):
+        assert run(gate, http(path, query=query)).status == 204
+    assert app.scopes == []
+    assert caplog.text.count("serves a vendor's tag") == 1
+    granted = chosen(gate, choice="accept")
+    seen = run(gate, http(path, query=query, cookie=granted))
+    assert len(app.scopes) == 1
+    assert seen.one(b"vary") == b"cookie, sec-gpc, dnt"
+
+
+@pytest.mark.requirement("STO-06")
+@pytest.mark.parametrize(("path", "query"), STRANGE)
+def test_a_proxied_tag_that_nobody_declared_stays_held(path: str, query: bytes) -> None:
+    """Nobody granted it, after accepting everything either (invariant 11)."""
+    app = json_answer()
+    gate = gated(app, TAGGED)
+    granted = chosen(gate, choice="accept")
+    for cookie in ("", granted):
+        assert run(gate, http(path, query=query, cookie=cookie)).status in (200, 204)
+    assert app.scopes == []
+    free = replace(TAGGED, site=replace(TAGGED.site, unknown_hosts="report"))
+    run(gated(app, free), http(path, query=query))
+    assert len(app.scopes) == 1
+
+
+@pytest.mark.parametrize(("path", "query"), OWN)
+def test_what_only_resembles_a_tag_is_the_apps(path: str, query: bytes) -> None:
+    """The end of the path and the vendor's ids both count."""
+    app = json_answer()
+    tagged = replace(TAGGED, services=tuple(replace(s, collectors=()) for s in TAGGED.services))
+    run(gated(app, tagged), http(path, query=query))
+    assert len(app.scopes) == 1

@@ -112,3 +112,20 @@ def test_the_policy_stays_within_what_proxies_take(count: int) -> None:
     assert len(blocking_csp(outcome(policy=with_hosts(*one_domain)))) <= MAX_BYTES
     many_domains = [HostPattern(host=f"h{number}.example") for number in range(count)]
     assert len(blocking_csp(outcome(policy=with_hosts(*many_domains)))) <= MAX_BYTES
+
+
+@pytest.mark.requirement("STO-05")
+@pytest.mark.parametrize(
+    ("prefix", "sources"),
+    [
+        ("/", b" cdn.example:*"),
+        ("/npm/", b" cdn.example:*/npm/"),
+        ("/tr", b" cdn.example:*/tr cdn.example:*/tr/"),
+        ("/npm/vue@", b" cdn.example:*/npm/"),  # goes on with a version
+        ("/vue-", b" cdn.example:*/"),
+    ],
+)
+def test_a_path_prefix_is_covered_by_what_a_policy_can_say(prefix: str, sources: bytes) -> None:
+    """A policy has whole paths and folders only: one that ends within a name takes its folder."""
+    policy = with_hosts(HostPattern(host="cdn.example", path_prefix=prefix))
+    assert blocking_csp(outcome(policy=policy)) == START + sources

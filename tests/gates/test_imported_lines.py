@@ -44,6 +44,7 @@ def test_a_persons_line_is_operational() -> None:
         is_entry=True,
         is_suspect=False,
         signals=(),
+        wants="page",
     )
     built = build_record(fields_of(Tier.OPERATIONAL, frozenset()), facts)
     assert record == {**built, "bytes": 2_300}
@@ -54,14 +55,17 @@ def test_a_machines_line_says_which() -> None:
     line = PLAIN.replace(AGENT, GOOGLEBOT).replace("/a?b=1", "/mail/jane@example.com?x")
     assert minimised(line) == [
         {
-            "ts": "2026-10-02T13:03Z",
+            "ts": "2026-10-02T13:03:00Z",
+            "grain": "minute",
             "tier": "TB",
             "method": "GET",
             "route": "(unmatched)",
+            "kind": "asset",
             "path": "/mail/{email}",
             "status": 200,
             "bytes": 2300,
-            "ref": "news.example",
+            "ref_class": "external",
+            "ref_host": "news.example",
             "bot": "Googlebot",
             "bot_kind": "search-engine",
         }
@@ -76,7 +80,11 @@ def test_an_operator_may_answer_for_consent() -> None:
     )
     assert record["tier"] == "T1"
     assert (record["path"], record["q"], record["paid"]) == ("/a", {"utm_source": "news"}, True)
-    assert (record["ref"], record["browser"], record["bmaj"]) == ("news.example", "Firefox", "127")
+    assert (record["ref_host"], record["browser"], record["bmaj"]) == (
+        "news.example",
+        "Firefox",
+        "127",
+    )
     assert set(record) <= names_of(Tier.STATISTICS) - {"visitor", "subject"}
 
 
@@ -104,9 +112,9 @@ def test_without_a_host_no_entry_is_claimed() -> None:
     assert "entry" not in record
     own = PLAIN.replace("news.example", "shop.example")
     (record,) = minimised(f"shop.example:443 {own}", site=Site(), format="vhost")
-    assert record["ref"] == "internal"
+    assert record["ref_class"] == "internal"
     (record,) = minimised(json.dumps(CADDY), site=Site())
-    assert (record["ref"], record["entry"], record["dur_us"]) == ("external", True, 1_000)
+    assert (record["ref_class"], record["entry"], record["dur_us"]) == ("external", True, 1_000)
 
 
 @pytest.mark.parametrize("unit", ["", "us"], ids=["at once", "one by one"])

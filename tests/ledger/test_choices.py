@@ -85,8 +85,8 @@ def test_each_kind_of_choice_is_an_event(gate: ConsentGate, folder: Path) -> Non
     """Refusal, grant, change and withdrawal, with what was said of each purpose."""
     token = raw.chosen(gate, choice="reject")
     token = raw.chosen(gate, choice="save", p=["statistics"])
-    choose(gate, "accept", cookie=token)
-    choose(gate, "withdraw", cookie=token)
+    accepted = choose(gate, "accept", cookie=token).cookies
+    choose(gate, "withdraw", cookie="; ".join(f"{name}={v}" for name, v in accepted.items()))
     found = events(folder)
     assert [event.kind for event in found] == [
         Kind.REFUSE,
@@ -97,7 +97,8 @@ def test_each_kind_of_choice_is_an_event(gate: ConsentGate, folder: Path) -> Non
     assert [sum(event.purposes.values()) for event in found] == [0, 1, 3, 0]
     assert all(set(event.purposes) == {"functional", "statistics", "marketing"} for event in found)
     assert all(re.fullmatch(r"[0-9a-f]{12}4[0-9a-f]{3}[89ab][0-9a-f]{15}", e.id) for e in found)
-    assert [bool(event.subject) for event in found] == [False, True, True, False]
+    assert [bool(event.subject) for event in found] == [False, True, True, True]
+    assert found[3].subject == found[2].subject, "a withdrawal names the grant that it ends"
 
 
 def test_the_event_is_in_the_file_before_the_answer_leaves(gate: ConsentGate, folder: Path) -> None:

@@ -41,7 +41,9 @@ def make() -> ConsentGate:
     folder = os.environ["SITE_FOLDER"]
     policy = replace(
         SHOP,
-        ledger=LedgerSettings(url=f"sqlite:{folder}/proof/ledger.sqlite3"),
+        ledger=LedgerSettings(
+            url=os.environ.get("SITE_LEDGER", f"sqlite:{folder}/proof/ledger.sqlite3")
+        ),
         log=LogSettings(
             directory=os.environ.get("SITE_LOG", f"{folder}/log"),
             access_log=os.environ.get("SITE_ACCESS_LOG", "mute"),

@@ -184,7 +184,7 @@ def test_the_last_line_of_a_killed_writer_may_be_cut(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "why"),
     [
-        ("ev-h-1-1.jsonl", b'{"schema":"cg9"}\n{"ts":"x"}\n', 'reads "cg1"'),
+        ("ev-h-1-1.jsonl", b'{"schema":"cg9"}\n{"ts":"x"}\n', 'reads "cg2"'),
         ("notes.jsonl", b"hello\n", "is no segment"),
     ],
 )

@@ -26,10 +26,16 @@ def told(agent: str) -> Browser:
 
 
 def arrival(
-    agent: str = "", country: str = "", language: str = "", host: str = "", brands: bytes = b""
+    agent: str = "",
+    country: str = "",
+    language: str = "",
+    host: str = "",
+    brands: bytes = b"",
+    query: bytes = b"",
 ) -> Arrival:
     platform = b'"Windows"' if brands else b""
-    return NOW // DAY_SECONDS, agent, brands or None, platform, country, language.encode(), host
+    languages, day = language.encode(), NOW // DAY_SECONDS
+    return day, agent, brands or None, platform, country, languages, host, query
 
 
 def rows_of(folder: Path) -> list[dict[str, object]]:
@@ -79,6 +85,28 @@ def test_the_lines_of_a_few_describe_nobody(tmp_path: Path) -> None:
     counts.flush()
     assert counted(tmp_path)["country", "(other)"] == 1
     assert {row["val"] for row in rows_of(tmp_path)} == {"", "(other)"}
+
+
+@pytest.mark.requirement("LOG-15")
+def test_campaigns_are_counted_in_classes(tmp_path: Path) -> None:
+    """Closed sets and declared names; no word of a query that nobody declared is written."""
+    counts = VisitCounts(tmp_path, told, ["spring-sale"])
+    planted = b"utm_source=Jane.Doe&utm_medium=cpc&utm_campaign=jane%40example.com&gclid=planted"
+    declared = b"utm_source=FB&utm_medium=social&utm_campaign=Spring-Sale&utm_content=x"
+    for _ in range(6):
+        counts.add_visit(arrival(query=planted))
+        counts.add_visit(arrival(query=declared))
+    counts.flush()
+    found = counted(tmp_path)
+    assert {key: n for key, n in found.items() if key[0] != "visits"} == {
+        ("utm_source", "(other)"): 6,
+        ("utm_source", "facebook"): 6,
+        ("utm_medium", "paid"): 6,
+        ("utm_medium", "social"): 6,
+        ("campaign", "(other)"): 6,
+        ("campaign", "spring-sale"): 6,
+        ("click", "google"): 6,
+    }
 
 
 def test_a_day_that_is_over_is_written(tmp_path: Path) -> None:

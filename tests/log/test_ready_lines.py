@@ -230,7 +230,7 @@ def test_made_up_headers_do_not_fill_the_memory() -> None:
     """Each table of ready parts is bounded, whatever visitors send."""
     lines = NamedLines(Tier.STATISTICS, "1", ENCODE)
     for number in range(MOST_LINES + 9):
-        facts = (0, "GET", f"/{number}", 200, "none", "desktop", False, False, (), "")
+        facts = (0, "GET", f"/{number}", 200, "none", "desktop", False, False, (), "", "")
         audience = Audience(language=str(number))
         more = Statistics((1, 1), 0, f"host{number}", lambda name: "", "/", audience)
         assert f"/{number}".encode() in lines.line(facts, more)

@@ -344,7 +344,8 @@ def test_a_withdrawal_at_the_gate_shreds_the_key_and_is_counted(tmp_path: Path) 
     assert len(key.read_bytes()) == 32
     scope, sent = raw.form(gate.assembly.prefix, {"choice": "withdraw"}, cookie=cookie)
     assert raw.run(gate, scope, sent).status == 303
-    assert key.read_bytes() == b"shredded"
+    (mark,) = (tmp_path / "state/subjects").glob("??/*")
+    assert (mark.read_bytes(), mark.name == key.name) == (b"shredded", False)
     gate.close()
     assert "T2" in {record["tier"] for record in site_logs.records(tmp_path)}
     assert sums_in(tmp_path, "choice") == {"accept": 1, "withdraw": 1}

@@ -304,7 +304,7 @@ FOUND = [
     (_open_key, "mode 0640; expected 0600"),
     (_writable, "mode 0770; expected 0750"),
     (_torn_part, "cannot be read whole"),
-    (_wrong_day, "1 rows that are no cg1 records of"),
+    (_wrong_day, "1 rows that are no cg2 records of"),
     (_foreign_line, "0 torn and 1 foreign lines"),
     (_broken_off, "a job was broken off"),
     (_left_over, "left by a job that was broken off"),

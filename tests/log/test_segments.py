@@ -120,7 +120,7 @@ def test_a_segment_says_its_schema_and_is_closed_on_the_hour(tmp_path: Path) -> 
     log = SegmentFile(tmp_path, clock=lambda: now[0])
     log.write(T0)
     (live,) = segments(tmp_path)
-    assert json.loads(live.read_text().splitlines()[0]) == {"schema": "cg1"}
+    assert json.loads(live.read_text().splitlines()[0]) == {"schema": "cg2"}
     log.tick(1_790_000_000)
     assert live.exists()
     log.tick(1_790_000_000 + 3_600)

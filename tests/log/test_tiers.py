@@ -114,15 +114,17 @@ def record_of(visit: Ended, *, policy: Any = SHOP, country: str = "CH") -> dict[
 def test_without_a_choice_the_line_is_operational() -> None:
     """T0: hour, route, status and classes; nothing that tells one visitor from another."""
     assert record_of(visit_of()) == {
-        "ts": "2026-09-21T14Z",
+        "ts": "2026-09-21T14:00:00Z",
+        "grain": "hour",
         "tier": "T0",
         "v": "2026-11-01",
         "method": "GET",
         "route": "/products/{id}",
+        "kind": "page",
         "status": 200,
         "bytes": 12_000,
         "dur_us": 5_400,
-        "ref": "search",
+        "ref_class": "search",
         "device": "desktop",
         "entry": True,
     }
@@ -133,18 +135,21 @@ def test_with_a_grant_the_line_says_more_and_still_no_person() -> None:
     """T1: minute, scrubbed path, declared query, host of the referrer, country, families."""
     record = record_of(visit_of(choice=GRANTED))
     assert record == {
-        "ts": "2026-09-21T14:13Z",
+        "ts": "2026-09-21T14:13:00Z",
+        "grain": "minute",
         "tier": "T1",
         "v": "2026-11-01",
         "method": "GET",
         "route": "/products/{id}",
-        "path": "/products/{n}",
+        "kind": "page",
+        "path": "/products/{id}",
         "q": {"utm_source": "news"},
         "paid": True,
         "status": 200,
         "bytes": 12_000,
         "dur_us": 5_400,
-        "ref": "www.google.com",
+        "ref_class": "search",
+        "ref_host": "www.google.com",
         "country": "CH",
         "lang": "de",
         "browser": "Firefox",
@@ -220,6 +225,8 @@ def test_what_a_line_may_not_say_is_counted_apart(tmp_path: Path) -> None:
         ("country", "CH"): 10,
         ("lang", "de"): 10,
         ("ref_host", "www.google.com"): 10,
+        ("utm_source", "(other)"): 10,
+        ("click", "google"): 10,
     }
 
 
@@ -257,7 +264,14 @@ def test_what_cannot_be_minimised_leaves_the_least() -> None:
     SiteLog(SHOP, sink, country_of=broken).note(visit_of(choice=GRANTED), 1)
     TICKER.finish()
     assert sink.records == [
-        {"ts": "2026-09-21T14Z", "tier": "T0", "v": "2026-11-01", "status": 200, "err": "min"}
+        {
+            "ts": "2026-09-21T14:00:00Z",
+            "grain": "hour",
+            "tier": "T0",
+            "v": "2026-11-01",
+            "status": 200,
+            "err": "min",
+        }
     ]
 
 
@@ -287,6 +301,7 @@ def test_a_field_of_everybody_cannot_reach_a_visitor() -> None:
         "is_suspect",
         "signals",
         "fault",
+        "wants",
         "version",
         "tier",
     }
@@ -319,7 +334,9 @@ def test_every_written_field_is_in_the_table() -> None:
         assert field.purpose
         assert field.minimiser
     assert not {name.lower() for name in NEVER} & {name for name in NAMES}
-    facts = Operational(0, "GET", "/", 200, "none", "desktop", True, True, ("gpc",), "", "v")
+    facts = Operational(
+        0, "GET", "/", 200, "none", "desktop", True, True, ("gpc",), "", "page", "v"
+    )
     fields = fields_of(Tier.OPERATIONAL, frozenset())
     assert set(build_record(fields, facts)) <= names_of(Tier.OPERATIONAL)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from consentgate.asgi.posts.bodies import Body, BodyProblem
 from consentgate.domain.policy.policy import Policy
-from consentgate.domain.signals import Signals
+from consentgate.domain.signals import NONE, Signals
 
 KINDS = ("accept", "reject", "save", "withdraw", "dismiss", "service", "signal")
 SOURCES = ("banner", "page", "placeholder", "api")
@@ -47,6 +47,19 @@ def read_act(body: Body, policy: Policy) -> Act:
     if act.kind == "service" and not act.services:
         raise BodyProblem(400, "malformed", "services: expected one at least")
     return act
+
+
+def withdrawal(policy: Policy) -> Act:
+    """What the button that takes everything back asks for."""
+    return Act(
+        kind="withdraw",
+        purposes=dict.fromkeys((purpose.key for purpose in policy.optional_purposes), False),
+        services={},
+        told=NONE,
+        notice="",
+        source="page",
+        next="",
+    )
 
 
 def _act_of_form(fields: Mapping[str, list[str]], policy: Policy) -> Act:
@@ -107,14 +120,19 @@ def _said_of_services(
 
 
 def _act_of_json(document: Mapping[str, Any], policy: Policy) -> Act:
-    unknown = set(document) - {"choice", "purposes", "services", "told", "notice", "source", "span"}
+    choice = document.get("choice", "")
+    if isinstance(choice, str) and choice in _TAKING:
+        document = {name: document[name] for name in _TOLD_OF if name in document}
+    unknown = set(document) - {"choice", *_TYPES}
     if unknown:
         raise BodyProblem(422, "unknown_field", f"unknown field: {sorted(unknown)[0][:40]!r}")
+    kind = _kind(choice)
+    if kind not in _TAKING:
+        _check_types(document)
     purposes = _flags(document.get("purposes", {}), policy.purpose_by_key, "purpose")
     if any(policy.purpose_by_key[key].is_necessary and not purposes[key] for key in purposes):
         raise BodyProblem(422, "required_purpose", "what is necessary cannot be refused")
     services: dict[str, bool | None] = {}
-    kind = _kind(document.get("choice", ""))
     if kind == "save":  # says everything: what it does not name follows its purposes
         services = dict.fromkeys(policy.service_by_key)
     services.update(_flags(document.get("services", {}), policy.service_by_key, "service"))
@@ -132,8 +150,39 @@ def _act_of_json(document: Mapping[str, Any], policy: Policy) -> Act:
     )
 
 
+_TAKING = frozenset(("reject", "withdraw"))
+"""What only takes away: no misspelt detail stands in its way."""
+_TOLD_OF = ("told", "notice", "source")
+"""What is noted of it."""
+_TYPES: Mapping[str, tuple[type, str]] = {
+    "purposes": (dict, "an object of true and false"),
+    "services": (dict, "an object of true and false"),
+    "told": (list, "a list of signals"),
+    "notice": (str, "a text"),
+    "source": (str, "a text"),
+    "span": (str, "a text"),
+}
+
+
+def _check_types(document: Mapping[str, Any]) -> None:
+    """Refuse a JSON document whose values are not of the types that they are to have.
+
+    Raises:
+        BodyProblem: 400, with the field and what was expected.
+    """
+    for name, (kind, expected) in _TYPES.items():
+        value = document.get(name, kind())
+        is_right = isinstance(value, kind)
+        if is_right and kind is dict:
+            is_right = all(isinstance(said, bool) for said in value.values())
+        elif is_right and kind is list:
+            is_right = all(isinstance(said, str) for said in value)
+        if not is_right:
+            raise BodyProblem(400, "malformed", f"{name}: expected {expected}")
+
+
 def _kind(value: object) -> str:
-    if value not in KINDS:
+    if not isinstance(value, str) or value not in KINDS:
         raise BodyProblem(400, "malformed", f"choice: expected one of {', '.join(KINDS)}")
     return str(value)
 

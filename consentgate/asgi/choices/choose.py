@@ -9,8 +9,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import Receive
 
-from consentgate.asgi.choices.acts import Act, read_act
+from consentgate.asgi.choices.acts import Act, read_act, withdrawal
 from consentgate.asgi.choices.choice import make_choice, with_session_grants
+from consentgate.asgi.choices.ending import ending_of
 from consentgate.asgi.choices.proof import Proof
 from consentgate.asgi.faults import Faults
 from consentgate.asgi.pages.templates import Pages
@@ -25,11 +26,12 @@ from consentgate.asgi.posts.same_origin import (
 )
 from consentgate.asgi.recording.site_log import SiteLog
 from consentgate.asgi.recording.warnings import shown
+from consentgate.asgi.revoking.revocations import Revocations
 from consentgate.domain.choices import Choice
 from consentgate.formats import cookies
 from consentgate.gates.cookies.lines import expire_denied
 from consentgate.gates.cookies.remembered import token_line
-from consentgate.gates.outcomes import Outcomes
+from consentgate.gates.outcomes import Outcome, Outcomes
 from consentgate.gates.request import Request
 from consentgate.gates.visit import Visit
 from consentgate.gates.visitors.tokens import TokenReader
@@ -56,6 +58,7 @@ class Choices:
         limits: Limits,
         site_log: SiteLog,
         faults: Faults,
+        revocations: Revocations,
     ) -> None:
         self._outcomes = outcomes
         self._plan = outcomes.plan
@@ -66,6 +69,7 @@ class Choices:
         self._limits = limits
         self._site_log = site_log
         self._faults = faults
+        self._revocations = revocations
 
     async def choose(self, visit: Visit, receive: Receive) -> Response:
         """Take a choice and answer: 303 for a form, 200 with the new state for JSON.
@@ -89,15 +93,29 @@ class Choices:
         if choice.grants_anything and is_in_frame(request):
             raise BodyProblem(403, "framed", "nothing is granted from within a frame")
         is_recorded = self._limits.allows(visit, is_grant=choice.grants_anything)
-        if choice.grants_anything and not await self._knows(act.notice):
+        if not await self._knows(act.notice) and choice.grants_anything:
             raise BodyProblem(409, "notice_outdated", "the notice has changed; please choose again")
         if act.is_once:
             choice = with_session_grants(choice, before)
-        if is_recorded or _ends_grant(before, choice):
-            await self._proof.record(visit, act, choice)
-        self._follow(visit, act, choice)
+        await self._record(visit, act, choice, is_recorded=is_recorded)
         is_json = body.is_json or "application/json" in request.header(b"accept")
         return self._answer(visit, act, choice, is_json=is_json)
+
+    async def withdraw(self, visit: Visit) -> list[bytes]:
+        """Take back whatever a visit's cookies grant, as the button does; their new lines."""
+        act = withdrawal(self._plan.policy)
+        choice = make_choice(act, visit.visitor.choice, visit.outcome, visit.now)
+        await self._record(visit, act, choice, is_recorded=True)
+        return self._kept(visit, act, choice)[1]
+
+    async def _record(self, visit: Visit, act: Act, choice: Choice, *, is_recorded: bool) -> None:
+        """Prove a choice, and end the grants that it replaces."""
+        ending = ending_of(act, visit, self._reader)
+        if is_recorded or ending.ids or _ends_grant(visit.visitor.choice, choice):
+            await self._proof.record(visit, act, choice, ending)
+        self._revocations.end(ending.ids)
+        self._reader.end_remembered(ending.tokens)
+        self._follow(visit, act, choice)
 
     def _warn_of_host(self, request: Request) -> None:
         """Say once that a page's Origin and ``Host`` differ: most likely a proxy rewrites it."""
@@ -116,11 +134,14 @@ class Choices:
 
     async def _knows(self, notice: str) -> bool:
         """Whether a notice is one of today's; the first time all of them are written."""
-        return bool(await run_in_threadpool(self._pages.language_of_notice, notice))
+        if not self._pages.has_every_notice:
+            await run_in_threadpool(self._pages.warm)
+        return bool(self._pages.language_of_notice(notice))
 
     def _follow(self, visit: Visit, act: Act, choice: Choice) -> None:
         """Have the site log count the choice, and forget whom it may not recognise any more."""
         self._site_log.count_choice(visit.ended(None), act.kind)
+        self._site_log.funnel.acted(visit, act, visit.visitor.choice, choice)
         known = self._site_log.recognition
         try:
             if known is not None and not act.is_once:
@@ -130,19 +151,33 @@ class Choices:
 
     def _answer(self, visit: Visit, act: Act, choice: Choice, *, is_json: bool) -> Response:
         """Set the token, expire what is denied now, and send the visitor back."""
-        choice, lines = self._signed(visit, act, choice)
-        outcome = self._outcomes.of(visit.visitor._replace(choice=choice), visit.now)
+        outcome, lines = self._kept(visit, act, choice)
         response: Response
         if is_json:
             response = JSONResponse(self._views.state(visit, outcome))
         else:
             root = visit.request.root_path + self._plan.policy.site.prefix
             response = RedirectResponse(safe_next(act.next, root), status_code=303)
-        lines += expire_denied(visit.request, outcome, visit.now)
         response.raw_headers += [(b"set-cookie", line) for line in lines]
+        if visit.request.is_https and self._clears(visit.outcome, outcome):
+            response.headers["clear-site-data"] = '"storage"'
         response.headers["cache-control"] = "private, no-store"
         response.headers["tk"] = "U"
         return response
+
+    def _kept(self, visit: Visit, act: Act, choice: Choice) -> tuple[Outcome, list[bytes]]:
+        """What follows from a choice, and the ``Set-Cookie`` lines: its token, and what expires."""
+        choice, lines = self._signed(visit, act, choice)
+        outcome = self._outcomes.of(visit.visitor._replace(choice=choice), visit.now)
+        return outcome, lines + expire_denied(visit.request, outcome, visit.now)
+
+    def _clears(self, before: Outcome, after: Outcome) -> bool:
+        """Whether the browser is asked to remove the site's storage: something was taken back.
+
+        Never ``"cookies"`` nor ``"*"``: those would remove the refusal itself (WDR-04).
+        """
+        is_wanted = self._plan.policy.site.clear_storage
+        return is_wanted and bool(after.denied_services - before.denied_services)
 
     def _signed(self, visit: Visit, act: Act, choice: Choice) -> tuple[Choice, list[bytes]]:
         """What holds from now on, and the ``Set-Cookie`` lines that keep it.

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
+import asyncio
 import uuid
+from collections.abc import Callable
 from types import MappingProxyType
 
-from starlette.concurrency import run_in_threadpool
-
 from consentgate.asgi.choices.acts import Act
+from consentgate.asgi.choices.ending import Ending
+from consentgate.asgi.choices.meanings import Meanings
+from consentgate.asgi.choices.references import References
 from consentgate.asgi.faults import Faults
 from consentgate.asgi.pages.templates import Pages
 from consentgate.asgi.posts.bodies import BodyProblem
@@ -22,6 +23,9 @@ from consentgate.gates.visit import Visit
 from consentgate.gates.visitors.tokens import ONCE_SECONDS
 from consentgate.ledger import Ledger
 
+RECORD_SECONDS = 1.6
+"""How long a choice waits for the ledger; keeping a refusal elsewhere has QUEUE_SECONDS."""
+QUEUE_SECONDS = 0.4
 _METHOD_KIND = {"dismiss": Kind.REFUSE, "signal": Kind.SIGNAL}
 
 
@@ -29,7 +33,15 @@ class Proof:
     """Writes choices into the ledger."""
 
     def __init__(
-        self, plan: Plan, ledger: Ledger, pages: Pages, faults: Faults, *, key: bytes
+        self,
+        plan: Plan,
+        ledger: Ledger,
+        pages: Pages,
+        meanings: Meanings,
+        faults: Faults,
+        *,
+        key: bytes,
+        appended: Callable[[], None] = lambda: None,
     ) -> None:
         """Prepare; nothing is written yet.
 
@@ -37,67 +49,87 @@ class Proof:
             plan: the policy, prepared.
             ledger: where events are kept.
             pages: knows the notices.
+            meanings: of this policy and earlier ones.
             faults: is told what could not be recorded.
             key: makes the references under which grants are kept.
+            appended: is called when an event is in the ledger.
         """
         self.ledger = ledger
         self._plan = plan
         self._pages = pages
+        self._meanings = meanings
         self._faults = faults
-        self._subject_key = hmac.digest(key, b"consentgate.subject.v1", "sha256")
+        self._references = References((key,))
+        self._appended = appended
         self._site = plan.policy.controller.name
         self._is_prepared = False
+        self._preparing: asyncio.Task[None] | None = None
 
-    async def prepare(self) -> None:
-        """Store today's meaning and notices before the first event that names them."""
-        if self._is_prepared:
-            return
-        await run_in_threadpool(self._store_notices)
+    def warm(self) -> None:
+        """Prepare before the first visitor; a ledger that is down is tried again at a choice."""
+        try:
+            self._prepare()
+        except Exception as error:
+            self._faults.no_ledger(error)
+
+    def _prepare(self) -> None:
+        """Store every notice and meaning, in one transaction; works in a thread."""
+        self._meanings.recall()
+        self.ledger.save(notices=dict(self._pages.notices()), meanings=self._meanings.tables())
         self._is_prepared = True
 
-    def _store_notices(self) -> None:
-        meaning = self._plan.meaning
-        self.ledger.save(
-            notices=dict(self._pages.notices()), meanings={meaning.hash: meaning.to_json()}
-        )
+    async def _prepared(self) -> None:
+        """Wait until the notices are stored; all choices of a moment wait for one attempt."""
+        if self._is_prepared:
+            return
+        loop, task = asyncio.get_running_loop(), self._preparing
+        if task is None or task.done() or task.get_loop() is not loop:
+            task = self._preparing = loop.create_task(asyncio.to_thread(self._prepare))
+            task.add_done_callback(_hear)
+        await asyncio.shield(task)
 
     def subject_of(self, choice_id: str) -> str:
         """The keyed reference under which the ledger keeps a grant; empty for a refusal."""
-        if not choice_id:
-            return ""
-        return hmac.new(self._subject_key, choice_id.encode(), hashlib.sha256).hexdigest()[:32]
+        return self._references.now(choice_id)
 
-    async def record(self, visit: Visit, act: Act, choice: Choice) -> None:
+    async def record(self, visit: Visit, act: Act, choice: Choice, ending: Ending) -> None:
         """Make the choice's event durable.
 
         With ``records_refusals`` off only a refusal that ends no grant leaves no event: the
         ledger must not say that a grant stands which was withdrawn (REC-05).
 
         Raises:
-            BodyProblem: 503 where a grant cannot be proven; a refusal is queued instead.
+            BodyProblem: 503 where a grant cannot be proven in time; a refusal is queued instead.
         """
-        event = self._event_of(visit, act, choice)
-        if event.state is State.REFUSED and not self._plan.policy.ledger.records_refusals:
+        event = self._event_of(visit, act, choice, ending)
+        is_plain = event.state is State.REFUSED and not event.ends
+        if is_plain and not self._plan.policy.ledger.records_refusals:
             return
         try:
-            await self.prepare()
-            await self.ledger.append(event)
+            async with asyncio.timeout(RECORD_SECONDS):
+                await self._prepared()
+                await self.ledger.append(event)
+            self._appended()
         except Exception as error:
             self._faults.no_ledger(error)
             if choice.grants_anything:
                 raise BodyProblem(
-                    503, "ledger_unavailable", "nothing can be granted now; please try again later"
+                    503,
+                    "ledger_unavailable",
+                    "your choice could not be saved, and nothing was allowed; please try again "
+                    "later",
                 ) from error
             await self._queue(event)
 
     async def _queue(self, event: Event) -> None:
         """Keep a refusal beside the ledger; it takes effect even where that fails too."""
         try:
-            await run_in_threadpool(self.ledger.defer, event)
+            async with asyncio.timeout(QUEUE_SECONDS):
+                await asyncio.to_thread(self.ledger.defer, event)
         except Exception:
             self._faults.failed("refusal_record", "a refusal takes effect, but is recorded nowhere")
 
-    def _event_of(self, visit: Visit, act: Act, choice: Choice) -> Event:
+    def _event_of(self, visit: Visit, act: Act, choice: Choice, ending: Ending) -> Event:
         """Write down who (a keyed reference), when, how, under which notice, and what (REC-01)."""
         policy = self._plan.policy
         before = visit.visitor.choice
@@ -138,8 +170,22 @@ class Proof:
             regime=regime.code,
             model=regime.model.value,
             expires_ms=(choice.made_at + lasts_seconds) * 1000,
-            subject=self.subject_of(choice.id),
+            subject=self.subject_of(_grant_concerned(before, choice)),
+            ends=ending.marks,
         )
+
+
+def _grant_concerned(before: Choice | None, choice: Choice) -> str:
+    """The id of what is granted, or of the grant that ends with this choice; empty: neither."""
+    if choice.grants_anything:
+        return choice.id
+    return before.id if before is not None and before.grants_anything else ""
+
+
+def _hear(task: asyncio.Task[None]) -> None:
+    """Take note of a failure that nobody waits for any more; the next choice tries again."""
+    if not task.cancelled():
+        task.exception()
 
 
 def _names(signals: Signals) -> tuple[str, ...]:

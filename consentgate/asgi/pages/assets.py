@@ -11,8 +11,8 @@ from pathlib import Path
 
 MEDIA_TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8"}
 STYLE, PAGE_STYLE = "banner.css", "page.css"
-SCRIPT, MODES, INTEREST = "banner.js", "modes.js", "interest.js"
-ASSETS = (STYLE, PAGE_STYLE, SCRIPT, MODES, INTEREST)
+SCRIPT, MODES, INTEREST, BOXES = "banner.js", "modes.js", "interest.js", "choices.js"
+ASSETS = (STYLE, PAGE_STYLE, SCRIPT, MODES, INTEREST, BOXES)
 
 
 def static_file(name: str) -> bytes:

@@ -8,7 +8,7 @@ from typing import Any
 
 from consentgate.domain.choices import Choice
 from consentgate.domain.decision import Decision
-from consentgate.domain.policy.policy import Policy
+from consentgate.domain.policy.policy import Match, Policy
 from consentgate.domain.regimes import Regime
 from consentgate.domain.signals import Signals
 from consentgate.gates.outcomes import Outcome, once_per_outcome
@@ -23,6 +23,8 @@ GOOGLE_MODES: Mapping[str, str] = {
     "security_storage": "necessary",
 }
 """Consent Mode v2's seven types to the purpose that grants them (INT-01)."""
+_FEWEST_LETTERS = 2
+"""A pattern with fewer would mean the keys of others, too."""
 MICROSOFT_MODES: Mapping[str, str] = {"ad_storage": "marketing"}
 """Microsoft UET has one."""
 
@@ -94,6 +96,7 @@ def short_state_of(
     """The part of the state that every page carries; cookies are the server's to expire."""
     state: dict[str, Any] = {
         "decided": choice is not None and choice.is_explicit,
+        "granted": choice is not None and bool(choice.grants_anything or choice.once),
         "purposes": {key: verdict.is_granted for key, verdict in decision.purposes.items()},
         "services": {key: verdict.is_granted for key, verdict in decision.services.items()},
         "signals": signal_names(decision),
@@ -106,11 +109,36 @@ def short_state_of(
                 if not decision.services[service.key].is_granted
                 for key in service.storage
             ],
+            "keys": _keys_like_cookies(policy, decision),
         },
     }
     if policy.site.consent_mode:
         state["modes"] = modes_of(decision)
     return state
+
+
+def _keys_like_cookies(policy: Policy, decision: Decision) -> list[str]:
+    """Names under which denied services keep once more what their cookies hold (STO-13).
+
+    Vendors' scripts write the same identifier to ``localStorage``, so that it outlives the cookie
+    (``_hjid`` beside ``_hjSession``). What a permitted service keeps under the same name stays.
+
+    Returns:
+        Exact names and globs, each once.
+    """
+    denied: dict[str, None] = {}
+    granted: set[str] = set()
+    for service in policy.services:
+        names = [
+            item.name + ("*" if item.match is Match.PREFIX else "")
+            for item in service.cookies
+            if len(item.name.replace("*", "").replace("?", "")) >= _FEWEST_LETTERS
+        ]
+        if decision.services[service.key].is_granted:
+            granted.update(names)
+        else:
+            denied.update(dict.fromkeys(names))
+    return [name for name in denied if name not in granted]
 
 
 def compact(value: Mapping[str, Any]) -> str:

@@ -12,7 +12,15 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from consentgate.asgi.pages.assets import INTEREST, MODES, PAGE_STYLE, SCRIPT, STYLE, address_of
+from consentgate.asgi.pages.assets import (
+    BOXES,
+    INTEREST,
+    MODES,
+    PAGE_STYLE,
+    SCRIPT,
+    STYLE,
+    address_of,
+)
 from consentgate.asgi.pages.languages import direction, negotiate
 from consentgate.asgi.pages.state import compact, modes_of, signal_names
 from consentgate.asgi.pages.view import View
@@ -94,6 +102,7 @@ class Pages:
             decision.signals,
             self._signal(decision),
             bool(view.state),
+            view.can_withdraw,
             view.news,
         )
         parts = self._fragment(key, lambda: self._opening(view))
@@ -102,16 +111,17 @@ class Pages:
     def page(self, view: View) -> bytes:
         """The whole choices page; works without JavaScript (COL-15)."""
         choice = view.choice
+        boxes = f'<script src="{html.escape(view.root)}/assets/{address_of(BOXES)}" defer></script>'
         return self.render(
             "page.html",
             view,
-            head=_safe(self.head(view).decode()),
+            head=_safe(self.head(view).decode() + boxes),
             page_intro=self.details.say(
                 view.language, "page_intro", controller=self._policy.controller.name
             ),
             state=self.details.state(view),
             problem=self._problem(view),
-            can_withdraw=choice is not None and bool(choice.grants_anything or choice.once),
+            has_receipt=choice is not None and choice.grants_anything,
             home=view.root.removesuffix(self._policy.site.prefix) or "/",
             next=view.next if view.source == "page" else view.root,
         )
@@ -153,11 +163,15 @@ class Pages:
             for model in Model:
                 yield self.notice(language, Regime(code="ZZ", model=model))
 
+    @property
+    def has_every_notice(self) -> bool:
+        """Whether all of them are written by now."""
+        return len(self._notices) == len(self.texts) * len(Model)
+
     def language_of_notice(self, name: str) -> str:
         """The language of a notice of today's policy; empty where the hash is not one."""
-        if name not in self._hashes and len(self._notices) < len(self.texts) * len(Model):
-            for _ in self.notices():
-                pass
+        if name not in self._hashes and not self.has_every_notice:
+            self.warm()
         return self._hashes.get(name, "")
 
     def fragment(self, key: object, render: Callable[[str], str]) -> tuple[bytes, ...]:
@@ -222,6 +236,7 @@ class Pages:
             "position": "flow" if position == "none" else position,
             "is_opt_out": view.regime.has_opt_out_link,
             "is_hidden": not view.state,
+            "can_withdraw": view.can_withdraw,
             "controller": controller,
             "contact": details.say(language, "contact", contact=controller.contact)
             if controller.contact

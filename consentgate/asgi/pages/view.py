@@ -48,6 +48,11 @@ class View:
     """A change to come that this visitor has not read of yet (VER-03)."""
 
     @property
+    def can_withdraw(self) -> bool:
+        """Whether the visitor has granted anything that can be taken back."""
+        return self.choice is not None and bool(self.choice.grants_anything or self.choice.once)
+
+    @property
     def shape(self) -> str:
         """What the page opens with: ``ask``, ``notice``, or the ``link`` back alone.
 

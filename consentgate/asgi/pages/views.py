@@ -34,8 +34,8 @@ class Views:
         policy: Policy,
         pages: Pages,
         faults: Faults,
-        *,
         reports_interest: Callable[[Answer], bool],
+        count_shown: Callable[[Answer, str], None],
     ) -> None:
         """Prepare.
 
@@ -44,7 +44,9 @@ class Views:
             pages: renders.
             faults: is told what could not be drawn.
             reports_interest: whether the page of a visit tells which features are used.
+            count_shown: is told of each page with the first layer, and of its language.
         """
+        self._count_shown = count_shown
         self._policy = policy
         self._prefix = policy.site.prefix
         self._pages = pages
@@ -106,7 +108,7 @@ class Views:
         """The markup that a page gets: for its head, right after ``<body>``, before held frames."""
 
         def opening(language: bytes, is_based: bool) -> bytes:
-            if visit.use.has_placed or self._policy.site.banner == "none":
+            if visit.use.has_placed or visit.outcome.plan.policy.site.banner == "none":
                 return b""
             seen = self._rooted(view, visit) if is_based and view is not None else view
             return self.opening(visit, language.decode("ascii"), seen)
@@ -150,6 +152,8 @@ class Views:
             language = self._pages.negotiate(self._asked(visit), page_language)
             if language != view.language:
                 view = replace(view, language=language)
+            if view.shape != "link":
+                self._count_shown(visit, language)
             return self._pages.opening(view)
         except Exception:
             return self._failed()

@@ -116,6 +116,7 @@ class Details:
             title=own.title if own else service.title,
             description=own.description if own else service.description,
             is_optional=self._is_optional(service),
+            needs=" ".join(service.purposes),
             is_granted=view.decision.services[service.key].is_granted,
             by=self._if(language, "service_by", owner=service.owner),
             role=texts[_ROLES[service.role]],

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from consentgate.domain.choices import Choice
@@ -135,6 +135,53 @@ class Recognition:
         reference = self._reference(visit)
         names, today = self._names(visit), _date_of(visit)
         return erase(self._layout, names, today, reference=reference).rows
+
+    def rows_under(self, references: Sequence[str], now: int) -> list[Row]:
+        """Find the rows that carry the key of a subject of the ledger.
+
+        Those of a day's visitor are not among them: people behind one address with one browser
+        share that name, and none of them may read of another.
+
+        Raises:
+            LogError: a file cannot be read.
+        """
+        names = self.names_under(references, now)
+        if not names["subject"]:
+            return []
+        TICKER.finish()
+        return list(rows_with(self._layout, names))
+
+    def erase_under(self, references: Sequence[str], names: Names, now: int) -> int:
+        """Erase rows for good, and shred the keys of these references; how many rows there were.
+
+        Args:
+            references: subjects of the ledger.
+            names: as ``names_under`` gave them while the keys were there.
+            now: seconds since the epoch.
+
+        Raises:
+            LogError: a file cannot be read or written; called again it goes on.
+        """
+        if not self._has_folder:
+            return 0
+        TICKER.finish()
+        today = dt.datetime.fromtimestamp(now, dt.UTC).date()
+        keyed = [one for one in references if is_reference(one) and self.subjects.key(one)]
+        if not keyed and not any(names.values()):
+            return 0
+        return sum(
+            erase(self._layout, names, today, reference=reference).rows
+            for reference in keyed or [""]
+        )
+
+    def names_under(self, references: Sequence[str], now: int) -> Names:
+        """The names that rows of these references carry, as long as their keys are there."""
+        months = months_back(dt.datetime.fromtimestamp(now, dt.UTC).date(), self._days)
+        known = [one for one in references if is_reference(one)] if self._has_folder else []
+        return {
+            "visitor": [],
+            "subject": [name for one in known for name in self.subjects.tokens(one, months)],
+        }
 
     def _names(self, visit: Ended) -> Names:
         visitor, reference = self.visitor(visit), self._reference(visit)

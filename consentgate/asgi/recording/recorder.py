@@ -61,7 +61,7 @@ class Recorder:
                 count_signals(self._signal_counts, ended)
             if self._security_log is not None and ended.status >= 400:
                 self._security_log.note(ended)
-            if route is UNNOTED:
+            if route is UNNOTED or (self._site_log.is_on and not ended.outcome.plan.is_logged):
                 return
             self._site_log.note(ended, duration_ns)
             if self._watches_pages or ended.found is not NOTHING:

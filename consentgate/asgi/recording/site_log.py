@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from functools import partial
 
 from consentgate.asgi.own_routes import OWN
+from consentgate.asgi.recording.funnel import Funnel
 from consentgate.asgi.recording.recognition import Recognition
-from consentgate.asgi.recording.route_names import route_of
+from consentgate.asgi.recording.route_names import RouteNames
 from consentgate.asgi.recording.statistics import CountryOf, Finding, VisitorFacts
 from consentgate.domain.agents import Bot
 from consentgate.domain.choices import Choice
@@ -29,7 +30,7 @@ from consentgate.domain.record import (
     two_digits,
 )
 from consentgate.domain.signals import NONE
-from consentgate.formats.urls.scrubbing import scrubbed_path
+from consentgate.formats.urls.routed import routed_path
 from consentgate.formats.urls.templates import UNMATCHED, Templates
 from consentgate.gates.ended import Ended
 from consentgate.gates.outcomes import Outcome, once_per_outcome
@@ -37,15 +38,17 @@ from consentgate.gates.records.header_classes import (
     MAX_CHARS,
     MAX_WORD,
     NOWHERE,
+    WANTED,
     ClassedHeaders,
     Referral,
     Referrals,
     classed_headers,
     names_of,
+    wanted_by,
 )
+from consentgate.gates.records.known_pages import KnownPages
 from consentgate.gates.records.ready_lines import NamedLines, OperationalLines
 from consentgate.gates.records.site_information import METHODS, MOST_ROUTE, build_record
-from consentgate.gates.request import Request
 from consentgate.log import RecordSink
 from consentgate.log.counts.visits import VisitCounts
 from consentgate.log.writing.background import TICKER
@@ -96,18 +99,26 @@ class SiteLog:
         self._templates = Templates(settings.routes)
         self._referrals = Referrals()
         encode = text_encoder()
-        self._templates_of_all = OperationalLines(self._version, encode, kept).templates
+        self._pages = KnownPages(settings.routes)
+        self._templates_of_all = OperationalLines(
+            self._version, encode, kept, self._pages.add
+        ).templates
         self._append = sink.append
         self._statistics, self._recognised, self._machines = (
-            NamedLines(tier, self._version, encode, kept)
+            NamedLines(tier, self._version, encode, kept, self._pages.add)
             for tier in (Tier.STATISTICS, Tier.LONGITUDINAL, Tier.BOT)
         )
         self._fields = {tier: fields_of(tier, kept) for tier in Tier}
-        self.counts = VisitCounts(settings.folder, self.agents.browsers.__getitem__)
+        self.counts = VisitCounts(
+            settings.folder, self.agents.browsers.__getitem__, settings.campaigns
+        )
         """Sums of what no record may say: ``counts.add("event", name, now)``."""
+        self._names = RouteNames(self._templates, self._pages, self.counts)
+        self.funnel = Funnel(policy, is_on=not isinstance(sink, NoFile))
+        """Counts the first layer, and what visitors made of it."""
         self.recognition = recognition
         self._purpose = recognition.purpose if recognition is not None else ""
-        self._visitors = VisitorFacts(settings, country_of, recognition)
+        self._visitors = VisitorFacts(settings, country_of, recognition, self._pages)
         self.is_on = not isinstance(sink, NoFile)
 
     @classmethod
@@ -156,7 +167,7 @@ class SiteLog:
                 return
             device, bot, is_tool, says_browser = classes
             classed = request.classed or classed_headers(request.headers)
-            _, site, _, _, languages, _, _ = classed
+            _, site, destination, accept, languages, _, _ = classed
             referral = self._referrals.of(request.host_field, classed)
             _, kind, outer_host, begins = referral
             is_whole = languages is not None and (site or not request.is_https)
@@ -165,7 +176,7 @@ class SiteLog:
             begins = begins and (is_silent or not signals.prefetch)
             template = getattr(route, "path_format", None) if route is not None else None
             if not template or type(template) is not str or len(template) > MOST_ROUTE:
-                template = self._route_of(request, route)
+                template = self._names.left(visit, kind, classed[0])
             method = request.method
             facts = (
                 now // 3_600,
@@ -178,6 +189,7 @@ class SiteLog:
                 is_suspect,
                 () if is_silent else names_of(signals),
                 find.fault,
+                WANTED.get(destination) or wanted_by(accept),
             )
             amounts = (two_digits(bytes_out), two_digits(duration_ns // 1_000))
             is_own = route is OWN  # who comes to choose is not told apart (LOG-11)
@@ -192,7 +204,7 @@ class SiteLog:
             is_open = begins and not is_suspect and not is_own
             if is_open and ((is_silent and choice is None) or not self._is_signalled(outcome)):
                 country = self._visitors.place(visit) if country is None else country
-                self._count(now, agent, classed, country, outer_host)
+                self._count(visit, agent, classed, country, outer_host)
             self._append(self._templates_of_all[facts] % amounts)
         except Exception:
             self._write_failed(visit)
@@ -203,19 +215,20 @@ class SiteLog:
             self.note(visit, duration_ns, self._busy)
 
     def _count(
-        self, now: int, agent: str, classed: ClassedHeaders, country: str, outer_host: str
+        self, visit: Ended, agent: str, classed: ClassedHeaders, country: str, outer_host: str
     ) -> None:
         """Count a visit that begins without consent, each dimension by itself."""
         _, _, _, _, languages, brands, platform = classed
         self.counts.add_visit(
             (
-                now // DAY_SECONDS,
+                visit.now // DAY_SECONDS,
                 agent,
                 brands and brands[:MAX_CHARS],
                 platform and platform[:MAX_WORD],
                 country,
                 languages and languages[:MAX_WORD],
                 outer_host,
+                visit.request.query,
             )
         )
 
@@ -223,7 +236,7 @@ class SiteLog:
         self, visit: Ended, bot: Bot, facts: Facts, referral: Referral, amounts: Amounts
     ) -> None:
         """Write the record of a declared machine (TB)."""
-        machine = self._visitors.of_machine(visit, referral, amounts, bot)
+        machine = self._visitors.of_machine(visit, referral, amounts, bot, facts[2])
         self._sink.put(self._machines.line(facts, machine))
 
     def _note_visitor(
@@ -241,18 +254,14 @@ class SiteLog:
         if is_recognised and not find.is_patient:
             return False  # the subject's key is in a file
         subject = self._subject(visit) if is_recognised else ""
-        person = self._visitors.of_person(visit, agent, classed, referral, amounts, find, subject)
+        person = self._visitors.of_person(
+            visit, agent, classed, referral, amounts, find, subject, facts[2]
+        )
         if person is None:
             return False
         lines = self._recognised if subject else self._statistics
         self._sink.put(lines.line(facts, person))
         return True
-
-    def _route_of(self, request: Request, route: object) -> str:
-        """Name the route that answered, where it is no plain template."""
-        if route is None and not self._templates.declared:
-            return UNMATCHED
-        return route_of(route, request.whole_path, self._templates)
 
     def _is_noted(self, visit: Ended) -> bool:
         """Whether a visit gets a record; with the first the sums begin to be flushed."""
@@ -298,9 +307,9 @@ class SiteLog:
         if not (self.may_tell(visit) and self._is_noted(visit)):
             return
         found = self._templates.find
-        route = found(path) if is_page else self._route_of(visit.request, visit.route)
+        route = found(path) if is_page else self._names.of(visit.request, visit.route)
         said = "" if route == UNMATCHED else route
-        scrubbed = scrubbed_path(path) if path else ""
+        scrubbed = routed_path(route, path, self._visitors.path_fields) if path else ""
         note = partial(self._interest, visit, Interest(event, properties), said, scrubbed)
         if not note(self._at_once):
             is_waiting = TICKER.later(partial(note, self._patient))
@@ -335,7 +344,7 @@ class SiteLog:
             version=self._version,
             tier=tier,
         )
-        person = person._replace(referrer="", path=path, asked=None)
+        person = person._replace(referrer="", path=path, asked=None, before="")
         record = build_record(self._fields[tier], facts, person, interest)
         self._sink.write(record)
         return True
@@ -363,6 +372,7 @@ class SiteLog:
         """Write what waits and let go of the files."""
         TICKER.finish()
         self.counts.flush()
+        self.funnel.counts.flush()
         self._sink.close()
 
 

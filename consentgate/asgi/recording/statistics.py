@@ -13,7 +13,8 @@ from consentgate.asgi.recording.recognition import Recognition
 from consentgate.domain.agents import UNSORTED, AgentClasses, Bot, Browser
 from consentgate.domain.policy.policy import LogSettings
 from consentgate.domain.record import Amounts, Asked, Audience, Statistics, Tier, fields_of
-from consentgate.formats.urls.scrubbing import has_click_id, kept_query, scrubbed_path
+from consentgate.formats.urls.routed import routed_path
+from consentgate.formats.urls.scrubbing import has_click_id, kept_query
 from consentgate.gates.ended import Ended
 from consentgate.gates.records.header_classes import (
     MAX_CHARS,
@@ -24,6 +25,8 @@ from consentgate.gates.records.header_classes import (
     hinted,
     language_of,
 )
+from consentgate.gates.records.known_pages import KnownPages
+from consentgate.gates.records.referrers import INTERNAL
 from consentgate.lookup.agents import Agents
 from consentgate.memo import Memo
 
@@ -67,7 +70,11 @@ class VisitorFacts:
     """Gives what a line of T1, T2 or TB says beside the facts of T0."""
 
     def __init__(
-        self, settings: LogSettings, country_of: CountryOf, recognition: Recognition | None
+        self,
+        settings: LogSettings,
+        country_of: CountryOf,
+        recognition: Recognition | None,
+        pages: KnownPages,
     ) -> None:
         """Remember who looks things up.
 
@@ -75,9 +82,13 @@ class VisitorFacts:
             settings: say which fields are kept.
             country_of: looks up a visit's country where deciding did not.
             recognition: names visitors; None: nobody is named.
+            pages: tells the route of the page before.
         """
+        self._pages = pages
         self._country_of = country_of
         self._queries = frozenset(settings.query_fields)
+        self.path_fields = frozenset(settings.path_fields)
+        """Fields of routes whose values may be written."""
         fields = fields_of(Tier.STATISTICS, frozenset(settings.fields))
         self._recognition = recognition if any(one.name == "visitor" for one in fields) else None
         self._audiences: Memo[Source, Audience] = Memo(None, MOST_AUDIENCES)
@@ -95,6 +106,7 @@ class VisitorFacts:
         amounts: Amounts,
         find: Finding,
         subject: str = "",
+        route: str = "",
     ) -> Statistics | None:
         """Give the facts of a visitor who granted statistics; None: some are not known at once."""
         request, now, named = visit.request, visit.now, self._recognition
@@ -104,18 +116,19 @@ class VisitorFacts:
         name = named.visitor(visit, agent, waits=find.is_patient) if named is not None else ""
         if name is None:
             return None
-        query, (host, kind, _, _) = request.query, referral
+        query, (_, kind, outer_host, _) = request.query, referral
         facts = (
             amounts,
             now // 60,
-            host or kind,
+            outer_host,
             request.header,
-            scrubbed_path(request.whole_path),
+            routed_path(route, request.whole_path, self.path_fields),
             audience,
             Asked(kept_query(query, self._queries), has_click_id(query)) if query else None,
             name,
             subject,
             None,
+            self._pages.before(classed[0]) if kind == INTERNAL else "",
         )
         return tuple.__new__(Statistics, facts)  # half of what calling the class costs
 
@@ -144,16 +157,16 @@ class VisitorFacts:
         return audience
 
     def of_machine(
-        self, visit: Ended, referral: Referral, amounts: Amounts, bot: Bot
+        self, visit: Ended, referral: Referral, amounts: Amounts, bot: Bot, route: str
     ) -> Statistics:
         """Give the facts of a declared machine, which is nobody: its address is not read."""
-        host, kind, _, _ = referral
+        _, _, outer_host, _ = referral
         return Statistics(
             amounts,
             visit.now // 60,
-            host or kind,
+            outer_host,
             visit.request.header,
-            scrubbed_path(visit.request.whole_path),
+            routed_path(route, visit.request.whole_path, self.path_fields),
             Audience(country_code(self.place(visit))),
             bot=bot,
         )

@@ -40,6 +40,12 @@ class UndeclaredHosts:
         self._so = "nothing is asked of it" if blocks else "it is asked, whatever visitors say"
         self._told: set[str] = set()
 
+    def warm(self) -> None:
+        """Read the tables, which takes a moment."""
+        known_third_parties()
+        if load_catalogue.cache_info().currsize:
+            self._keys.of("")
+
     def note(self, host: str, own: str) -> None:
         """Take in a host that a page or a header names.
 

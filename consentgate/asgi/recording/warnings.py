@@ -11,6 +11,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterable
 
+from consentgate.asgi.collecting import PROXIED
 from consentgate.asgi.recording.undeclared_hosts import UndeclaredHosts
 from consentgate.gates.ended import Ended
 from consentgate.gates.pages.beacons import OVERLONG, verdicts_of
@@ -28,6 +29,9 @@ _REMEDIES = {
     UNREADABLE: "a page in bytes that cannot be read (part of a document, UTF-16, an unknown "
     "charset, XHTML) went out under the blocking policy, without the first layer; "
     "send text/html in UTF-8",
+    PROXIED: "the site itself serves a vendor's tag (proxied, or by server-side tagging), which is "
+    "treated as the vendor's own; name the paths that collect for it in its service: "
+    'collectors = ["/metrics/*"]',
     OVERLONG: "a tag of more than 64 KB came in pieces and became a comment",
 }
 """What is counted to what is said of it the first time."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -22,14 +23,11 @@ def load_policy(path: str | Path) -> Policy:
     from consentgate.formats.policy.reader import parse_policy
 
     try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        fault = Fault(
-            "CG100",
-            f"{path}:",
-            f"cannot be read: {error}; make one with: consentgate init {path}",
-        )
-        raise PolicyError((fault,)) from error
+        raw = Path(path).read_bytes()
+    except OSError as error:
+        remedy = f"cannot be read: {error}; make one with: consentgate init {path}"
+        raise PolicyError((Fault("CG100", f"{path}:", remedy),)) from error
+    text = _decoded(raw, str(path))
     policy = parse_policy(
         text,
         name=str(path),
@@ -40,6 +38,43 @@ def load_policy(path: str | Path) -> Policy:
     _check_eff_policy(policy, str(path))
     _check_officer(policy, str(path))
     return policy
+
+
+_MARKS = {
+    b"\xef\xbb\xbf": "UTF-8 with a byte order mark",
+    b"\xff\xfe": "UTF-16",
+    b"\xfe\xff": "UTF-16",
+}
+"""First bytes of a file to what they say of it."""
+
+
+def _decoded(raw: bytes, name: str) -> str:
+    """The text of a policy file, which TOML has in UTF-8 without a mark.
+
+    Raises:
+        PolicyError: in another encoding, which is named.
+    """
+    marked = next((what for mark, what in _MARKS.items() if raw.startswith(mark)), "")
+    if not marked and b"\x00" in raw[:64]:
+        marked = "UTF-16"
+    line = 1
+    if not marked:
+        try:
+            return raw.decode("utf-8")
+        except UnicodeDecodeError as error:
+            line = raw.count(b"\n", 0, error.start) + 1
+            marked = "Latin-1 (Windows-1252)"
+    message = f"is in {marked}; TOML is UTF-8 without a byte order mark: save it so"
+    raise PolicyError((Fault("CG150", f"{name}:{line}:", message),))
+
+
+def without_files(policy: Policy) -> Policy:
+    """The same policy, whose choices are kept in memory and whose visits nobody writes down."""
+    return replace(
+        policy,
+        ledger=replace(policy.ledger, url="memory:"),
+        log=replace(policy.log, directory="", security_directory=""),
+    )
 
 
 def _check_eff_policy(policy: Policy, name: str) -> None:

@@ -15,6 +15,8 @@ logger = logging.getLogger("consentgate")
 
 SECRET = "CONSENTGATE_SECRET"
 ENVIRONMENT = "CONSENTGATE_ENV"
+LEAST_CHARACTERS = 10
+"""Different characters that a key of 32 bytes has at the very least, by any good generator."""
 _HINT = (
     f"set {SECRET} (or {SECRET}_FILE) to a random text of at least {MIN_KEY_BYTES} bytes, such as "
     'the output of: python -c "import secrets; print(secrets.token_urlsafe(48))"'
@@ -24,6 +26,11 @@ _HINT = (
 def is_development(environment: Mapping[str, str] = os.environ) -> bool:
     """Whether the operator said that this is not production (``CONSENTGATE_ENV``)."""
     return environment.get(ENVIRONMENT, "").lower() in ("development", "dev", "test")
+
+
+def is_test(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether the operator's own tests run: nothing is kept beyond this process."""
+    return environment.get(ENVIRONMENT, "").lower() == "test"
 
 
 def signing_keys(
@@ -52,7 +59,19 @@ def signing_keys(
                 f"{SECRET}: key {number} has {len(key)} bytes, expected at least "
                 f"{MIN_KEY_BYTES}; {_HINT}"
             )
+        if weakness(key):
+            logger.warning("consentgate: %s: key %d %s; %s", SECRET, number, weakness(key), _HINT)
     return keys[::-1]
+
+
+def weakness(key: bytes) -> str:
+    """What makes a key easy to guess; empty: nothing that can be seen."""
+    for size in range(1, len(key) // 2 + 1):
+        if key == (key[:size] * (len(key) // size + 1))[: len(key)]:
+            return f"repeats the same {size} characters"
+    if len(set(key)) < LEAST_CHARACTERS:
+        return f"has only {len(set(key))} different characters"
+    return ""
 
 
 def _secret_text(environment: Mapping[str, str]) -> str:

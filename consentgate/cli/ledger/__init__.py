@@ -11,6 +11,7 @@ from consentgate.errors import (
     LogError,
     PolicyError,
     ProofError,
+    RightsError,
     SecretError,
     SettingError,
 )
@@ -19,7 +20,8 @@ VERBS = {
     "checkpoint": Verb(
         "consentgate.cli.ledger.checkpoint",
         "Add what is new to the tree, sign it and print the checkpoint; --publish also writes it "
-        "to a file that is kept outside. Exit status 1: the ledger is not the one signed before.",
+        "to a file or web address that is kept outside. Exit status 1: the ledger is not the one "
+        "signed before.",
     ),
     "export": Verb(
         "consentgate.cli.ledger.export",
@@ -43,6 +45,10 @@ VERBS = {
         "consentgate.cli.ledger.show",
         "Print the events of one subject, or what it had permitted at a time. Exit status 1: "
         "there are none.",
+    ),
+    "totals": Verb(
+        "consentgate.cli.ledger.totals",
+        "Count choices by day, notice, regime, method and purpose; no visitor is named.",
     ),
     "verify": Verb(
         "consentgate.cli.ledger.verify",
@@ -68,7 +74,14 @@ def run(options: argparse.Namespace) -> int:
     except ProofError as error:
         print(error, file=sys.stderr)
         return 1
-    except (LedgerUnavailable, SecretError, SettingError, LogError, OSError) as error:
+    except (
+        LedgerUnavailable,
+        SecretError,
+        SettingError,
+        LogError,
+        RightsError,
+        OSError,
+    ) as error:
         print(error, file=sys.stderr)
         return 2
     return code

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from consentgate.cli.access.giving import add_recipient, note_export
 from consentgate.cli.ledger.opening import add_keys, add_ledger, keys_of, ledger_of
 from consentgate.cli.opening import policy_of
 from consentgate.ledger.proof.pack import export
@@ -14,6 +15,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
     add_ledger(parser)
     add_keys(parser)
+    add_recipient(parser)
     parser.add_argument("folder", type=Path, help="where to write; empty or not there yet")
 
 
@@ -23,6 +25,8 @@ def run(options: argparse.Namespace) -> int:
     keys = keys_of(options)
     path = Path(options.policy)
     is_told = path.exists() or not options.ledger
+    if is_told:
+        note_export(options, policy_of(options), "ledger.export", "events")
     written = export(
         ledger,
         store,

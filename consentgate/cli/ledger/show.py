@@ -6,8 +6,11 @@ import argparse
 import datetime as dt
 import json
 import sys
+from pathlib import Path
 
+from consentgate.cli.access.asking import add_purpose, allowed
 from consentgate.cli.ledger.opening import add_ledger, ledger_of
+from consentgate.cli.opening import policy_of
 from consentgate.domain.events import Event, event_of
 from consentgate.domain.history import state_at
 from consentgate.formats.proof.records import moment
@@ -17,6 +20,7 @@ from consentgate.ledger.proof import ProofStore
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
     add_ledger(parser)
+    add_purpose(parser, "request")
     parser.add_argument("subject", help="reference of the ledger and the receipt")
     parser.add_argument("--at", type=_time, metavar="TIME", help="2026-11-20T09:14:03Z: what held")
     parser.add_argument("--json", action="store_true", help="report as JSON")
@@ -29,6 +33,8 @@ def _time(text: str) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Print the events, oldest first, or the state at a time; 1 where there are none."""
+    if Path(options.policy).exists() or not options.ledger:
+        allowed(policy_of(options), "ledger.show", options.purpose)
     ledger, store = ledger_of(options)
     events = [event_of(row[3]) for row in ledger.rows_of(options.subject)]
     if not events:

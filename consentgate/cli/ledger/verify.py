@@ -7,7 +7,8 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from consentgate.cli.ledger.opening import Keys, add_keys, add_ledger, keys_of, ledger_of
+from consentgate.asgi.startup.proof_keys import Keys
+from consentgate.cli.ledger.opening import add_keys, add_ledger, keys_of, ledger_of
 from consentgate.ledger.proof.verifying import Report, verify
 
 

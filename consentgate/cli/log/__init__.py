@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from consentgate.cli.verbs import Verb, add_verbs
-from consentgate.errors import LogError, PolicyError, SettingError
+from consentgate.errors import LogError, PolicyError, RightsError, SettingError
 
 VERBS = {
     "compact": Verb(
@@ -37,6 +37,11 @@ VERBS = {
         "consentgate.cli.log.security.keygen",
         "Make the security officer's key pair, on the officer's own machine: the private key stays "
         "there, the public one goes into [log] security_public_key.",
+    ),
+    "migrate": Verb(
+        "consentgate.cli.log.migrate",
+        "Make parts of an older schema anew, as Parquet where pyarrow is installed. Reports and "
+        "exports read old parts without it; other programs then find one schema.",
     ),
     "minimise": Verb(
         "consentgate.cli.log.minimise",
@@ -79,7 +84,7 @@ def run(options: argparse.Namespace) -> int:
         for fault in error.faults:
             print(fault, file=sys.stderr)
         return 2
-    except (LogError, SettingError) as error:
+    except (LogError, RightsError, SettingError) as error:
         print(error, file=sys.stderr)
         return 2
     return code

@@ -18,7 +18,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Compact and say what was done."""
-    done = compact(layout_of(options))
+    layout = layout_of(options)
+    layout.check()
+    done = compact(layout)
     if options.json:
         print(json.dumps(asdict(done), indent=2))
     else:

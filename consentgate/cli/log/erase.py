@@ -17,7 +17,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Erase and say what was done."""
     today = dt.datetime.now(dt.UTC).date()
-    layout, names = names_kept(options, today)
+    layout, names = names_kept(options, today, "log.erase")
     done = erase(layout, names, today, reference=options.subject)
     key = "key shredded" if done.had_key else "key shredded before"
     print(f"{done.rows} rows erased, {key}; rows in backups stay out when they are restored")

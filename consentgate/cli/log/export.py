@@ -10,7 +10,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO
 
-from consentgate.cli.opening import add_policy, layout_of
+from consentgate.cli.access.giving import add_recipient, note_export
+from consentgate.cli.opening import add_policy, layout_of, policy_of
 from consentgate.cli.standard_output import forget_standard_output
 from consentgate.domain.record import Tier
 from consentgate.errors import LogError, SettingError
@@ -38,6 +39,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add("--until", type=_day, default=LAST_DAY, metavar="DAY", help="last day, 2026-11-30")
     add("--tier", action="append", choices=[tier.value for tier in Tier], help="only these")
     add_policy(parser)
+    add_recipient(parser)
 
 
 def _day(text: str) -> str:
@@ -46,6 +48,10 @@ def _day(text: str) -> str:
 
 def run(options: argparse.Namespace) -> int:
     """Export; 0: every row, 1: some lines were left out, 2: wrong input."""
+    if options.until < options.since:
+        raise SettingError(
+            f"--from {options.since} --until {options.until}: the period ends before it begins"
+        )
     found = Found()
     writer, kept = WRITERS[options.to], frozenset(options.tier or [tier.value for tier in Tier])
     try:
@@ -56,8 +62,9 @@ def run(options: argparse.Namespace) -> int:
             if writer.header:
                 output.write(f"{writer.header}\n".encode())
             for row in _rows(options, found):
-                if row["tier"] in kept:
-                    output.write(f"{writer.line(row)}\n".encode("utf-8", "replace"))
+                line = writer.line(row) if row["tier"] in kept else ""
+                if line:
+                    output.write(f"{line}\n".encode("utf-8", "replace"))
                     if STDIN in options.files:
                         output.flush()
             output.flush()
@@ -73,6 +80,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _rows(options: argparse.Namespace, found: Found) -> Iterator[Row]:
     if not options.files:
+        note_export(options, policy_of(options), "log.export", "visits")
         yield from rows_of_log(layout_of(options), found, since=options.since, until=options.until)
         return
     if options.files.count(STDIN) > 1:

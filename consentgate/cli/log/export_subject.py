@@ -6,7 +6,7 @@ import argparse
 import datetime as dt
 import sys
 
-from consentgate.cli.log.subject import add_subject, names_kept
+from consentgate.cli.log.subject import add_subject, names_kept, note_subject_export
 from consentgate.log.keeping.day_files import plain
 from consentgate.log.keeping.erasure import rows_with
 
@@ -18,7 +18,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the rows."""
-    layout, names = names_kept(options, dt.datetime.now(dt.UTC).date())
+    layout, names = names_kept(options, dt.datetime.now(dt.UTC).date(), "log.export-subject")
+    note_subject_export(options)
     count = 0
     for row in rows_with(layout, names):
         print(plain(row))

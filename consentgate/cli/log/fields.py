@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict
 
 from consentgate.cli.opening import policy_of
-from consentgate.domain.record import FIELDS, NEVER, SCHEMA, Tier
+from consentgate.domain.record import ALWAYS, FIELDS, NEVER, SCHEMA, Tier
 from consentgate.log.writing.inventory import sinks
 
 
@@ -20,9 +20,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print the tables."""
     policy = policy_of(options) if options.policy else None
-    kept = (
-        frozenset(policy.log.fields) | {"ts", "tier", "v"} if policy and policy.log.fields else ()
-    )
+    kept = frozenset(policy.log.fields) | ALWAYS if policy and policy.log.fields else ()
     rows = [
         {
             "field": field.name,

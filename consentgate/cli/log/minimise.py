@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from consentgate.cli.log.minimising import Done, Plan, Worker, minimised
 from consentgate.cli.progress import Progress
 from consentgate.cli.standard_output import forget_standard_output
-from consentgate.domain.record import QUERY_FIELDS, Tier
+from consentgate.domain.record import QUERY_FIELDS, SCHEMA, Tier
 from consentgate.errors import LogError, SettingError
 from consentgate.formats.access_logs.combined import UNITS
 from consentgate.formats.access_logs.exports import WRITERS
@@ -37,7 +37,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--format", choices=FORMATS, default="auto", help="what the lines are; auto: each by itself"
     )
     add("--output", metavar="FILE", help="where to write; appears when it is whole")
-    add("--as", dest="form", choices=("cg1", *WRITERS), default="cg1", help="what to write")
+    add("--as", dest="form", choices=(SCHEMA, *WRITERS), default=SCHEMA, help="what to write")
     add("--policy", metavar="FILE", help="read routes, query fields and kept fields from here")
     add("--route", action="append", default=[], metavar="TEMPLATE", help="such as /products/{id}")
     add("--host", action="append", default=[], metavar="NAME", help="own host, to know entries")
@@ -148,7 +148,7 @@ def _plan(options: argparse.Namespace) -> Plan:
         tier=Tier(options.tier),
         fields=frozenset(settings.fields if settings else ()),
     )
-    return Plan(site, reading, "" if options.form == "cg1" else options.form)
+    return Plan(site, reading, "" if options.form == SCHEMA else options.form)
 
 
 def _policy(name: str) -> Policy:

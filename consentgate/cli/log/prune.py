@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from consentgate.cli.opening import add_policy, layout_in, policy_of
+from consentgate.cli.standard_output import say_all
 from consentgate.domain.policy.policy import Policy
 from consentgate.errors import LogError
 from consentgate.log.keeping.retention import Limits, prune
@@ -24,10 +25,9 @@ def run(options: argparse.Namespace) -> int:
     policy = policy_of(options)
     today = dt.datetime.now(dt.UTC).date()
     layout = layout_in(policy, options.policy)
-    for line in prune(layout, Limits.of(policy, today), is_dry=options.dry_run):
-        print(line)
-    for line in _security(policy, today, is_dry=options.dry_run):
-        print(line)
+    layout.check()
+    say_all(prune(layout, Limits.of(policy, today), is_dry=options.dry_run))
+    say_all(_security(policy, today, is_dry=options.dry_run))
     return 0
 
 

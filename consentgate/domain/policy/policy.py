@@ -14,7 +14,10 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cached_property
 from types import MappingProxyType
 
+from consentgate.domain.policy.access import Recipient, RightsSettings
+from consentgate.domain.policy.access import Role as AccessRole
 from consentgate.domain.policy.interests import Interest
+from consentgate.domain.policy.paths import PathRule
 from consentgate.domain.policy.purposes import SHIPPED, Purpose, Wording
 from consentgate.domain.record import QUERY_FIELDS
 
@@ -189,6 +192,8 @@ class SiteSettings:
     """Addresses of third parties in pages that name the visitor: ``pass`` or ``block`` (TPD-04)."""
     strip_click_ids: bool = False
     """Remove gclid, fbclid … from what the app sees where marketing is denied (STO-11)."""
+    clear_storage: bool = False
+    """Have browsers remove all storage and service workers of the site when a visitor withdraws."""
     eff_dnt_policy: str = ""
     """Path of the EFF DNT policy text the operator attests to; empty: not attested (SIG-31)."""
 
@@ -257,12 +262,20 @@ class LogSettings:
     query_fields: tuple[str, ...] = QUERY_FIELDS
     routes: tuple[str, ...] = ()
     """Templates such as ``/products/{id}`` for apps whose framework does not name its routes."""
+    path_fields: tuple[str, ...] = ()
+    """Fields of routes whose values a record's path may hold, scrubbed, such as ``slug``."""
+    campaigns: tuple[str, ...] = ()
+    """Values of ``utm_campaign`` that are counted by name without consent, lower case."""
+    time_zone: str = "UTC"
+    """Zone of the days and hours in reports, such as ``Europe/Oslo``; what is stored stays UTC."""
     events: tuple[Interest, ...] = ()
     """Declared signs of interest in features; no others are noted."""
     event_retention_days: int = 90
     """Rows older than that are summed up and deleted."""
     count_retention_days: int = 760
     """Sums older than that are deleted: 25 months."""
+    max_megabytes: int = 0
+    """Rows of the oldest days go earlier where all of them take more; 0: no limit."""
     visitor_ttl_days: int = 2
     """Rows older than that lose the day's visitor; they are counted first."""
     ratchet_directory: str = ""
@@ -289,6 +302,8 @@ class LedgerSettings:
     records_refusals: bool = True
     retention_days: int = 1_095
     """How long after a choice has ended its event is kept as proof: three years."""
+    spool: str = ""
+    """Folder for refusals that the ledger cannot take now; empty: beside it, then elsewhere."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -324,8 +339,16 @@ class Policy:
     ledger: LedgerSettings = field(default_factory=LedgerSettings)
     texts: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: MappingProxyType({}))
     """Language tag to text key to the site's own wording."""
+    paths: tuple[PathRule, ...] = ()
+    """What is otherwise on single paths, in the file's order: the first rule that says a thing
+    counts."""
     announces: Announcement | None = None
     """A material change to come; None: none."""
+    rights: RightsSettings = field(default_factory=RightsSettings)
+    recipients: tuple[Recipient, ...] = ()
+    """Who outside may be given a visitor's data."""
+    roles: tuple[AccessRole, ...] = ()
+    """Who may see visitors' data; none: whoever can read the files."""
 
     @cached_property
     def purpose_by_key(self) -> Mapping[str, Purpose]:

@@ -19,14 +19,13 @@ Record = Mapping[str, Any]
 
 NOBODY = "100::"
 """Stands for the address: of the discard-only block (RFC 6666), so that readers take it for one."""
-_SITES = frozenset(("", "none", "internal", "search", "social", "ai", "external"))
-"""Values of ``ref`` that name no host."""
 
 
 class Writer(NamedTuple):
     """Makes a line of a record."""
 
     line: Callable[[Record], str]
+    """Empty: the format has no line for such a record."""
     header: str = ""
     """What stands before the first line, without its end; empty: nothing."""
 
@@ -34,12 +33,15 @@ class Writer(NamedTuple):
 def moment(record: Record) -> tuple[str, str]:
     """Day ``2026-10-01`` and time ``14:00:00`` of a record, as fine as it says."""
     day, _, clock = str(record.get("ts", ""))[:-1].partition("T")
-    hour, _, minute = clock.partition(":")
-    return day or "1970-01-01", f"{hour or '00'}:{minute or '00'}:00"
+    hour, _, rest = clock.partition(":")
+    return day or "1970-01-01", f"{hour or '00'}:{rest[:2] or '00'}:00"
 
 
 def combined_line(record: Record) -> str:
-    """The combined log format, as GoAccess and Matomo's importer read it."""
+    """The combined log format, as GoAccess and Matomo's importer read it; a sign of interest is no
+    request and has no line in it."""
+    if "event" in record:
+        return ""
     day, time = moment(record)
     year, month, date = day.split("-")
     method = str(record.get("method", "GET"))
@@ -64,8 +66,8 @@ def _target(record: Record) -> str:
 
 
 def _origin(record: Record) -> str:
-    host = str(record.get("ref", ""))
-    return "-" if host in _SITES else f"https://{quote(host, safe='.-:')}/"
+    host = str(record.get("ref_host", ""))
+    return f"https://{quote(host, safe='.-:')}/" if host else "-"
 
 
 _W3C = {
@@ -73,7 +75,7 @@ _W3C = {
     "path": "cs-uri-stem",
     "status": "sc-status",
     "bytes": "sc-bytes",
-    "ref": "cs(Referer)",
+    "ref_host": "cs(Referer)",
 }
 """Field to its name in the W3C format; the rest begin with ``x-``."""
 _W3C_FIELDS = tuple(name for name in NAMES if name not in ("ts", "dur_us"))
@@ -106,7 +108,7 @@ _ECS = {
     "path": "url.path",
     "status": "http.response.status_code",
     "bytes": "http.response.bytes",
-    "ref": "labels.referrer",
+    "ref_host": "labels.referrer",
     "country": "client.geo.country_iso_code",
     "lang": "labels.language",
     "browser": "user_agent.name",

@@ -79,6 +79,8 @@ typedef struct {
     PyObject *hosts, *found, *signed_at;
     Bytes drawing;                              /* the first one */
     Bytes after_slash, after_back, after_colon; /* where each kind is looked for again */
+    Bytes last_user;                            /* the last "@" before a host that may be denied */
+    int is_after_user;                          /* whether a user's name may stand before it */
 } Search;
 
 static int append(PyObject *list, const Search *search, Bytes at) {
@@ -321,6 +323,30 @@ static int is_namespace(Bytes at, Bytes stop) {
     return 0;
 }
 
+/* Whether a slash follows another one, or a colon; line breaks between do not count. */
+static int is_second(Bytes start, Bytes slash) {
+    while (slash > start && is_in(slash[-1], GAPS)) slash--;
+    return slash > start && is_in(slash[-1], "/\\:");
+}
+
+/* An "@" before a host that may be denied, if a user's name may stand before it: after two slashes
+   or a scheme without any. "/icon@2x.png" has none; a backslash may be an escape in the name. */
+static int take_user(Search *search, Bytes at) {
+    Bytes after, start = search->last_user ? search->last_user : search->start;
+    int is = is_denied(search, at + 1, &after);
+    if (is <= 0) return is;
+    int is_after = 0, is_stopped = 0;
+    for (Bytes byte = at - 1; byte >= start && !is_stopped; byte--) {
+        is_stopped = is_in(*byte, "/\\?#");
+        if (*byte == '\\' || (*byte == '/' && is_second(search->start, byte))) is_after = 1;
+        if (*byte == ':' && byte > start && is_in(byte[-1], "pPsS" GAPS)) is_after = 1;
+    }
+    if (!is_stopped && search->is_after_user) is_after = 1;
+    search->last_user = at;
+    search->is_after_user = is_after;
+    return is_after ? add(search, at) : 0;
+}
+
 /* What begins with a pair of bytes whose second is at a place. */
 static int take(Search *search, uint64_t kinds, Bytes second) {
     Bytes first = second - 1;
@@ -330,10 +356,7 @@ static int take(Search *search, uint64_t kinds, Bytes second) {
         return add_if_denied(search, first, second + 1, &search->after_slash);
     }
     if (kinds & BACK) return take_back(search, first);
-    if (kinds & USER) {
-        Bytes after;
-        return add_if_denied(search, first, second, &after);
-    }
+    if (kinds & USER) return take_user(search, first);
     if (kinds & AMP) return take_reference(search, first);
     if (kinds & NESTED) {
         return is_nested(search->start, first, search->stop) ? add(search, first - 2) : 0;
@@ -436,7 +459,7 @@ static PyObject *places(PyObject *module, PyObject *arguments) {
     int is_short = enter(given, signatures, count, pairs);
     if (is_short < 0) return NULL;
     Search search = {(Bytes)start, (Bytes)start + length, hosts, PyList_New(0), PyList_New(0),
-                     NULL, (Bytes)start, (Bytes)start, (Bytes)start};
+                     NULL, (Bytes)start, (Bytes)start, (Bytes)start, NULL, 0};
     int is_made = search.found != NULL && search.signed_at != NULL;
     if (!is_made || walk(&search, pairs, signatures, is_short ? 0 : count) < 0) {
         Py_XDECREF(search.found);

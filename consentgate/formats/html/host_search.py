@@ -27,6 +27,7 @@ _NAMESPACE = rb"www\.w3\.org/(?:2000/svg|1999/xhtml|1999/xlink|1998/Math/MathML)
 them. No judge denies them."""
 _SLASHES = re.compile(rb"/" + _SLASH + rb"(?!" + _NAMESPACE + rb")" + _HOST)
 _USER = re.compile(rb"@" + _HOST)
+_SCHEME_END = re.compile(rb"[pPsS\t\n\r\f]:")
 _BACKSLASH = re.compile(rb"\\(?<=[=:/\"'(,;\x00-\x20]\\)" + _SLASH + _HOST)
 _COLON = re.compile(
     rb":(?<=[aApPsS\t\n\r\f]:)(?:(?<=[aA\t\n\r\f]:)" + _PAGE + rb"|"
@@ -79,7 +80,7 @@ def places(
     """
     found = _denied(_SLASHES, data, hosts)
     if b"@" in data:
-        found += _denied(_USER, data, hosts)
+        found += _after_users(data, _denied(_USER, data, hosts))
     found += _doubtful(_COLON, data, hosts)
     if b"\\" in data:
         found += _denied(_BACKSLASH, data, hosts)
@@ -99,6 +100,32 @@ def _denied(pattern: re.Pattern[bytes], data: bytes, hosts: Mapping[bytes, bool]
     if not named:
         return []
     return [match.start() for match in pattern.finditer(data) if match[1] in named]
+
+
+def _after_users(data: bytes, places: list[int]) -> list[int]:
+    """Those of the places of an ``@`` that a user's name may stand before.
+
+    The name follows two slashes, or a scheme without any: ``/icon@2x.png`` has none. A backslash
+    may be an escape in a style sheet, inside the name.
+    """
+    found = []
+    is_after, behind = False, 0
+    for place in places:
+        stop = max(data.rfind(mark, behind, place) for mark in (b"/", b"\\", b"?", b"#"))
+        if stop >= 0:
+            is_after = data[stop] == 0x5C or (data[stop] == 0x2F and _is_second(data, stop))
+        is_after = is_after or _SCHEME_END.search(data, max(stop, behind), place) is not None
+        behind = place
+        if is_after:
+            found.append(place)
+    return found
+
+
+def _is_second(data: bytes, slash: int) -> bool:
+    """Whether a slash follows another one, or a colon; line breaks between do not count."""
+    while slash and data[slash - 1] in b"\t\n\r\f":
+        slash -= 1
+    return slash > 0 and data[slash - 1] in b"/\\:"
 
 
 def _doubtful(pattern: re.Pattern[bytes], data: bytes, hosts: Mapping[bytes, bool]) -> list[int]:

@@ -147,12 +147,31 @@ class Forms:
         return self._is_inside
 
 
-PLAIN_LINK = re.compile(
-    rb"<a(?>(?:[\t\n\f\r ]++(?:href|class|id|title|rel|target|lang|dir|hreflang|type|role|tabindex|"
-    rb"accesskey|itemprop|download|aria-[a-z]++|data-(?!p|s)[a-z-]++)"
-    rb"(?>(?:=\"[^\"<>]*+\")?)(?=[\t\n\f\r >]))*)[\t\n\f\r ]*+>"
+def _attributes(names: bytes) -> bytes:
+    """Attributes of these names alone, with any plain value."""
+    value = rb"(?>(?:=(?:\"[^\"<>]*+\"|'[^'<>]*+'|[^\t\n\f\r \"'<>=`]++))?)"
+    one = rb"[\t\n\f\r ]++(?:" + names + rb")" + value + rb"(?=[\t\n\f\r >])"
+    return rb"(?>(?:" + one + rb")*)[\t\n\f\r ]*+/?>"
+
+
+_SAYING = (
+    rb"href|class|id|title|rel|target|lang|dir|hreflang|type|role|tabindex|accesskey|download|"
+    rb"name|property|content|itemprop|itemtype|itemscope|itemid|value|aria-[a-z]++|"
+    rb"data-(?!p|s)[a-z0-9-]++"
 )
-"""A link that loads nothing, wherever it leads: most pages have many."""
+"""Attributes that load nothing, whatever they say, in the tags below."""
+_LEADING = rb"rel=\"(?:canonical|alternate|shortlink|next|prev|author|license|profile|pingback)\""
+HARMLESS = re.compile(
+    rb"<(?:(?:a|meta|div|span|p|li|ul|article|section|h[1-6]|button|td|time|input)"
+    + _attributes(_SAYING)
+    + rb"|link(?>(?:[\t\n\f\r ]++(?:"
+    + _LEADING
+    + rb"|(?:href|hreflang|title|type|media|id|lang)=\"[^\"<>]*+\"))*)[\t\n\f\r ]*+/?>"
+    rb"|script[ ]type=\"application/(?:ld\+)?json\""
+    + _attributes(rb"id|class|data-(?!p|s)[a-z0-9-]++")
+    + rb"[^<]*+</script>)"
+)
+"""What names hosts on most pages, and loads nothing from them: links, facts, data."""
 
 
 @dataclass(frozen=True, slots=True)

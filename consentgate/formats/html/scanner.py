@@ -14,8 +14,8 @@ from consentgate.formats.html.noscript import END, HELD_BYTES, closing
 from consentgate.formats.html.plain_tokens import (
     DOUBTFUL,
     FOREIGN,
+    HARMLESS,
     HTML,
-    PLAIN_LINK,
     RAW_TEXT,
     Forms,
 )
@@ -167,10 +167,10 @@ class Scanner:
             if limit >= position:
                 found = skipping.end(data, position, limit, self._forms)
                 if found < limit or limit == length or data[limit] == 0x3C:
-                    link = PLAIN_LINK.match(data, found) if skipping is HTML else None
-                    if link is None:
+                    passed = HARMLESS.match(data, found) if skipping is HTML else None
+                    if passed is None:
                         return found
-                    position = link.end()
+                    position = passed.end()
                     at = bisect_left(self._suspects, position, at)
                     continue
                 position = found

@@ -103,7 +103,7 @@ def log_settings(table: LogTable) -> LogSettings:
     query = values.pop("query_fields")
     if query is not None:
         values["query_fields"] = tuple(query)
-    for name in ("fields", "routes"):
+    for name in ("fields", "routes", "path_fields", "campaigns"):
         values[name] = tuple(values[name])
     values["events"] = tuple(map(_interest, table.events))
     return LogSettings(**values)

@@ -6,7 +6,6 @@ Never reads files and never looks anything up: the catalogue of known services i
 from __future__ import annotations
 
 import datetime as dt
-import difflib
 import ipaddress
 import re
 import tomllib
@@ -16,6 +15,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from consentgate.domain.policy.paths import PathRule
 from consentgate.domain.policy.policy import (
     Announcement,
     Controller,
@@ -37,18 +37,26 @@ from consentgate.domain.policy.purposes import NECESSARY, SHIPPED, Purpose, Word
 from consentgate.domain.regime_table import ROW_KEYS, row_problem
 from consentgate.errors import Fault, PolicyError
 from consentgate.formats.headers.forwarded import UNIX
+from consentgate.formats.policy.access_settings import recipients, rights_settings, roles
+from consentgate.formats.policy.expectations import (
+    as_toml,
+    expectation,
+    is_noise,
+    key_of,
+    known_keys,
+    meant,
+)
+from consentgate.formats.policy.habits import ledger_problem, regex_problem, secret_problem
 from consentgate.formats.policy.line_numbers import Path, Places
 from consentgate.formats.policy.log_settings import log_problems, log_settings
+from consentgate.formats.policy.ready_paths import READY_PATHS
 from consentgate.formats.policy.shape import (
-    COOKIE_NAME,
-    COUNTRY,
-    ORIGIN,
-    PROPERTY,
-    SLUG,
     CookieTable,
+    PathTable,
     PolicyTable,
     PurposeTable,
     ServiceTable,
+    StorageTable,
 )
 from consentgate.formats.policy.wording import Texts, text_findings
 
@@ -95,7 +103,7 @@ def parse_policy(
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise PolicyError((_syntax_fault(str(error), name),)) from error
+        raise PolicyError((_syntax_fault(str(error), name, text),)) from error
     reader = _Reader(text, name, catalogue or {}, regimes, texts)
     table = reader.shaped(document)
     policy = reader.policy(table) if table is not None else None
@@ -109,9 +117,10 @@ def _line_of(fault: Fault) -> int:
     return int(found[1]) if found else 0
 
 
-def _syntax_fault(message: str, name: str) -> Fault:
+def _syntax_fault(message: str, name: str, text: str) -> Fault:
+    """What is wrong, where; what is only noticed at the end is said of the last line."""
     found = re.search(r"\(at line (\d+), column (\d+)\)", message)
-    line = found[1] if found else "1"
+    line = found[1] if found else str(text.count("\n", 0, len(text.rstrip())) + 1)
     what = message.partition(" (at")[0]
     return Fault("CG101", f"{name}:{line}:", f"is not valid TOML: {what}; mend it there")
 
@@ -156,19 +165,22 @@ class _Reader:
     def take(self, error: ValidationError) -> Iterator[tuple[Path, bool]]:
         """Put pydantic's findings into our words; gives each path, and whether it is missing."""
         for detail in error.errors():
-            path = tuple(part for part in detail["loc"] if not _is_noise(part))
+            path = tuple(part for part in detail["loc"] if not is_noise(part))
             is_table = isinstance(detail["input"], dict)
-            if detail["type"] == ("string_type" if is_table else "model_type"):
+            is_either = path[-2:-1] in (("cookies",), ("events",))
+            if is_either and detail["type"] == ("string_type" if is_table else "model_type"):
                 continue  # the other half of "a name or a table"
             yield path, detail["type"] == "missing"
-            key = _key(path)
+            key = key_of(path)
             kind, context = detail["type"], detail.get("ctx", {})
-            if kind == "extra_forbidden":
-                self.fault("CG102", path, f"{key}: unknown key{_meant(key, _known_keys(path))}")
+            if kind == "extra_forbidden" and (problem := secret_problem(key)):
+                self.fault("CG151", path, problem)
+            elif kind == "extra_forbidden":
+                self.fault("CG102", path, f"{key}: unknown key{meant(key, known_keys(path))}")
             elif kind == "missing":
                 self.fault("CG103", path[:-1], f"{key}: is missing; add it")
             else:
-                self.fault("CG104", path, _expectation(key, detail["input"], detail, context))
+                self.fault("CG104", path, expectation(key, detail["input"], detail, context))
 
     def policy(self, table: PolicyTable) -> Policy:
         """Make the policy; faults are noted on the way."""
@@ -182,6 +194,8 @@ class _Reader:
         self._check_regimes(table)
         self._check_attestation(table)
         self._check_lifetimes(table)
+        if problem := ledger_problem(table.ledger.url):
+            self.fault("CG153", ("ledger", "url"), problem)
         for fault_id, key, message, word in log_problems(table.log, known):
             self.fault(fault_id, ("log", *key), message, word=word)
         for finding in text_findings(table, self._texts):
@@ -205,7 +219,11 @@ class _Reader:
             log=log_settings(table.log),
             ledger=LedgerSettings(**dict(table.ledger)),
             texts=MappingProxyType({tag: dict(texts) for tag, texts in table.texts.items()}),
+            paths=tuple(self._paths(table.paths)),
             announces=Announcement(**dict(table.announce)) if table.announce else None,
+            rights=rights_settings(table),
+            recipients=recipients(table.recipient),
+            roles=roles(table.role),
         )
 
     def _purposes(self, table: PolicyTable) -> Iterator[Purpose]:
@@ -233,7 +251,7 @@ class _Reader:
             self.fault("CG111", path, 'purposes: expected at least one, such as ["statistics"]')
         for purpose in purposes:
             if purpose not in known:
-                hint = _meant(purpose, sorted(known)) or f"; declare it as [purpose.{purpose}]"
+                hint = meant(purpose, sorted(known)) or f"; declare it as [purpose.{purpose}]"
                 self.fault(
                     "CG110",
                     (*path, "purposes"),
@@ -253,14 +271,7 @@ class _Reader:
             has_contract=bool(merged.contract),
             is_cross_site=bool(merged.cross_site),
             cookies=tuple(self._cookies(path, merged.cookies or ())),
-            storage=tuple(
-                StorageKey(
-                    kind=StorageKind(item.kind),
-                    name=item.name.rstrip("*"),
-                    match=_storage_match(item.name),
-                )
-                for item in merged.storage or ()
-            ),
+            storage=tuple(self._storage(path, merged.storage or ())),
             hosts=tuple(self._hosts(path, merged.hosts or ())),
             sockets=tuple(self._hosts(path, merged.sockets or (), key="sockets")),
             opens_frames=merged.frames == "any",
@@ -268,6 +279,16 @@ class _Reader:
             snippets=tuple(merged.snippets or ()),
             learns=tuple(merged.learns or ()),
         )
+
+    def _storage(self, path: Path, items: Sequence[StorageTable]) -> Iterator[StorageKey]:
+        for item in items:
+            if problem := regex_problem("storage", item.name):
+                self.fault("CG152", (*path, "storage"), problem, word=item.name)
+            yield StorageKey(
+                kind=StorageKind(item.kind),
+                name=item.name.rstrip("*"),
+                match=_storage_match(item.name),
+            )
 
     def _from_catalogue(self, key: str, table: ServiceTable) -> Mapping[str, Any]:
         if table.use is None:
@@ -278,7 +299,7 @@ class _Reader:
                 "CG122",
                 ("service", key, "use"),
                 f'use = "{table.use}": no known service of that key'
-                f"{_meant(table.use, sorted(self._catalogue))}; consentgate services WORD looks "
+                f"{meant(table.use, sorted(self._catalogue))}; consentgate services WORD looks "
                 "for one",
             )
             return {}
@@ -311,6 +332,8 @@ class _Reader:
                     'at most; did you mean match = "glob"?',
                     word=cookie.name,
                 )
+            if problem := regex_problem("cookie", cookie.name):
+                self.fault("CG152", (*path, "cookies"), problem, word=cookie.name)
             seconds = _seconds(cookie.lifetime)
             if seconds is not None and seconds > MAX_COOKIE_DAYS * 86_400:
                 self.fault(
@@ -352,6 +375,25 @@ class _Reader:
                 host=ascii_host,
                 includes_subdomains=has_star,
                 path_prefix="/" + rest if slash else "/",
+            )
+
+    def _paths(self, tables: Sequence[PathTable]) -> Iterator[PathRule]:
+        for number, table in enumerate(tables):
+            own = {name: value for name, value in table if value is not None and name != "use"}
+            merged = PathTable.model_validate({**READY_PATHS.get(table.use or "", {}), **own})
+            if merged.match is None:
+                message = (
+                    'match: is missing; name paths, such as "/admin/*", or use = "fastapi-docs"'
+                )
+                self.fault("CG146", ("paths", number), message)
+                continue
+            yield PathRule(
+                match=(merged.match,) if isinstance(merged.match, str) else tuple(merged.match),
+                csp=merged.csp or "",
+                banner=merged.banner or "",
+                unknown_hosts=merged.unknown_hosts or "",
+                is_logged=merged.log,
+                is_gated=merged.gate,
             )
 
     def _check_cookies(self, services: Sequence[Service]) -> None:
@@ -425,7 +467,7 @@ class _Reader:
                 "CG119",
                 ("regimes", "fixed"),
                 f'fixed = "{regimes.fixed}": expected opt-in, opt-out, notice or a place such '
-                f'as "DE" or "US-CA"{_meant(regimes.fixed, ["opt-in", "opt-out", "notice"])}',
+                f'as "DE" or "US-CA"{meant(regimes.fixed, ["opt-in", "opt-out", "notice"])}',
             )
         for network in regimes.trusted_proxies:
             try:
@@ -458,8 +500,8 @@ class _Reader:
         for key, value in facts.items():
             problem = row_problem(key, value)
             if problem:
-                meant = _meant(key, ROW_KEYS) if key not in ROW_KEYS else ""
-                self.fault("CG126", (*path, key), f"{key} = {_toml(value)}: {problem}{meant}")
+                hint = meant(key, ROW_KEYS) if key not in ROW_KEYS else ""
+                self.fault("CG126", (*path, key), f"{key} = {as_toml(value)}: {problem}{hint}")
         if "model" not in facts and self._regimes and code not in self._regimes:
             self.fault(
                 "CG127",
@@ -506,68 +548,7 @@ def _leave_out(document: dict[str, Any], path: Path, is_missing: bool) -> None:
         node.pop(key, None)
 
 
-_NAMED = (("service",), ("purpose",), ("texts",))
-
-
-def _is_noise(part: str | int) -> bool:
-    """Parts of pydantic's locations that are not keys of the file: names of union members."""
-    return isinstance(part, str) and (
-        part.endswith("Table")
-        or part.startswith(("constrained-", "function-", "list["))
-        or part in ("str", "int", "[key]")
-    )
-
-
-def _known_keys(path: Path) -> list[str]:
-    tables: dict[str, type] = {}
-    fields: list[str] = list(PolicyTable.model_fields)
-    if len(path) >= 2 and path[0] in PolicyTable.model_fields:
-        annotation = PolicyTable.model_fields[str(path[0])].annotation
-        models = {"service": ServiceTable, "purpose": PurposeTable}
-        model: Any = models.get(str(path[0]), annotation)
-        if "cookies" in path:
-            model = CookieTable
-        fields = list(getattr(model, "model_fields", tables))
-    return fields
-
-
-def _meant(word: str, known: Sequence[str]) -> str:
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
-    return f'; did you mean "{close[0]}"?' if close else ""
-
-
-def _expectation(key: str, given: Any, detail: Any, context: Mapping[str, Any]) -> str:
-    shown = f'"{given}"' if isinstance(given, str) else _toml(given)
-    kind = detail["type"]
-    if kind == "literal_error":
-        options = str(context.get("expected", "")).replace("'", "").replace(" or ", ", ")
-        return f"{key} = {shown}: expected {options}{_meant(str(given), options.split(', '))}"
-    if kind == "string_pattern_mismatch":
-        pattern = str(context.get("pattern"))
-        return f"{key} = {shown}: expected {_FORMS.get(pattern, f'text of the form {pattern}')}"
-    return f"{key} = {shown}: {detail['msg'][0].lower()}{detail['msg'][1:]}"
-
-
-def _key(path: Path) -> str:
-    if not path:
-        return ""
-    return f"{path[-2]}[{path[-1]}]" if isinstance(path[-1], int) else path[-1]
-
-
-_FORMS = {
-    COOKIE_NAME: "a cookie name: letters, digits and !#$%&'*+-.^_`|~; a star ends a prefix",
-    SLUG: "a key of lower-case letters, digits, - and _, beginning with a letter",
-    COUNTRY: 'a country code such as "IE"',
-    ORIGIN: 'an origin in lower case, without a path, such as "https://app.example.com"',
-    PROPERTY: "a property of lower-case letters, digits and _, beginning with a letter",
-}
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    text = str(value)
-    return text if len(text) <= 60 else text[:57] + "…"
+_NAMED = (("service",), ("purpose",), ("texts",), ("recipient",), ("role",))
 
 
 def _match_of(name: str) -> Match:

@@ -30,6 +30,7 @@ COOKIE_NAME = r"^[!#$%&'*+.^_`|~0-9A-Za-z?-]{1,200}$"
 SLUG = r"^[a-z][a-z0-9_-]{0,39}$"
 COUNTRY = r"^([A-Z]{2})?$"
 ORIGIN = r"^https?://([a-z0-9.-]{1,253}|\[[0-9a-f:.]+\])(:[0-9]{1,5})?$"
+PATH_PATTERN = r"^/[A-Za-z0-9_~.:@!$&'()+,=%/-]*\*?$"
 PROPERTY = r"^[a-z][a-z0-9_]{0,19}$"
 
 Text = Annotated[str, AfterValidator(_printable)]
@@ -76,6 +77,7 @@ class SiteTable(_Table):
     consent_mode: bool = False
     personal_urls: Literal["pass", "block"] = "pass"
     strip_click_ids: bool = False
+    clear_storage: bool = False
     eff_dnt_policy: Line = ""
 
 
@@ -134,9 +136,13 @@ class LogTable(_Table):
     durability: Literal["line", "batch"] = "line"
     query_fields: list[Line] | None = None
     routes: list[Annotated[str, Field(pattern=TEMPLATE)]] = []
+    path_fields: list[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]] = []
+    campaigns: list[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_. -]{0,63}$")]] = []
+    time_zone: Annotated[str, Field(pattern=r"^[A-Za-z]+(/[A-Za-z0-9_+-]+){0,2}$")] = "UTC"
     events: list[Slug | EventTable] = []
     event_retention_days: Annotated[int, Field(ge=1, le=396)] = 90
     count_retention_days: Annotated[int, Field(ge=1, le=760)] = 760
+    max_megabytes: Annotated[int, Field(ge=0, le=100_000_000)] = 0
     visitor_ttl_days: Annotated[int, Field(ge=1, le=30)] = 2
     ratchet_directory: Line = ""
     longitudinal: bool = False
@@ -152,6 +158,7 @@ class LedgerTable(_Table):
     url: Line = "sqlite:var/ledger.sqlite3"
     records_refusals: bool = True
     retention_days: int = Field(default=1_095, ge=1, le=36_500)
+    spool: Line = ""
 
 
 class PurposeTable(_Table):
@@ -225,6 +232,54 @@ class ServiceTable(_Table):
     learns: list[Line] | None = None
 
 
+DATA_FIELD = (
+    r"^(\*|(choice|events|receipts|services|visits|disclosures|requests|app)(\.[a-z_]{1,40})?)$"
+)
+ACT = r"^(\*|[a-z]{1,20}\.(\*|[a-z-]{1,20}))$"
+DataField = Annotated[str, Field(pattern=DATA_FIELD)]
+
+
+class RightsTable(_Table):
+    """How visitors' requests are kept."""
+
+    directory: Line = ""
+    link_minutes: Annotated[int, Field(ge=1, le=1_440)] = 30
+
+
+class RecipientTable(_Table):
+    """Somebody outside who may be given data."""
+
+    name: Annotated[Line, Field(min_length=1)]
+    kind: Literal["processor", "third-party", "authority"]
+    basis: Annotated[Line, Field(min_length=1)]
+    fields: Annotated[list[DataField], Field(min_length=1)]
+    country: Country = ""
+
+
+class RoleTable(_Table):
+    """What some of the operator's people may do."""
+
+    users: Annotated[list[Annotated[Line, Field(min_length=1)]], Field(min_length=1)]
+    acts: Annotated[list[Annotated[str, Field(pattern=ACT)]], Field(min_length=1)]
+    purposes: Annotated[list[Slug], Field(min_length=1)]
+    fields: list[DataField] = ["*"]
+
+
+PathPattern = Annotated[str, Field(pattern=PATH_PATTERN)]
+
+
+class PathTable(_Table):
+    """What is otherwise on some paths."""
+
+    use: Literal["fastapi-docs", "django-admin", "flower", "health"] | None = None
+    match: PathPattern | Annotated[list[PathPattern], Field(min_length=1)] | None = None
+    csp: Literal["enforce", "report-only", "off"] | None = None
+    banner: Literal["none"] | None = None
+    log: bool | None = None
+    gate: bool | None = None
+    unknown_hosts: Literal["block", "report"] | None = None
+
+
 class AnnounceTable(_Table):
     """A material change to come (VER-03)."""
 
@@ -247,4 +302,8 @@ class PolicyTable(_Table):
     purpose: dict[Slug, PurposeTable] = {}
     service: dict[Slug, ServiceTable] = {}
     texts: dict[str, dict[str, Text]] = {}
+    paths: list[PathTable] = []
     announce: AnnounceTable | None = None
+    rights: RightsTable = RightsTable()
+    recipient: dict[Slug, RecipientTable] = {}
+    role: dict[Slug, RoleTable] = {}

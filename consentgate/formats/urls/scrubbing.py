@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Callable
 from urllib.parse import unquote, unquote_plus
 
+from consentgate.formats.urls.scoring import judged
 from consentgate.memo import remember, up_to
 
 MAX_CHARS = 256
@@ -29,25 +30,54 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
     (
         re.compile(
             r"(?<![A-Za-z0-9_=+-])(?=[A-Za-z0-9_=+-]*\d)(?=[A-Za-z0-9_=+-]*[A-Za-z])"
-            r"(?![a-z]{1,24}(?:-(?:[a-z]{1,24}|\d{1,4}|[a-z0-9]{1,5}))+$)[A-Za-z0-9_=+-]{16,512}"
+            r"(?![a-z]{1,24}\d?(?:-(?:[a-z]{1,24}|\d{1,4}|(?=\d*[a-z])(?=[a-z]*\d)[a-z0-9]{1,6}))+(?:\.[a-z]{1,5})?$)"
+            r"[A-Za-z0-9_=+-]{16,512}"
         ),
         "{token}",
     ),
-    (re.compile(r"[A-Za-z0-9_]{32,512}"), "{token}"),
+    (re.compile(r"[A-Za-z0-9]{32,512}"), "{token}"),
     (re.compile(r"(?<![\d-])\+?\d(?:[ ().·_–—-]{0,3}\d){6,16}"), "{phone}"),
     (re.compile(r"\d{5,512}"), "{n}"),
 )
-_NEXT_IS_PERSON = re.compile(
-    r"(?:users?|u|profiles?|accounts?|members?|customers?|people|authors?|patients?|students?|"
-    r"employees?|contacts?|orders?|invoices?|bookings?|by|~)",
-    re.I,
+_PERSONS = (
+    "user users u profile profiles account accounts member members customer customers people "
+    "author authors patient patients student students employee employees contact contacts order "
+    "orders invoice invoices booking bookings by ~ person persons guest guests subscriber "
+    "subscribers owner owners friend friends seller sellers driver drivers name names phone tel "
+    "iban vin plate plates licenceplate licenseplate passport ssn dob benutzer nutzer mitglied "
+    "mitglieder kunde kunden profil bestellung bestellungen rechnung rechnungen kennzeichen "
+    "utilisateur utilisateurs membre membres compte comptes commande commandes facture factures "
+    "usuario usuarios miembro miembros cliente clientes cuenta perfil pedido pedidos factura "
+    "utente utenti membro ordine ordini fattura gebruiker gebruikers klant klanten bestelling "
+    "bruker brukere bruger anvandare medlem medlemmar uzytkownik klient zamowienie utilizador "
+    "encomenda"
 )
-_NEXT_IS_SECRET = re.compile(
-    r"(?:reset|verify|confirm|confirmation|invite|invitation|unsubscribe|token|tokens|activate|"
-    r"activation|magic|auth|callback|share|key|keys|session|sessions|password|recover)",
-    re.I,
+_SECRETS = (
+    "reset verify confirm confirmation invite invites invitation invitations unsubscribe token "
+    "tokens activate activation magic auth callback share shared key keys session sessions "
+    "password recover recovery resetpassword passwordreset forgotpassword setpassword "
+    "newpassword changepassword magiclink loginlink verifyemail emailverification confirmemail "
+    "verification login signin sso otp 2fa join acceptinvite activateaccount confirmaccount "
+    "optout optin secret secrets apikey einladung einladungen bestaetigen bestaetigung abmelden "
+    "anmelden passwort passwortzuruecksetzen aktivieren freischalten confirmer verifier "
+    "verifieremail desinscription desinscrire motdepasse reinitialiser reinitialisermotdepasse "
+    "connexion contrasena restablecer restablecercontrasena invitacion verificar confirmar baja "
+    "senha redefinirsenha convite cancelarsubscricao ativar reimposta reimpostapassword invito "
+    "conferma verifica disiscrizione wachtwoord wachtwoordvergeten uitnodiging bevestigen "
+    "afmelden activeren losenord aterstalllosenord inbjudan bekrafta avregistrera adgangskode "
+    "nulstil bekraeft afmeld passord tilbakestillpassord invitasjon bekreft haslo resethasla "
+    "zaproszenie potwierdz wypisz"
 )
-_LONGEST_NAME = len("confirmation")
+_QUERIES = (
+    "search q query find suche suchen recherche buscar busca cerca zoek zoeken sok soeg szukaj"
+)
+_NEXT = {
+    **dict.fromkeys(_PERSONS.split(), "{id}"),
+    **dict.fromkeys(_SECRETS.split(), "{token}"),
+    **dict.fromkeys(_QUERIES.split(), "{q}"),
+}
+"""What a segment says that the next one is; written without hyphens and underscores."""
+_LONGEST_NAME = 32
 _PLAIN = re.compile(
     r"(?:index|new|edit|list|search|login|logout|me|self|settings|help|about|all|top|latest|"
     r"[a-z]{1,24}\.(?:css|js|png|svg|ico|html?|php|json|xml|txt|webp|jpg|woff2?))",
@@ -85,11 +115,18 @@ def _scrub(path: str) -> str:
         if named and not _PLAIN.fullmatch(segment):
             kept.append(named)
         elif segment:
-            kept.append(_scrubbed(segment.partition(";")[0] if ";" in segment else segment))
+            kept.append(_scrubbed_segment(segment))
         else:
             kept.append("")
         before = segment
     return "/".join(kept)[:MAX_CHARS]
+
+
+def _scrubbed_segment(segment: str) -> str:
+    """One segment; a longer one than a whole path may be is no page's name."""
+    if len(segment) > MAX_CHARS:
+        return "{token}"
+    return judged(_scrubbed(segment.partition(";")[0] if ";" in segment else segment))
 
 
 _scrubbed_path = remember(8_192, is_small=up_to(MAX_CHARS * 2))(_scrub)
@@ -98,14 +135,13 @@ _scrubbed_path = remember(8_192, is_small=up_to(MAX_CHARS * 2))(_scrub)
 @remember(1_024)
 def _next_is(segment: str) -> str:
     """What the segment after that one is; empty: nothing is known."""
-    if _NEXT_IS_PERSON.fullmatch(segment):
-        return "{id}"
-    return "{token}" if _NEXT_IS_SECRET.fullmatch(segment) else ""
+    return _NEXT.get(segment.lower().replace("-", "").replace("_", "").replace(".", ""), "")
 
 
 def scrubbed_value(value: str) -> str:
     """A query value without identifiers, at most 64 characters."""
-    return _scrubbed(_decoded(value[: _MAX_VALUE_CHARS * 4], unquote_plus))[:_MAX_VALUE_CHARS]
+    text = _scrubbed(_decoded(value[: _MAX_VALUE_CHARS * 4], unquote_plus))[:_MAX_VALUE_CHARS]
+    return "/".join(map(judged, text.split("/")))
 
 
 def _decoded(text: str, decode: Callable[[str], str]) -> str:

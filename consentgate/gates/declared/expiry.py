@@ -22,7 +22,9 @@ def expiry_lines(
         is_secure: whether the visitor came over HTTPS.
 
     Returns:
-        The likeliest first: as it was declared, then ``/``, then deeper paths.
+        The likeliest first: as it was declared, then ``/``, then deeper paths. Over HTTPS those for
+        ``/`` follow in the other partition: a line without ``Partitioned`` leaves a partitioned
+        cookie of that name where it is, and the other way round (CHIPS).
     """
     is_partitioned = pattern is not None and pattern.is_partitioned
     if name.startswith(b"__Host-"):
@@ -33,13 +35,12 @@ def expiry_lines(
     if pattern is not None and (pattern.domain or pattern.path != "/"):
         first = ((pattern.domain or "").lstrip(".").encode(), pattern.path.encode())
         pairs = [first, *(pair for pair in pairs if pair != first)]
+    forms = [(domain, variant, is_partitioned) for domain, variant in pairs]
+    if is_secure:
+        forms += [(*pair, not is_partitioned) for pair in pairs if pair[1] == b"/"]
     return [
         cookies.expiry(
-            name,
-            domain=domain,
-            path=variant,
-            is_secure=is_secure,
-            is_partitioned=is_partitioned,
+            name, domain=domain, path=variant, is_secure=is_secure, is_partitioned=is_other
         )
-        for domain, variant in pairs
+        for domain, variant, is_other in forms
     ]

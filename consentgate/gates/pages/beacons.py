@@ -117,7 +117,8 @@ class Verdicts:
         self.knows: Callable[[bytes], tuple[str, ...]] = Memo(
             self._known, _MOST_SCRIPTS, is_small=up_to(_MOST_SCRIPT_BYTES)
         ).__getitem__
-        """The denied services whose signature an inline script bears, in policy order."""
+        """The denied services whose signature an inline script bears, in policy order, then those
+        that it loads from."""
         self.loads: Callable[[bytes], tuple[str, ...]] = Memo(
             self._loaded, _MOST_SCRIPTS, is_small=up_to(_MOST_SCRIPT_BYTES)
         ).__getitem__
@@ -145,8 +146,16 @@ class Verdicts:
         return UNKNOWN
 
     def _known(self, script: bytes) -> tuple[str, ...]:
-        keys = (key for snippet, key in self._snippets if _bears(script, snippet))
-        return tuple(dict.fromkeys(keys))
+        keys = [key for snippet, key in self._snippets if _bears(script, snippet)]
+        return tuple(dict.fromkeys([*keys, *self._loaded_from(script)]))
+
+    def _loaded_from(self, script: bytes) -> Iterator[str]:
+        """The denied services that a loader without a signature loads from."""
+        for url in loaded_by(script):
+            address = address_of(url)
+            key = self.denied(address, url) if address is not None else None
+            if key is not None:
+                yield key
 
     def _loaded(self, script: bytes) -> tuple[str, ...]:
         addresses = (address_of(url) for url in loaded_by(script))

@@ -148,10 +148,23 @@ def _sources_of(pattern: HostPattern, *, has_paths: bool) -> Iterator[bytes]:
     """
     names = [pattern.host, f"*.{pattern.host}"] if pattern.includes_subdomains else [pattern.host]
     prefix = pattern.path_prefix if has_paths else "/"
-    paths = [""] if prefix == "/" else [prefix] if prefix.endswith("/") else [prefix, f"{prefix}/"]
     for name in names:
-        for path in paths:
+        for path in _paths_of(prefix):
             yield _in_header(name) + b":*" + quote(path, safe="/-._~!$&'()*+=:@%").encode()
+
+
+def _paths_of(prefix: str) -> list[str]:
+    """What a policy can say of a path prefix; the folder it lies in where it ends within a name.
+
+    ``/npm/vue@`` goes on with a version, which only ``/npm/`` covers.
+    """
+    if prefix == "/":
+        return [""]
+    if prefix.endswith("/"):
+        return [prefix]
+    if not prefix[-1].isalnum():
+        return [prefix.rpartition("/")[0] + "/"]
+    return [prefix, f"{prefix}/"]
 
 
 def _in_header(host: str) -> bytes:

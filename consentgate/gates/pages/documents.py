@@ -31,6 +31,10 @@ _ASCII_LIKE = (
 )
 _SNIFFED = frozenset((b"*/*", b"unknown/unknown", b"application/unknown"))
 """Types that say nothing: browsers look at the bytes then (MIME Sniffing 7)."""
+_XML = (b"/xml", b"+xml", b"/xsl")
+_RULES = b"application/speculationrules+json"
+_PROGRAMS = (b"javascript", b"ecmascript", b"jscript")
+"""Ends of the types of scripts."""
 _STALE = frozenset(
     (
         b"etag",
@@ -51,8 +55,15 @@ class Kind(enum.Enum):
     PAGE = "an HTML document that markup may be put into"
     COMPRESSED = "HTML that something inside the gate compressed"
     UNREADABLE = "HTML in bytes that cannot be read here: a part, UTF-16, an unknown charset, XML"
+    XML = "a drawing or another XML document: opened by itself, it loads and runs what it names"
+    PROGRAM = "a script, which a worker can be made of"
+    RULES = "speculation rules: what a browser fetches ahead"
     UNTYPED = "anything: it does not say what it is"
     OTHER = "no document"
+
+
+NO_PAGES = (Kind.OTHER, Kind.UNTYPED, Kind.XML, Kind.PROGRAM, Kind.RULES)
+"""Whatever became of their bytes."""
 
 
 def kind_of(status: int, headers: Headers) -> Kind:
@@ -80,7 +91,7 @@ def kind_of(status: int, headers: Headers) -> Kind:
             is_whole = False
         elif folded == b"content-disposition" and value.lstrip()[:10].lower() == b"attachment":
             return Kind.OTHER
-    if kind is Kind.OTHER or kind is Kind.UNTYPED:
+    if kind in NO_PAGES:
         return kind
     if kind is not Kind.PAGE or (is_whole and not is_compressed):
         return kind
@@ -119,11 +130,20 @@ def kind_of_type(content_type: bytes) -> Kind:
     if media_type == b"application/xhtml+xml":
         return Kind.UNREADABLE
     if media_type != b"text/html":
-        is_said = b"/" in media_type and media_type not in _SNIFFED
-        return Kind.OTHER if is_said else Kind.UNTYPED
+        return _kind_beside_pages(media_type)
     _, has_charset, charset = parameters.lower().partition(b"charset=")
     is_readable = not has_charset or charset.strip(b" \t\"'").startswith(_ASCII_LIKE)
     return Kind.PAGE if is_readable else Kind.UNREADABLE
+
+
+def _kind_beside_pages(media_type: bytes) -> Kind:
+    if b"/" not in media_type or media_type in _SNIFFED:
+        return Kind.UNTYPED
+    if media_type.endswith(_XML):
+        return Kind.XML
+    if media_type == _RULES:
+        return Kind.RULES
+    return Kind.PROGRAM if media_type.endswith(_PROGRAMS) else Kind.OTHER
 
 
 def is_wide(data: bytes) -> bool:

@@ -7,15 +7,16 @@ is counted, never silently ungated (STO-14).
 from __future__ import annotations
 
 from consentgate.formats.headers import Headers
-from consentgate.gates.gated import Found, Gated
-from consentgate.gates.headers.caching import PAGE, with_private, with_vary
+from consentgate.gates.gated import NOTHING, Found, Gated
+from consentgate.gates.headers.caching import PAGE, VISITOR, with_private, with_vary
 from consentgate.gates.headers.following import is_navigation
 from consentgate.gates.headers.names import TYPE, marks
 from consentgate.gates.messages import HEADER_MESSAGES, SIDE_MESSAGES, Message
 from consentgate.gates.outcomes import Outcome
 from consentgate.gates.pages.csp import csp_headers, is_binding
-from consentgate.gates.pages.documents import Kind, kind_of, types, without_stale
+from consentgate.gates.pages.documents import NO_PAGES, Kind, kind_of, types, without_stale
 from consentgate.gates.pages.referrer_policy import with_referrer_policy
+from consentgate.gates.pages.workers import worker_of
 
 UNREADABLE = "page_unreadable"
 COMPRESSED = "page_compressed"
@@ -46,6 +47,8 @@ def kind_of_answer(message: Message, headers: Headers, asked: Headers, outcome: 
     if message["type"] != "http.response.start" or outcome.plan.leaves_pages:
         return Kind.OTHER
     kind = kind_of(message.get("status", 101), headers)
+    if kind is Kind.PROGRAM:
+        return kind if worker_of(asked) else Kind.OTHER
     if kind is not Kind.UNTYPED:
         return kind
     is_sniffed = is_navigation(asked) and not any(
@@ -71,11 +74,24 @@ def page_headers(headers: Headers, outcome: Outcome, root_path: str, *, is_asked
 def unread_headers(
     headers: Headers, kind: Kind, outcome: Outcome, root_path: str, *, is_asked: bool
 ) -> Gated:
-    """The headers of HTML that passes as it is, and how it is counted."""
+    """The headers of HTML or XML that passes as it is, and how it is counted."""
+    if kind is Kind.XML:
+        return Gated(_xml_headers(headers, outcome, root_path, is_asked=is_asked), NOTHING)
     noticed = COMPRESSED if kind is Kind.COMPRESSED else UNREADABLE
     headers = with_referrer_policy(_for_caches(headers, outcome, is_asked=is_asked))
     headers = [*headers, *policy_headers(outcome, root_path, is_readable=False)]
     return Gated(headers, Found(noticed=(noticed,)))
+
+
+def _xml_headers(headers: Headers, outcome: Outcome, root_path: str, *, is_asked: bool) -> Headers:
+    """The headers of XML: the strictest policy, the same for everyone.
+
+    A drawing in a page loads nothing, and browsers keep one copy for both. So that caches may go on
+    sharing it, it does not follow the visitor.
+    """
+    if is_asked:
+        headers = with_private(with_vary(headers, VISITOR))
+    return [*headers, *policy_headers(outcome.strictest, root_path, is_readable=False)]
 
 
 def wide_headers(headers: Headers, outcome: Outcome, root_path: str) -> Gated:
@@ -103,7 +119,7 @@ def _spared_headers(message: Message, outcome: Outcome, root_path: str) -> Heade
     """No cookie, and under the policy."""
     pairs = [(bytes(name), bytes(value)) for name, value in message.get("headers", ())]
     kept = [pair for pair in pairs if pair[0].lower() != b"set-cookie"]
-    if kind_of(message.get("status", 101), kept) in (Kind.OTHER, Kind.UNTYPED):
+    if kind_of(message.get("status", 101), kept) in NO_PAGES:
         return kept
     return unread_page(kept, outcome, root_path)
 

@@ -149,6 +149,30 @@ def classed_headers(headers: Iterable[tuple[bytes, bytes]]) -> ClassedHeaders:
     return found
 
 
+_PAGES = (b"document", b"iframe", b"frame", b"object", b"embed")
+_ASSETS = (
+    b"image style script font audio video track manifest worker sharedworker serviceworker "
+    b"audioworklet paintworklet xslt report json"
+).split()
+WANTED: dict[bytes | None, str] = {
+    **dict.fromkeys(_PAGES, "page"),
+    **dict.fromkeys(_ASSETS, "asset"),
+    b"empty": "api",
+}
+"""``Sec-Fetch-Dest`` to what the answer is wanted for."""
+
+
+def wanted_by(accept: bytes | None) -> str:
+    """Tell what an answer is wanted for where the browser sends no ``Sec-Fetch-Dest``."""
+    if accept is None:
+        return ""
+    if b"text/html" in accept:
+        return "page"
+    if accept.startswith((b"image/", b"text/css", b"font/")):
+        return "asset"
+    return "api" if accept.startswith(b"application/json") else ""
+
+
 def hinted(brands: bytes | None, platform: bytes | None) -> Browser | None:
     """Tell the browser by its hints; None where it gives none."""
     if brands is None:

@@ -30,13 +30,20 @@ MOST_CHARS = 64
 """A longer value is not kept: it is nobody else's."""
 Encode = Callable[[object], bytes]
 """Writes a value as compact JSON, without a line break."""
+Met = Callable[[str], object]
+"""Is told of a route."""
 
 
 class _Lines:
     """What the lines of all tiers have in common."""
 
     def __init__(
-        self, tier: Tier, version: str, encode: Encode, kept: frozenset[str] = frozenset()
+        self,
+        tier: Tier,
+        version: str,
+        encode: Encode,
+        kept: frozenset[str] = frozenset(),
+        met: Met = bool,
     ) -> None:
         """Read the table of fields.
 
@@ -45,13 +52,15 @@ class _Lines:
             version: the policy's label.
             encode: writes a value.
             kept: names of the fields that the policy keeps; empty: all.
+            met: is told of each route as its first line is made.
         """
-        self._tier, self._version, self._encode = tier, version, encode
+        self._tier, self._version, self._encode, self._met = tier, version, encode, met
         self._fields = [one for one in fields_of(tier, kept) if one.of_interest is None]
         self.templates: Memo[Facts, bytes] = Memo(self._template, MOST_LINES)
         """By the facts that visits share: their line, with a place for each part."""
 
     def _template(self, facts: Facts) -> bytes:
+        self._met(facts[2])
         named = Operational(*facts, version=self._version, tier=self._tier)
         texts = [self._place_of(field, named) for field in self._fields]
         return b"{" + b"".join(texts) + b"}\n"
@@ -79,9 +88,15 @@ class OperationalLines(_Lines):
     ``templates[facts] % amounts`` is the line of a visit, line break included.
     """
 
-    def __init__(self, version: str, encode: Encode, kept: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        version: str,
+        encode: Encode,
+        kept: frozenset[str] = frozenset(),
+        met: Met = bool,
+    ) -> None:
         """Prepare what is measured; see ``_Lines``."""
-        super().__init__(Tier.OPERATIONAL, version, encode, kept)
+        super().__init__(Tier.OPERATIONAL, version, encode, kept, met)
 
     def _template(self, facts: Facts) -> bytes:
         """Make a template that takes every amount, in their order."""
@@ -98,13 +113,18 @@ class NamedLines(_Lines):
     """Lines of T1, T2 and TB."""
 
     def __init__(
-        self, tier: Tier, version: str, encode: Encode, kept: frozenset[str] = frozenset()
+        self,
+        tier: Tier,
+        version: str,
+        encode: Encode,
+        kept: frozenset[str] = frozenset(),
+        met: Met = bool,
     ) -> None:
         """Prepare a part for each field that a visit has of its own; see ``_Lines``.
 
         Fields that are made of one fact have one part, which stands where the first of them does.
         """
-        super().__init__(tier, version, encode, kept)
+        super().__init__(tier, version, encode, kept, met)
         self._of_audience = [one for one in self._fields if one.of_audience is not None]
         self._of_query = [one for one in self._fields if one.of_query is not None]
         self._measured = [one for one in self._fields if one.of_amount is not None]

@@ -97,7 +97,8 @@ def referrer_class(host: str, own_host: str) -> str:
     """What kind of place a visit came from: none, internal, search, social, ai or external."""
     if not host:
         return "none"
-    if host == _without_port(own_host):
+    own = _without_port(own_host)
+    if host == own or host.removeprefix("www.") == own.removeprefix("www."):
         return INTERNAL
     labels = host.rstrip(".").split(".")
     for start in range(len(labels)):

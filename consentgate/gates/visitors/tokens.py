@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from types import MappingProxyType
+from typing import Protocol
 
 from consentgate.domain.choices import Choice, intersection
 from consentgate.domain.decision import CLOCK_LEEWAY_SECONDS
@@ -19,11 +21,23 @@ ONCE_SECONDS = 86_400
 """How long "once" lasts at most."""
 
 
+class Revoked(Protocol):
+    """What a reader asks about a grant that it reads for the first time."""
+
+    def has(self, choice: Choice) -> bool:
+        """Whether the grant that a choice carries has ended; asked only where there is an id."""
+        ...
+
+
 class TokenReader:
     """Reads the tokens of requests; those that come again are not verified again."""
 
     def __init__(
-        self, codec: TokenCodec, meanings: Mapping[bytes, Meaning], today: Meaning
+        self,
+        codec: TokenCodec,
+        meanings: Mapping[bytes, Meaning],
+        today: Meaning,
+        revoked: Revoked | None = None,
     ) -> None:
         """Start with no token known.
 
@@ -31,7 +45,9 @@ class TokenReader:
             codec: verifies tokens.
             meanings: every meaning ever offered, under its hash.
             today: the meaning of the policy in force.
+            revoked: knows the grants that have ended; None: none has.
         """
+        self._revoked = revoked
         self.codec = codec
         self.today = today
         self._payloads = PayloadReader(meanings, today)
@@ -63,7 +79,41 @@ class TokenReader:
         return choice.denials
 
     def _choice(self, value: bytes) -> Choice | None:
-        return self.codec.read(value, self._payloads)
+        choice = self.codec.read(value, self._payloads)
+        if choice is None or not self._has_ended(choice):
+            return choice
+        return self._ended(choice)
+
+    def _has_ended(self, choice: Choice) -> bool:
+        return self._revoked is not None and bool(choice.id) and self._revoked.has(choice)
+
+    def _ended(self, choice: Choice) -> Choice:
+        """What a token says whose grant was withdrawn or replaced: it refuses everything.
+
+        Silence would grant under opt-out, and what the visitor said last is not in this token.
+        """
+        return Choice(
+            made_at=choice.made_at,
+            purposes=MappingProxyType({key: False for key, _ in self.today.purposes}),
+            signalled=choice.signalled,
+        )
+
+    def ids(self, values: Sequence[bytes]) -> list[str]:
+        """The ids of the grants that tokens carry, of those that have not ended."""
+        choices = (self._choices[value] for value in values[:_MOST_TOKENS])
+        return [choice.id for choice in choices if choice is not None and choice.id]
+
+    def end_remembered(self, values: Sequence[bytes] = ()) -> None:
+        """Have remembered tokens follow what has ended since they were read.
+
+        Args:
+            values: the tokens that are concerned; empty: any may be.
+        """
+        known = self._choices
+        pairs = [(value, known[value]) for value in values] if values else known.remembered()
+        for value, choice in pairs:
+            if choice is not None and self._has_ended(choice):
+                known.put(value, self._ended(choice))
 
     def read_once(self, values: Sequence[bytes], lasting: Choice | None, now: int) -> Choice | None:
         """The choice with what was granted for this browser session alone (COL-24).

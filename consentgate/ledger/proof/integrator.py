@@ -6,6 +6,7 @@ one signed before, or another: then it stops and says so (C2SP tlog-checkpoint, 
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Sequence
 
@@ -19,6 +20,8 @@ from consentgate.ledger import Ledger, Row
 from consentgate.ledger.proof import Leaf, Position, ProofStore, Signed
 
 BATCH = 1_000
+HURRY_SECONDS = 0.5
+"""The shortest pause between two runs."""
 
 
 class Integrator:
@@ -144,24 +147,35 @@ class BackgroundIntegrator:
             clock_ms: milliseconds since the epoch.
             failed: hears what a run raised; the next run tries again.
         """
+        self.pid = os.getpid()
         self._integrator = integrator
         self._every_seconds = every_seconds
         self._clock_ms = clock_ms
         self._failed = failed
+        self._wake = threading.Event()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="consentgate-proof", daemon=True)
         self._thread.start()
 
+    def hurry(self) -> None:
+        """Have the next run come within HURRY_SECONDS: somebody waits for a receipt."""
+        self._wake.set()
+
     def stop(self) -> None:
         """Run a last time and end the thread."""
         self._stop.set()
+        self._wake.set()
         self._thread.join(timeout=10)
 
     def _run(self) -> None:
         is_over = False
         while not is_over:
-            is_over = self._stop.wait(self._every_seconds)
+            self._wake.wait(self._every_seconds)
+            self._wake.clear()
+            is_over = self._stop.is_set()
             try:
                 self._integrator.run(self._clock_ms())
             except Exception as error:  # a thread that dies would prove nothing any more
                 self._failed(error)
+            if not is_over:
+                self._stop.wait(HURRY_SECONDS)

@@ -1,6 +1,6 @@
 """Owns the evidence pack: a folder that holds everything a verifier needs, and the way back.
 
-The way back makes a SQLite ledger with its proof, which ``verify`` then judges like any other.
+The way back fills an empty ledger and its proof, which ``verify`` then judges like any other.
 """
 
 from __future__ import annotations
@@ -22,10 +22,8 @@ from consentgate.formats.proof.merkle import leaf_hash
 from consentgate.formats.proof.records import CONTEXT, record_of
 from consentgate.formats.proof.tables import COLUMNS, csv_line, event_line
 from consentgate.formats.proof.tiles import WIDTH, hashes_of, tiles_after
-from consentgate.ledger import Ledger, Row
+from consentgate.ledger import Ledger, Restorable, Row, WholeRow
 from consentgate.ledger.proof import Leaf, ProofStore, Signed
-from consentgate.ledger.proof.file import ProofFile
-from consentgate.ledger.sqlite import SqliteLedger, connect
 
 _STEP = 4 * WIDTH
 LEDGER, CSV, RECORDS, CHECKPOINTS = "ledger.jsonl", "events.csv", "records.jsonld", "checkpoints"
@@ -220,19 +218,19 @@ def _write_sums(folder: Path) -> None:
     (folder / "SHA256SUMS").write_text("".join(lines), encoding="utf-8")
 
 
-def restore(folder: Path, target: Path) -> tuple[SqliteLedger, ProofFile]:
-    """Make a SQLite ledger and its proof of a pack; nothing of it is believed before ``verify``.
+def restore(folder: Path, ledger: Restorable) -> None:
+    """Bring a pack back into an empty ledger; nothing of it is believed before ``verify``.
 
     Raises:
-        ProofError: the target is there already, or the folder is no pack.
-        LedgerUnavailable: the target cannot be written.
+        ProofError: the ledger holds something already, or the folder is no pack.
+        LedgerUnavailable: the ledger cannot be written.
         OSError: the folder cannot be read.
     """
-    ledger, store = SqliteLedger(target), ProofFile(f"{target}.proof")
-    if target.exists() or store.path.exists():
-        raise ProofError(f"{target}: is there already; name a new file")
+    store = ledger.proof
+    if ledger.rows(0, 1) or store.position().size:
+        raise ProofError("that ledger is there already and not empty; name a new one")
     try:
-        _restore_events(folder, ledger, store)
+        _restore_events(folder, ledger)
         notices = sorted((folder / "notices").iterdir())
         policies = sorted((folder / "policies").glob("*.json"))
         ledger.save(
@@ -245,21 +243,17 @@ def restore(folder: Path, target: Path) -> tuple[SqliteLedger, ProofFile]:
             store.sign(Signed(int(path.stem), int(times.get(path.stem, 0)), note))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ProofError(f"{folder}: is no evidence pack: {error}") from error
-    return ledger, store
 
 
-def _restore_events(folder: Path, ledger: SqliteLedger, store: ProofFile) -> None:
-    lines = (folder / LEDGER).open(encoding="utf-8")
-    with lines, contextlib.closing(connect(ledger.path)) as connection:
+def _restore_events(folder: Path, ledger: Restorable) -> None:
+    store = ledger.proof
+    with (folder / LEDGER).open(encoding="utf-8") as lines:
         size = pruned = 0
         while step := [json.loads(line) for line in islice(lines, _STEP)]:
-            rows = [_row(one) for one in step if "hash" not in one]
             leaves = [_leaf(one) for one in step if one["index"] is not None and "hash" not in one]
             hashes = [_hash(one) for one in step if one["index"] is not None]
             pruned += sum("hash" in one for one in step)
-            connection.execute("BEGIN IMMEDIATE")
-            connection.executemany("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?)", rows)
-            connection.execute("COMMIT")
+            ledger.put([_row(one) for one in step if "hash" not in one])
             store.extend(leaves, tiles_after(store.tile, size, hashes))
             size += len(hashes)
     if pruned:
@@ -270,7 +264,7 @@ def _body(line: Mapping[str, Any]) -> bytes:
     return str(line["event"]).encode("utf-8") if "event" in line else bytes_of(line["bytes"])
 
 
-def _row(line: Mapping[str, Any]) -> tuple[object, ...]:
+def _row(line: Mapping[str, Any]) -> WholeRow:
     body = _body(line)
     event = _readable(body) or {}
     subject = event.get("subject", "") if has_subject(body) else ""

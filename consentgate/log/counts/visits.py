@@ -10,11 +10,12 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from consentgate.domain.agents import Browser
 from consentgate.domain.days import DAY_SECONDS
+from consentgate.formats.urls.campaigns import campaign_classes
 from consentgate.gates.records.header_classes import country_code, hinted, language_of
 from consentgate.log.counts.counter_file import OTHER, DeltaFile
 from consentgate.log.writing import after_fork as forks
@@ -38,26 +39,36 @@ MOST_HOSTS = 1_024
 Referer can be made up."""
 _MOST_CHARS = 128
 
-DECLARED = ("event", "choice")
-"""Counted where it happens: the site's own names."""
+DECLARED = ("event", "choice", "broken")
+"""Counted where it happens: the site's own names, and the routes whose pages link to nothing."""
 BrowserOf = Callable[[str], Browser]
 """Tells family and system of an agent."""
 
 
-Arrival = tuple[int, str, bytes | None, bytes | None, str, bytes | None, str]
+Arrival = tuple[int, str, bytes | None, bytes | None, str, bytes | None, str, bytes]
 """What is counted of one visit, each by itself, as it came: which day, User-Agent (in memory until
-the next flush at most, never written), ``Sec-CH-UA``, its platform, place, ``Accept-Language``, and
-host of the referrer; empty or None: not known. Each visit makes one."""
+the next flush at most, never written), ``Sec-CH-UA``, its platform, place, ``Accept-Language``,
+host of the referrer, and query (in memory for a second, of which only classes are written); empty
+or None: not known. Each visit makes one."""
 
 
 class VisitCounts:
     """Counts in memory; once a minute the sums go to a file as lines ``{day, dim, val, n}``."""
 
-    def __init__(self, directory: str | Path, browser_of: BrowserOf) -> None:
-        """Remember the folder; empty: counts end with the process."""
+    def __init__(
+        self, directory: str | Path, browser_of: BrowserOf, campaigns: Collection[str] = ()
+    ) -> None:
+        """Remember the folder; empty: counts end with the process.
+
+        Args:
+            directory: of the site log.
+            browser_of: tells family and system of an agent.
+            campaigns: names that the policy declares, lower case; others are ``(other)``.
+        """
         path = Path(directory) / FILE_NAME if directory else None
         self._sums = DeltaFile(path, ("dim", "val"), "n")
         self._browser_of = browser_of
+        self._campaigns = frozenset(campaigns)
         self._flushed_at = time.monotonic()
         self._begin()
         forks.watch(self)
@@ -75,7 +86,7 @@ class VisitCounts:
         """Count one declared value, such as ``("event", "export_clicked")``.
 
         Args:
-            dim: ``event`` or ``choice``; any other name is a mistake in the code.
+            dim: one of DECLARED; any other name is a mistake in the code.
             val: from a closed set, never a visitor's own words.
             now: seconds since the epoch, for the day.
             n: how often.
@@ -105,7 +116,7 @@ class VisitCounts:
                 number = arrival[0]
                 day = self._days.get(number)
                 if day is None:
-                    day = self._days[number] = _Day()
+                    day = self._days[number] = _Day(self._campaigns)
                 day.add(arrival, n)
 
     def tick(self, now: int) -> None:
@@ -155,9 +166,10 @@ class VisitCounts:
 class _Day:
     """What was counted of one day and not given to the file yet."""
 
-    __slots__ = ("agents", "hosts", "sums", "visits")
+    __slots__ = ("agents", "campaigns", "hosts", "sums", "visits")
 
-    def __init__(self) -> None:
+    def __init__(self, campaigns: frozenset[str]) -> None:
+        self.campaigns = campaigns
         self.visits = 0
         self.hosts: set[str] = set()
         self.sums: Counter[tuple[str, str]] = Counter()
@@ -165,8 +177,11 @@ class _Day:
 
     def add(self, arrival: Arrival, n: int) -> None:
         """Count so many visits that came alike, each dimension by itself."""
-        _, agent, brands, platform, place, languages, host = arrival
+        _, agent, brands, platform, place, languages, host, query = arrival
         self.visits += n
+        if query:
+            for found in campaign_classes(query, self.campaigns):
+                self.sums[found] += n
         if country := country_code(place):
             self.sums["country", country] += n
         if language := language_of(languages):

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from consentgate.errors import LogError
+from consentgate.log.counts import choices as choice_counts
 from consentgate.log.counts import signals as signal_counts
 from consentgate.log.counts import visits as visit_counts
 from consentgate.log.counts.counter_file import take_away
@@ -36,10 +37,18 @@ from consentgate.log.writing.layout import (
 from consentgate.log.writing.segment import encoder
 
 MOST_BATCH_BYTES = 128 << 20
-SUMS = {"visits": visit_counts.FILE_NAME, "signals": signal_counts.FILE_NAME}
+SUMS = {
+    "visits": visit_counts.FILE_NAME,
+    "signals": signal_counts.FILE_NAME,
+    "consent": choice_counts.FILE_NAME,
+}
 """Kind of sums to the file they are written to."""
-SUM_LABELS = {"visits": ("dim", "val"), "signals": ("signal", "purpose")}
-SUM_NUMBERS = {"visits": "n", "signals": "count"}
+SUM_LABELS = {
+    "visits": ("dim", "val"),
+    "signals": ("signal", "purpose"),
+    "consent": ("act", "dim", "val"),
+}
+SUM_NUMBERS = {"visits": "n", "signals": "count", "consent": "n"}
 
 Step = Callable[[str], None]
 """Told of each step that was just made."""
@@ -263,7 +272,7 @@ def read_sums(paths: Sequence[Path], kind: str) -> Sums:
             with contextlib.suppress(ValueError, KeyError, TypeError, RecursionError):
                 row = json.loads(line)
                 labels = [str(row[label]) for label in SUM_LABELS[kind]]
-                if day_of(f"{row['day']}T00Z"):
+                if day_of(f"{row['day']}T00:00:00Z"):
                     sums[(row["day"], *labels)] += int(row[SUM_NUMBERS[kind]])
     return sums
 

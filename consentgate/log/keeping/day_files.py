@@ -6,6 +6,7 @@ Both hold the same rows in the same order; the table of fields gives the columns
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import gzip
 import json
 import os
@@ -17,7 +18,7 @@ from typing import Any, Protocol
 
 from consentgate.domain.record import FIELDS, SCHEMA, Kind
 from consentgate.errors import LogError
-from consentgate.log.keeping.segment_lines import Row, decoder
+from consentgate.log.keeping.segment_lines import Row, decoder, upgraded
 from consentgate.log.writing.layout import FILE_MODE, settle
 from consentgate.log.writing.segment import encoder
 
@@ -55,6 +56,10 @@ class Format(Protocol):
         """Copy the rows without a column; how many there are."""
         ...
 
+    def is_current(self, path: Path) -> bool:
+        """Whether its rows are of today's schema."""
+        ...
+
 
 class JsonLines:
     """Gzipped JSON lines: the standard library alone."""
@@ -72,7 +77,7 @@ class JsonLines:
         decode = decoder()
         with gzip.open(path, "rb") as file:
             for line in file:
-                yield decode(line)
+                yield upgraded(decode(line))
 
     def count(self, path: Path) -> int:
         """Count the lines."""
@@ -103,6 +108,11 @@ class JsonLines:
         self.write(target, sorted(map(encode, rows)))
         return len(rows)
 
+    def is_current(self, path: Path) -> bool:
+        """Look at the first line: a file is written at once."""
+        with gzip.open(path, "rb") as file:
+            return b'"grain"' in file.readline()
+
 
 class Parquet:
     """Parquet with zstd: a tenth of the size, and columns that are read by themselves."""
@@ -121,7 +131,8 @@ class Parquet:
             Kind.LIST: pyarrow.list_(pyarrow.string()),
             Kind.TABLE: pyarrow.map_(pyarrow.string(), pyarrow.string()),
         }
-        columns = [(field.name, kinds[field.kind]) for field in FIELDS]
+        kinds_of = {"ts": pyarrow.timestamp("ms", "UTC")}
+        columns = [(one.name, kinds_of.get(one.name, kinds[one.kind])) for one in FIELDS]
         self._schema = pyarrow.schema(columns, metadata={"schema": SCHEMA})
         self._tables = [field.name for field in FIELDS if field.kind is Kind.TABLE]
 
@@ -130,16 +141,13 @@ class Parquet:
         decode, rest = decoder(), iter(lines)
         with self._parquet.ParquetWriter(path, self._schema, compression="zstd") as file:
             while rows := [decode(line) for line in islice(rest, ROWS_AT_ONCE)]:
-                file.write_table(self._table(rows))
+                file.write_table(self.table(rows))
 
-    def _table(self, rows: Sequence[Row]) -> Any:
+    def table(self, rows: Sequence[Row]) -> Any:
         return self._arrow.table(
             [
                 self._arrow.array(
-                    [
-                        list(value.items()) if isinstance(value := row.get(name), dict) else value
-                        for row in rows
-                    ],
+                    [_stored(name, row.get(name)) for row in rows],
                     type=column.type,
                 )
                 for name, column in zip(self._schema.names, self._schema, strict=True)
@@ -156,7 +164,9 @@ class Parquet:
                     for name in self._tables:
                         if name in kept:
                             kept[name] = dict(kept[name])
-                    yield kept
+                    if isinstance(kept.get("ts"), dt.datetime):
+                        kept["ts"] = kept["ts"].strftime(_MOMENT)
+                    yield upgraded(kept)
 
     def count(self, path: Path) -> int:
         """Read the footer alone."""
@@ -188,12 +198,29 @@ class Parquet:
 
     def _whole(self, path: Path) -> Any:
         with self._parquet.ParquetFile(path) as file:
-            return file.read()
+            if file.schema_arrow.equals(self._schema):
+                return file.read()
+        return self.table(list(self.read(path)))
+
+    def is_current(self, path: Path) -> bool:
+        """Whether the columns are today's."""
+        with self._parquet.ParquetFile(path) as file:
+            return bool(file.schema_arrow.equals(self._schema))
 
     def _save(self, table: Any, target: Path) -> int:
         with self._parquet.ParquetWriter(target, self._schema, compression="zstd") as file:
             file.write_table(table, row_group_size=ROWS_AT_ONCE)
         return len(table)
+
+
+_MOMENT = "%Y-%m-%dT%H:%M:00Z"
+
+
+def _stored(name: str, value: Any) -> Any:
+    """A value as Parquet takes it."""
+    if name == "ts" and value is not None:
+        return dt.datetime.strptime(value, _MOMENT).replace(tzinfo=dt.UTC)
+    return list(value.items()) if isinstance(value, dict) else value
 
 
 def best_format() -> Format:

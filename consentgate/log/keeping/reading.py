@@ -17,6 +17,7 @@ from consentgate.log.keeping.segment_lines import (
     is_record,
     numbered_lines,
     rows_of,
+    upgraded,
 )
 from consentgate.log.keeping.tombstones import Tombstones
 from consentgate.log.writing.layout import SEGMENT_PATTERN, Layout, held
@@ -93,6 +94,7 @@ def rows_of_stream(stream: BinaryIO, found: Found) -> Iterator[Row]:
             row = decode(line) if line is not None else None
         except (ValueError, RecursionError):
             row = None
+        row = upgraded(row) if isinstance(row, dict) else row
         if isinstance(row, dict) and is_record(row):
             found.count_record()
             yield row

@@ -20,6 +20,7 @@ from consentgate.log.keeping.day_files import best_format, format_of, keep_rows,
 from consentgate.log.keeping.merging import finish_merge, merge_day
 from consentgate.log.keeping.rollups import count_visitors, roll_up
 from consentgate.log.keeping.segment_lines import Row
+from consentgate.log.keeping.sessions import keep_sessions
 from consentgate.log.naming.subject_keys import Subjects
 from consentgate.log.writing.layout import FOLDER_MODE, Layout, held, settle, write_durably
 
@@ -39,6 +40,8 @@ class Limits:
     """Empty where the policy attests nothing about DNT."""
     words: dict[str, str]
     """Why, by the same names: the setting and its number."""
+    most_bytes: int = 0
+    """That rows may take; 0: no limit."""
 
     @classmethod
     def of(cls, policy: Policy, today: dt.date) -> Limits:
@@ -52,11 +55,13 @@ class Limits:
             rows=back(settings.event_retention_days),
             sums=back(settings.count_retention_days),
             visitors=back(settings.visitor_ttl_days),
+            most_bytes=settings.max_megabytes * 1_000_000,
             dnt=back(EFF_DNT_DAYS) if policy.site.eff_dnt_policy else "",
             words={
                 "rows": f"event_retention_days = {settings.event_retention_days}",
                 "sums": f"count_retention_days = {settings.count_retention_days}",
                 "visitors": f"visitor_ttl_days = {settings.visitor_ttl_days}",
+                "size": f"max_megabytes = {settings.max_megabytes}",
                 "dnt": f"[site] eff_dnt_policy: {EFF_DNT_DAYS} days",
             },
         )
@@ -104,6 +109,8 @@ class Pruning:
             count = self._dnt_in(day, folder)
             if count:
                 yield f"{name}: {count} rows with DNT would be deleted ({words['dnt']})"
+        for day, _ in over_size(self._layout, self._limits):
+            yield f"events/day={day}: would be summed up and deleted ({words['size']})"
         for day, _ in self._layout.days(self._layout.counts):
             if day < self._limits.sums:
                 yield f"counts/day={day}: would be deleted ({words['sums']})"
@@ -118,6 +125,8 @@ class Pruning:
             shutil.rmtree(path)
         for day, folder in self._layout.days(self._layout.events):
             yield from self._prune_rows(day, folder)
+        for day, folder in over_size(self._layout, self._limits):
+            yield from self._take_away(day, folder, self._limits.words["size"])
         for day, folder in self._layout.days(self._layout.counts):
             if day < self._limits.sums:
                 shutil.rmtree(folder)
@@ -131,22 +140,31 @@ class Pruning:
         words = self._limits.words
         parts = parts_in(folder)
         if day < self._limits.visitors and has_visitors(folder):
+            keep_sessions(day, parts, self._sums_of(day))
             count = count_visitors(day, parts, self._sums_of(day))
             if day >= self._limits.rows:
                 for path in parts:
                     strip_column(path, "visitor")
             yield f"events/day={day}: {count} visitors counted, then left out ({words['visitors']})"
         if day < self._limits.rows:
-            roll_up(day, parts, self._sums_of(day))
-            gone = folder.with_name(f"{GONE}{folder.name}")
-            folder.rename(gone)
-            settle(folder.parent)
-            shutil.rmtree(gone)
-            yield f"events/day={day}: {len(parts)} parts summed up and deleted ({words['rows']})"
+            yield from self._take_away(day, folder, words["rows"])
         elif count := self._dnt_in(day, folder):
             for path in parts:
                 keep_rows(path, is_without_dnt)
             yield f"events/day={day}: {count} rows with DNT deleted ({words['dnt']})"
+
+    def _take_away(self, day: str, folder: Path, why: str) -> Iterator[str]:
+        """Sum up a day's rows, then delete them."""
+        parts = parts_in(folder)
+        if has_visitors(folder):
+            keep_sessions(day, parts, self._sums_of(day))
+            count_visitors(day, parts, self._sums_of(day))
+        roll_up(day, parts, self._sums_of(day))
+        gone = folder.with_name(f"{GONE}{folder.name}")
+        folder.rename(gone)
+        settle(folder.parent)
+        shutil.rmtree(gone)
+        yield f"events/day={day}: {len(parts)} parts summed up and deleted ({why})"
 
     def _dnt_in(self, day: str, folder: Path) -> int:
         """How many rows with DNT a day has that the policy's attestation rules out."""
@@ -178,6 +196,23 @@ class Pruning:
         count = sum(1 for _ in Subjects(self._layout.subjects).forget_unused(before))
         if count:
             yield f"state/subjects: {count} unused keys deleted ({words})"
+
+
+def over_size(layout: Layout, limits: Limits) -> list[tuple[str, Path]]:
+    """The oldest days whose rows are too much, so that the rest is small enough; never today's."""
+    days = [
+        (day, folder, sum(path.stat().st_size for path in parts_in(folder)))
+        for day, folder in layout.days(layout.events)
+        if day >= limits.rows
+    ]
+    excess = sum(size for *_, size in days) - limits.most_bytes
+    found: list[tuple[str, Path]] = []
+    for day, folder, size in days[:-1] if limits.most_bytes else ():
+        if excess <= 0:
+            break
+        excess -= size
+        found.append((day, folder))
+    return found
 
 
 def parts_in(folder: Path) -> list[Path]:

@@ -5,12 +5,14 @@ Values that few rows have are folded into ``(other)`` before they are kept for t
 
 from __future__ import annotations
 
+import bisect
 import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from consentgate.domain.kinds import API, FORM, PAGE, is_seen
 from consentgate.domain.record import FIELDS, Sums
 from consentgate.log.counts.counter_file import OTHER
 from consentgate.log.keeping.day_files import format_of, whole
@@ -69,18 +71,57 @@ def add_row(sums: Counter[Key], row: Row) -> None:
                 sums[tier, dim, _text(one)] += 1
     for name, value in row.get("q", {}).items():
         sums[tier, f"q.{name}", value] += 1
+    if not row.get("suspect"):
+        _add_measures(sums, row)
+
+
+def _add_measures(sums: Counter[Key], row: Row) -> None:
+    """Count what reports ask for: page views, visits that begin, and how long answers took."""
+    tier, route = row["tier"], row.get("route", "")
+    is_page = row.get("kind") == PAGE and is_seen(row.get("status", 0))
+    if is_page:
+        sums[tier, "view", ""] += 1
+        sums[tier, "view.route", route] += 1
+    if row.get("entry"):
+        sums[tier, "visit", ""] += 1
+        for dim in VISIT_DIMS:
+            if dim in row:
+                sums[tier, f"visit.{dim}", _text(row[dim])] += 1
+    if "dur_us" in row and row.get("kind") in (PAGE, API, FORM):
+        sums[tier, "latency", f"{latency_step(row['dur_us'])}\t{route}"] += 1
+
+
+VISIT_DIMS = ("route", "ref_class", "ref_host", "country", "lang", "browser", "os", "device")
+"""Dimensions by which visits are counted as they begin."""
+_STEPS = tuple(sorted({int(1.15**power) for power in range(145)}))
+
+
+def latency_step(microseconds: int) -> int:
+    """The lower end of a step of 15 %, in which an answer's duration falls."""
+    return _STEPS[max(0, bisect.bisect_right(_STEPS, microseconds) - 1)]
 
 
 def _text(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
+_FOLDED = ("q.", "view.", "visit.")
+_CLASSES = ("visit.ref_class", "visit.device")
+"""Dimensions of few values, which are the same on every site."""
+
+
 def folded(sums: Counter[Key]) -> Counter[Key]:
     """The same sums, with the small values of what visitors bring as one."""
     kept: Counter[Key] = Counter()
     for (tier, dim, val), n in sums.items():
-        is_small = n < SMALL_CELL and (dim in FOLDED or dim.startswith("q."))
-        kept[tier, dim, OTHER if is_small else val] += n
+        is_folded = dim in FOLDED or (dim.startswith(_FOLDED) and dim not in _CLASSES)
+        is_small = n < SMALL_CELL and is_folded
+        if is_small and val:
+            val = OTHER
+        elif dim == "latency":
+            step, _, route = val.partition("\t")
+            val = f"{step}\t{OTHER if sums[tier, 'route', route] < SMALL_CELL else route}"
+        kept[tier, dim, val] += n
     return kept
 
 

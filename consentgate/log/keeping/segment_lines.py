@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from consentgate.domain.record import FIELDS, NAMES, SCHEMA, Kind, Tier, names_of
+from consentgate.domain.record import FIELDS, NAMES, READ, SCHEMA, Kind, Tier, names_of
 from consentgate.errors import LogError
+from consentgate.gates.records.referrers import referrer_class
 from consentgate.memo import remember
 
 Row = dict[str, Any]
@@ -23,7 +24,7 @@ Row = dict[str, Any]
 MOST_LINE_BYTES = 65_536
 _MOST_NAMED = 20
 _MOST_TEXT = 1_024
-_TIME = re.compile(r"(\d{4}-\d{2}-\d{2})T([01]\d|2[0-3])(?::[0-5]\d)?Z")
+_TIME = re.compile(r"(\d{4}-\d{2}-\d{2})T([01]\d|2[0-3]):[0-5]\d:00Z")
 _KINDS = {field.name: field.kind for field in FIELDS}
 _NAMES_OF = {tier.value: names_of(tier) for tier in Tier}
 
@@ -121,7 +122,20 @@ def numbered_lines(file: BinaryIO) -> Iterator[tuple[int, bytes | None, bool]]:
 
 def _is_cut(line: bytes) -> bool:
     """Whether it is the beginning of one of our lines, at which a disk was full."""
-    return line.startswith((b'{"ts"', b'{"schema"')) and not line.rstrip().endswith(b"}")
+    text = line.rstrip(b"\n")
+    begins = text.startswith(_HEADS) or any(head.startswith(text) for head in _HEADS)
+    return begins and not _is_whole(line)
+
+
+_HEADS = (b'{"ts":"', b'{"schema":"')
+
+
+def _is_whole(line: bytes) -> bool:
+    try:
+        _decode(line)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def check_schema(path: Path) -> None:
@@ -139,7 +153,7 @@ def check_schema(path: Path) -> None:
         schema = _decode(line)["schema"]
     except (ValueError, KeyError, TypeError):
         return  # no header: every line speaks for itself
-    if schema != SCHEMA:
+    if schema not in READ:
         raise LogError(
             f'{path}:1: schema {str(schema)[:20]!r}: this version reads "{SCHEMA}"; compact it '
             "with the version that wrote it, or a newer one"
@@ -151,7 +165,36 @@ def _row_of(line: bytes) -> Row | None:
         row = _decode(line)
     except (ValueError, RecursionError):
         return None
-    return row if isinstance(row, dict) and is_record(row) else None
+    if not isinstance(row, dict):
+        return None
+    row = upgraded(row)
+    return row if is_record(row) else None
+
+
+def upgraded(row: Row) -> Row:
+    """A row of an older schema as one of today's; today's as it is.
+
+    In ``cg1`` the moment was as short as its grain, and ``ref`` was a class or a host.
+    """
+    ts = row.get("ts")
+    if not isinstance(ts, str) or "grain" in row:
+        return row
+    is_hour = ":" not in ts
+    row = {**row, "ts": _OLD_TIME.sub(_whole_time, ts), "grain": "hour" if is_hour else "minute"}
+    said = row.pop("ref", None)
+    if isinstance(said, str) and said in _REFERRER_CLASSES:
+        row["ref_class"] = said
+    elif isinstance(said, str):
+        row.update(ref_class=referrer_class(said, ""), ref_host=said)
+    return row
+
+
+_OLD_TIME = re.compile(r"(?<=T)(\d\d)(:\d\d)?(?=Z$)")
+_REFERRER_CLASSES = ("none", "internal", "search", "social", "ai", "external")
+
+
+def _whole_time(found: re.Match[str]) -> str:
+    return f"{found[1]}{found[2] or ':00'}:00"
 
 
 def is_record(row: Mapping[str, Any]) -> bool:
@@ -179,7 +222,7 @@ def _is_text(value: object) -> bool:
 
 
 def day_of(ts: object) -> str:
-    """The date of a time stamp such as ``2026-11-24T14Z``; empty where it is none."""
+    """The date of a time stamp such as ``2026-11-24T14:00:00Z``; empty where it is none."""
     return _day_of(ts) if isinstance(ts, str) and len(ts) <= 20 else ""
 
 

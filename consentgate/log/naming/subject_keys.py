@@ -7,6 +7,7 @@ and stands nowhere else. Without it, nobody can say which rows were that visitor
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import hmac
 import os
 import re
@@ -60,13 +61,17 @@ class Subjects:
 
     def is_shredded(self, reference: str) -> bool:
         """Whether there was a key that was shredded."""
+        if self._mark(reference).exists():
+            return True
         try:
             return self._path(reference).read_bytes() == _SHREDDED
         except FileNotFoundError:
             return False
 
     def shred(self, reference: str) -> bool:
-        """Overwrite and replace the key: it is never made again; whether there was one.
+        """Overwrite and remove the key: it is never made again; whether there was one.
+
+        The mark that is left is named by a hash, so that no name says whose key it was.
 
         Raises:
             OSError: it is still there.
@@ -78,7 +83,10 @@ class Subjects:
                 file.write(secrets.token_bytes(_KEY_BYTES))
                 file.flush()
                 os.fsync(file.fileno())
-        self._replace(path, _SHREDDED)
+        self._replace(self._mark(reference), _SHREDDED)
+        if path.exists():
+            path.unlink()
+            settle(path.parent)
         return had_key
 
     def move(self, reference: str, target: str) -> None:
@@ -111,6 +119,8 @@ class Subjects:
 
     def _make(self, reference: str) -> bytes | None:
         """Make a key, once, whoever of several processes is first."""
+        if self._mark(reference).exists():
+            return None
         path = self._path(reference)
         self._prepare(path.parent)
         temporary = self._write(path, secrets.token_bytes(_KEY_BYTES))
@@ -143,6 +153,11 @@ class Subjects:
         with open(os.open(temporary, flags, SECRET_FILE_MODE), "wb") as file:
             file.write(content)
         return temporary
+
+    def _mark(self, reference: str) -> Path:
+        """Where it is remembered that a key was shredded."""
+        name = hashlib.sha256(b"consentgate.shredded.v1|" + reference.encode()).hexdigest()[:32]
+        return self.folder / name[:2] / name
 
     def _path(self, reference: str) -> Path:
         if not is_reference(reference):

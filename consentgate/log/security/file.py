@@ -13,10 +13,10 @@ the sealed key removed nobody can. Nothing in it occurs in the site log (LOG-05)
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
-import shutil
 import threading
 import time
 from dataclasses import dataclass
@@ -197,10 +197,18 @@ def prune(root: Path, *, days: int, today: str) -> list[Path]:
     """
     removed = too_old(root, days=days, today=today)
     for path in removed:
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
+        _remove(path)
     if any(path.parent.name == SEALED for path in removed):
         settle(root / SEALED)
     return removed
+
+
+def _remove(path: Path) -> None:
+    """Remove a file or a day's folder; every worker does so at midnight, and each may be late."""
+    if not path.is_dir():
+        path.unlink(missing_ok=True)
+        return
+    with contextlib.suppress(FileNotFoundError):
+        for file in list(path.iterdir()):
+            file.unlink(missing_ok=True)
+        path.rmdir()

@@ -22,6 +22,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from consentgate.errors import LogError
+
 FOLDER_MODE = 0o750
 FILE_MODE = 0o640
 SECRET_FOLDER_MODE = 0o700
@@ -85,6 +87,16 @@ class Layout:
         for folder in (self.root, self.live, self.closed, self.events, self.counts):
             folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
         self.state.mkdir(mode=SECRET_FOLDER_MODE, exist_ok=True)
+
+    def check(self) -> None:
+        """See that there is a site log: a path that is wrong is not silently an empty log.
+
+        Raises:
+            LogError: there is none.
+        """
+        if not self.root.is_dir():
+            raise LogError(f"{self.root}: no site log is there yet; is the path right?")
+        self.prepare()
 
     def days(self, folder: Path) -> Iterator[tuple[str, Path]]:
         """The day folders in ``events`` or ``counts``: date and path, oldest first."""

@@ -258,8 +258,35 @@ class SegmentFile:
                 self._put_waiting()
             if self._handle < 0:
                 return
-            if now // _HOUR_SECONDS != self._hour or not os.fstat(self._handle).st_nlink:
+            if now // _HOUR_SECONDS != self._hour:
                 self._rotate()
+            elif not self._is_in_place():
+                self._let_go()
+
+    def _is_in_place(self) -> bool:
+        """Whether the segment still lies where it was begun."""
+        try:
+            found = os.stat(self.path) if self.path is not None else None
+        except OSError:
+            return False
+        return found is not None and os.path.samestat(found, os.fstat(self._handle))
+
+    def _let_go(self) -> None:
+        """Begin anew where the folder was moved or removed; say how much went with it."""
+        self._put_waiting()
+        handle, path = self._handle, self.path
+        is_gone = not os.fstat(handle).st_nlink
+        gone = _lines_of(handle) if is_gone else 0
+        self.lost += gone
+        logger.warning(
+            "consentgate: the segment %s was %s; the site log begins anew in %s%s",
+            path,
+            "removed" if is_gone else "moved",
+            self.layout.root,
+            f", and {gone} records are gone" if gone else "",
+        )
+        os.close(handle)
+        self._handle, self.path = -1, None
 
     def flush(self) -> None:
         """Write what waits and close the segment; a later record begins another."""
@@ -270,6 +297,15 @@ class SegmentFile:
     def close(self) -> None:
         """Write what waits and close the segment."""
         self.flush()
+
+
+def _lines_of(handle: int) -> int:
+    """How many records a file holds that has no name any more; 0 where the system does not say."""
+    try:
+        with open(f"/proc/self/fd/{handle}", "rb") as file:
+            return max(0, sum(1 for _ in file) - 1)
+    except OSError:
+        return 0
 
 
 class NoFile:

@@ -1,4 +1,4 @@
-"""``consentgate policy diff``: says what a new policy changes, and whom that asks again."""
+"""``consentgate policy``: says what a new policy changes, and keeps what earlier ones meant."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from consentgate.asgi.startup.policy_file import load_policy
+from consentgate.cli.policy import archive as policy_archive
 from consentgate.domain.choices import Choice
 from consentgate.domain.decision import EARLIEST, decide
 from consentgate.domain.policy.changes import Change, Changes, Kind, changes_between
@@ -34,9 +35,19 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     diff.add_argument("old", help="path of the policy in force")
     diff.add_argument("new", help="path of the policy to come")
     diff.add_argument("--json", action="store_true", help="report as JSON")
+    diff.set_defaults(act=_diff)
+    policy_archive.arguments(
+        acts.add_parser("archive", help="keep what policies mean", description=policy_archive.HELP)
+    )
 
 
 def run(options: argparse.Namespace) -> int:
+    """Do what was asked for."""
+    code: int = options.act(options)
+    return code
+
+
+def _diff(options: argparse.Namespace) -> int:
     """Compare and report."""
     try:
         old, new = load_policy(options.old), load_policy(options.new)

@@ -1,0 +1,1 @@
+"""The standing test: every published snippet, before and after every choice, in every mode."""

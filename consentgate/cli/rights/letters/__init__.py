@@ -1,0 +1,1 @@
+"""Owns the letters that answer requests, in the visitor's language."""

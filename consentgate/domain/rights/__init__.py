@@ -1,0 +1,1 @@
+"""Owns what visitors may ask for, and who may see their data: rules alone."""

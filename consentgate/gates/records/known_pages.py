@@ -1,0 +1,50 @@
+"""Owns which route the page before a visit has: found among the routes that answered by now.
+
+Routers tell the route of a request, and of no other address. What is kept are templates, never a
+path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from consentgate.formats.urls.templates import UNMATCHED, Templates
+
+MOST_ROUTES = 512
+MOST_PATH = 512
+
+
+class KnownPages:
+    """The routes that answered, the declared ones first."""
+
+    def __init__(self, declared: Iterable[str] = ()) -> None:
+        self._declared = tuple(declared)
+        self._met: dict[str, None] = {}
+        self._templates: Templates | None = None
+
+    def add(self, route: str) -> None:
+        """Remember a route; one that is known costs one look into a dict."""
+        if route in self._met or not route.startswith("/") or len(self._met) >= MOST_ROUTES:
+            return
+        self._met[route] = None
+        self._templates = None
+
+    def before(self, referrer: bytes | None) -> str:
+        """Tell the route of a page of our own; empty where none fits.
+
+        Args:
+            referrer: the whole ``Referer``, whose host is known to be ours.
+        """
+        if not referrer or len(referrer) > MOST_PATH:
+            return ""
+        rest = referrer.partition(b"://")[2].partition(b"/")[2]
+        path = rest.partition(b"?")[0].partition(b"#")[0].decode("latin-1")
+        if self._templates is None:
+            self._templates = Templates([*self._declared, *sorted(self._met, key=_rank)])
+        found = self._templates.match(f"/{path}")
+        return "" if found == UNMATCHED else found
+
+
+def _rank(route: str) -> tuple[int, int, str]:
+    """Plain routes before those with fields, longer ones before shorter."""
+    return route.count("{"), -len(route), route

@@ -1,0 +1,1 @@
+"""Owns how reports are written for programs and terminals."""

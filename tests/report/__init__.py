@@ -1,0 +1,1 @@
+"""Reports: what an analyst reads of a site log."""
