@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -12,7 +13,7 @@ from starlette.types import Receive
 
 from consentgate.asgi.faults import Faults
 from consentgate.asgi.own_routes import OWN, UNNOTED, Handler
-from consentgate.asgi.pages.assets import assets
+from consentgate.asgi.pages.assets import assets, compressed
 from consentgate.asgi.pages.languages import asked_language
 from consentgate.asgi.pages.notices import IMMUTABLE, Published
 from consentgate.asgi.pages.templates import Pages
@@ -22,6 +23,9 @@ from consentgate.asgi.posts.bodies import BodyProblem
 from consentgate.asgi.posts.cross_origin import is_preflight, preflight, tell_origin
 from consentgate.gates.request import Request
 from consentgate.gates.visit import Visit
+
+_GZIP = re.compile(r"(?:^|,)\s*(?:gzip|\*)\s*(?:;\s*q\s*=\s*([01](?:\.[0-9]{0,3})?))?\s*(?=,|$)")
+"""A coding that may be gzip, with its weight."""
 
 
 class Address(NamedTuple):
@@ -195,7 +199,17 @@ class Routes:
         if asset is None:
             raise BodyProblem(404, "not_found", "there is nothing at this address")
         media_type, body = asset
-        return Response(body, 200, {"cache-control": IMMUTABLE}, media_type=media_type)
+        headers = {"cache-control": IMMUTABLE, "vary": "Accept-Encoding"}
+        if _takes_gzip(visit.request.header(b"accept-encoding")):
+            body = compressed()[name]
+            headers["content-encoding"] = "gzip"
+        return Response(body, 200, headers, media_type=media_type)
+
+
+def _takes_gzip(accepted: str) -> bool:
+    """Whether an ``Accept-Encoding`` names gzip, and not to refuse it (RFC 9110, 12.5.3)."""
+    found = _GZIP.search(accepted.lower())
+    return found is not None and float(found[1] or 1) > 0
 
 
 def _allowed(methods: Mapping[str, Handler]) -> str:

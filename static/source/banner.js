@@ -11,7 +11,11 @@
     w.privacyChoices.refresh();
     return;
   }
-  const root = new URL(own.src).pathname.replace(/\/assets\/[^/]*$/, '');
+  // Of this site, whatever a page's <base> says.
+  const address = new URL(own.src).pathname.replace(/\/assets\/[^/]*$/, '');
+  const root = new URL(address, location.href).href;
+  // In a sandbox without an origin nothing can be kept, and every store throws.
+  const isShut = origin === 'null';
   const held = '[data-privacy-service],[data-privacy-purpose]';
   const fresh = /** @type {any} */ (performance.getEntriesByType('navigation')[0])?.type !== 'reload';
   /** @type {any} */
@@ -23,6 +27,7 @@
   let policy;
   let watches = false;
   let busy = false;
+  let passes = false;
   let queue = Promise.resolve();
 
   // Whether a declared name (exact, prefix or glob) means this one.
@@ -59,6 +64,7 @@
 
   /** @param {any} remove */
   const clean = ({ storage = [], keys = [] }) => {
+    if (isShut) return;
     const alike = (/** @type {string} */ kind) => keys.map((/** @type {string} */ name) => ({ kind, name }));
     doc.cookie.split('; ').forEach((pair) => {
       const name = pair.split('=')[0];
@@ -149,6 +155,9 @@
 
   const note = () => /** @type {any} */ (doc.querySelector('[data-privacy-note]'));
 
+  // What was typed is worth more than a tag that comes one page later.
+  const isTyped = () => [...doc.querySelectorAll('input:not([type=hidden]),textarea')].some((/** @type {any} */ el) => el.value !== el.defaultValue || el.checked !== el.defaultChecked);
+
   /** @param {any} next @param {boolean} [reloads] */
   const take = (next, reloads = true) => {
     const before = state;
@@ -158,20 +167,35 @@
     if (next.decided && !next.asks.length) note()?.remove();
     if (facts(before) === facts(next)) return;
     doc.dispatchEvent(new CustomEvent('privacychoices:change', { detail: state }));
-    // Only a new page ends what runs already, and has a policy that permits what was granted.
-    if (before && Object.keys(before.services).some((key) => before.services[key] !== next.services[key] && (before.services[key] || 'privacyBound' in own.dataset))) {
+    const changed = before ? Object.keys(before.services).filter((key) => before.services[key] !== next.services[key]) : [];
+    // Only a new page ends what runs already, and has a policy that permits what was granted here.
+    const ends = changed.some((key) => before.services[key]);
+    const frees = 'privacyBound' in own.dataset && changed.length && [...doc.querySelectorAll(held)].some((el) => permitted(/** @type {any} */ (el)));
+    if (ends || (frees && !isTyped())) {
       if (reloads && !isSent) location.reload();
-    } else {
+    } else if (!frees) {
       restore();
       watch();
     }
   };
 
   /** @param {Promise<Response>} answer */
-  const json = (answer) => answer.then((got) => (got.ok ? got.json() : Promise.reject()));
+  const json = (answer) => answer.then((got) => (got.ok ? got.json() : Promise.reject(got.status)));
   const headers = { accept: 'application/json' };
+  const look = () => json(fetch(root + '/state', { headers }));
   /** @param {URLSearchParams} body */
-  const post = (body) => json(fetch(root, { method: 'POST', headers, body }));
+  const post = (body) => json(fetch(root, { method: 'POST', headers, body, keepalive: true }));
+
+  // Other tabs of the site follow, and a page that is opened while a choice is on its way.
+  const tabs = new BroadcastChannel('privacychoices');
+  const pending = (/** @type {string} */ text) => {
+    try {
+      const before = sessionStorage.privacychoices;
+      if (text) sessionStorage.privacychoices = text;
+      else delete sessionStorage.privacychoices;
+      return before;
+    } catch { /* closed: nothing can be passed on */ }
+  };
 
   // Says that the choice is kept and leaves the way back, where the note was.
   /** @param {any} box @param {any} next */
@@ -185,28 +209,49 @@
     if (doc.activeElement === doc.body) line.focus({ preventScroll: true });
   };
 
+  // Says what went wrong where the press was made; the server's own page where there is no line.
+  /** @param {any} box @param {HTMLFormElement} form @param {any} button @param {number} status */
+  const fail = (box, form, button, status) => {
+    const line = box.querySelector('[data-privacy-problem]');
+    if (line && !status) {
+      line.hidden = false;
+      return;
+    }
+    passes = true;
+    form.requestSubmit(button);
+  };
+
   doc.addEventListener('submit', (event) => {
     const form = /** @type {HTMLFormElement} */ (event.target);
     const button = /** @type {any} */ (event).submitter;
     const box = /** @type {any} */ (form.closest('[data-privacy-note],[data-privacy-hold]'));
     // In a frame the form goes by itself: the server then sees where it comes from.
-    if (!box || event.defaultPrevented || w !== w.top) return;
+    if (!box || passes || w.top !== w) return;
+    // Libraries that take over every form of a page have no business with this one.
     event.preventDefault();
+    event.stopImmediatePropagation();
     if (busy) return;
     busy = true;
+    box.setAttribute('aria-busy', 'true');
+    pending('sent');
     const body = new URLSearchParams(/** @type {any} */ (new FormData(form)));
     body.append(button.name, button.value);
-    post(body).then((next) => {
-      const embed = box.nextElementSibling;
-      if (box === note()) finish(box, next);
-      take(next);
-      if (!box.isConnected) embed?.focus();
-    }, () => {
-      // The server explains what went wrong on its own page.
-      form.append(Object.assign(doc.createElement('input'), { type: 'hidden', name: button.name, value: button.value }));
-      form.submit();
-    }).finally(() => { busy = false; });
-  });
+    post(body)
+      // Kept is what comes back: whose browser keeps no cookies is told so.
+      .then((next) => look().then((seen) => (seen.decided || !next.decided ? next : Promise.reject(0))))
+      .then((next) => {
+        const embed = box.nextElementSibling;
+        if (box === note()) finish(box, next);
+        tabs.postMessage(0);
+        take(next);
+        if (!box.isConnected) embed?.focus();
+      }, (status) => fail(box, form, button, +status))
+      .finally(() => {
+        busy = false;
+        pending('');
+        box.removeAttribute('aria-busy');
+      });
+  }, true);
 
   // Esc means "not now": the refusal stays.
   /** @param {Event} event */
@@ -219,6 +264,20 @@
   doc.addEventListener('keydown', (event) => { if (event.key === 'Escape') leave(event); });
   doc.addEventListener('cancel', leave, true);
 
+  // What lies over the page moves away from what has the focus, and only from that.
+  const clear = () => {
+    const box = note();
+    const focused = doc.activeElement;
+    if (!box || box.contains(focused)) return;
+    for (const side of focused === doc.body ? [''] : ['', 'top', 'out']) {
+      box.dataset.privacyAside = side;
+      const [ours, theirs] = [box, focused].map((el) => el.getBoundingClientRect());
+      if (ours.right <= theirs.left || ours.left >= theirs.right || ours.bottom <= theirs.top || ours.top >= theirs.bottom) return;
+    }
+  };
+  doc.addEventListener('focusin', clear);
+  doc.addEventListener('focusout', () => setTimeout(clear));
+
   const open = () => {
     const box = note();
     if (box) box.hidden = false;
@@ -230,27 +289,36 @@
 
   const begin = () => {
     if (state.asks.length) open();
+    clear();
+    if (pending('')) setTimeout(again, 1500);
     // SIG-16: an extension may state the signal to scripts alone.
     if (state.signal_counts && /** @type {any} */ (navigator).globalPrivacyControl) {
       post(new URLSearchParams({ choice: 'signal', source: 'api' })).then((next) => take(next, fresh)).catch(() => {});
     }
   };
 
-  const refresh = () => json(fetch(root + '/state', { headers })).then(take);
+  const refresh = () => look().then(take);
+  const again = () => refresh().catch(() => {});
   Object.defineProperty(w, 'privacyChoices', {
     value: Object.freeze({
-      address: root,
+      address,
       get state() { return state; },
       allows: (/** @type {string} */ key) => !!state && (state.purposes[key] || state.services[key] || false),
       refresh,
     }),
   });
   // A page from the back-forward cache may be older than the choice.
-  addEventListener('pageshow', (event) => { if (event.persisted) refresh().catch(() => {}); });
+  addEventListener('pageshow', (event) => { if (event.persisted) again(); });
+  tabs.onmessage = () => again();
+  // A body of columns or areas has no line at its top to stand in.
+  if (!/block|flow/.test(getComputedStyle(doc.body).display)) doc.querySelector('[data-privacy-back]')?.classList.add('pc-float');
   if (state) {
     clean(state.remove);
     begin();
-  } else {
-    refresh().then(begin).catch(() => {});
+  } else if (!isShut) {
+    const ask = () => refresh().then(begin, () => {});
+    // A page that is fetched ahead asks when it is opened.
+    if (/** @type {any} */ (doc).prerendering) doc.addEventListener('prerenderingchange', ask);
+    else ask();
   }
 })();

@@ -358,6 +358,7 @@ def test_a_browser_that_keeps_no_cookies_is_not_sent_round(chromium: Browser) ->
         page.goto(base + "/")
         page.wait_for_timeout(1_000)
         assert len(loads) <= 2
+        page.unroute_all(behavior="ignoreErrors")
         context.close()
 
 

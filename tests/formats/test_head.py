@@ -173,7 +173,35 @@ def test_the_opening_may_depend_on_the_pages_language(page: str, language: str) 
     """The tag of ``<html lang>``, byte by byte as well."""
     raw = page.encode() + b"x"
     for pieces in ([raw], [raw[at : at + 1] for at in range(len(raw))]):
-        openings = Openings(b"", lambda tag: b"(" + tag + b")")
+        openings = Openings(b"", lambda tag, _: b"(" + tag + b")")
         out = b"".join(map(openings.feed, pieces)) + openings.close()
         assert out == page.encode() + b"(" + language.encode() + b")x"
         assert openings.language == language.encode()
+
+
+BASES = [
+    ("<base href='https://cdn.example/'>", True),
+    ("<base target=_top href=//cdn.example>", True),
+    ("<base href=' \\\\cdn.example'>", True),
+    ("<base href='/app/'>", False),
+    ("<base href='app/'>", False),
+    ("<base target=_top>", False),
+    ("<base href=/app/><base href=https://cdn.example/>", True),
+]
+
+
+@pytest.mark.parametrize(("base", "is_based"), BASES)
+def test_a_base_of_another_host_is_told(base: str, is_based: bool) -> None:
+    """Addresses of ours then name this site's host, byte by byte as well."""
+    raw = f"<!doctype html><head><title>t</title>{base}</head><body>x".encode()
+    for pieces in ([raw], [raw[at : at + 1] for at in range(len(raw))]):
+        openings = Openings(b"", lambda _, told: b"(%d)" % told)
+        assert b"<body>(%d)x" % is_based in b"".join(map(openings.feed, pieces)) + openings.close()
+
+
+def test_a_frameset_is_left_whole() -> None:
+    """Markup before it would have the browser drop the frames."""
+    raw = b"<!doctype html><html><head><title>t</title></head><frameset cols=1,2><frame src=/a></frameset>"
+    openings = Openings(b"[H]", b"[B]")
+    out = openings.feed(raw) + openings.close()
+    assert out == raw.replace(b"<head>", b"<head>[H]")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 from collections.abc import Mapping
 from functools import cache
@@ -39,3 +40,9 @@ def assets() -> Mapping[str, tuple[str, bytes]]:
         address_of(name): (MEDIA_TYPES[name.rpartition(".")[2]], static_file(name))
         for name in ASSETS
     }
+
+
+@cache
+def compressed() -> Mapping[str, bytes]:
+    """Last part of the address to the file's bytes in gzip, made once."""
+    return {name: gzip.compress(body, 9, mtime=0) for name, (_, body) in assets().items()}

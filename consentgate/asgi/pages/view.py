@@ -37,7 +37,9 @@ class View:
     is_sent: bool = False
     """Whether the page answers a form: loaded anew, it would send the form again."""
     is_framed: bool = False
-    """The page stands in a frame of another site, where no choice can be kept."""
+    """The page stands in a frame: its note is that of the page around it, or none can be kept."""
+    is_ahead: bool = False
+    """The page is fetched ahead of a visitor who may be asked: it asks when it is opened."""
     is_bot: bool = False
     """Nobody reads: no first layer (COL-27)."""
     reports_interest: bool = False
@@ -58,7 +60,7 @@ class View:
         """
         if self.is_bot or self.is_framed:
             return "link"
-        if self.decision.asks:
+        if self.decision.asks or self.is_ahead:
             return "ask"
         is_heard = self.choice is not None and self.choice.is_explicit
         is_told = is_heard or self.decision.signals.is_set or self.decision.signals.prefetch

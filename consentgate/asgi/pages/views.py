@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -20,6 +21,9 @@ from consentgate.gates.answer import Answer
 from consentgate.gates.outcomes import Outcome, once_per_outcome
 from consentgate.gates.pages.beacons import Hold
 from consentgate.gates.pages.csp import is_binding
+
+_HOST = re.compile(r"[A-Za-z0-9.\[\]:-]{1,255}")
+"""What a host and port look like, whatever else a ``Host`` may hold."""
 
 
 class Views:
@@ -64,6 +68,7 @@ class Views:
         root = request.root_path + self._prefix
         is_shared = source == "banner" and visit.outcome.has_shared_pages
         outcome = visit.outcome.for_page if is_shared else visit.outcome
+        is_ahead = source == "banner" and _is_ahead(outcome)
         is_read = request.method in ("GET", "HEAD")
         return View(
             language=self._pages.negotiate(
@@ -79,10 +84,11 @@ class Views:
             is_https=request.is_https,
             problem=problem,
             needs=needs,
-            state="" if is_shared else _short_state(outcome),
+            state="" if is_shared or is_ahead else _short_state(outcome),
             nonce=visit.nonce,
             is_bot=visitor.is_bot and not is_shared,
             is_framed=source == "banner" and not is_shared and is_framed(request),
+            is_ahead=is_ahead,
             is_bound=source == "banner" and is_binding(outcome),
             is_sent=not is_read,
             reports_interest=self._reports_interest(visit),
@@ -101,13 +107,14 @@ class Views:
     def on_page(self, visit: Answer) -> tuple[bytes, Opening, Hold | None]:
         """The markup that a page gets: for its head, right after ``<body>``, before held frames."""
 
-        def opening(language: bytes) -> bytes:
+        def opening(language: bytes, is_based: bool) -> bytes:
             if visit.use.has_placed or visit.outcome.plan.policy.site.banner == "none":
                 return b""
-            return self.opening(visit, language.decode("ascii"), view)
+            seen = self._rooted(view, visit) if is_based and view is not None else view
+            return self.opening(visit, language.decode("ascii"), seen)
 
-        def hold(held: Held, language: bytes) -> bytes:
-            return self._placeholder(visit, held, language.decode("ascii"))
+        def hold(held: Held, language: bytes, is_based: bool) -> bytes:
+            return self._placeholder(visit, held, language.decode("ascii"), is_based=is_based)
 
         view = None
         try:
@@ -116,10 +123,18 @@ class Views:
         except Exception:
             return self._failed(), b"", None
 
-    def _placeholder(self, visit: Answer, held: Held, page_language: str) -> bytes:
+    def _rooted(self, view: View, visit: Answer) -> View:
+        """The view with our addresses naming this host: the page's ``<base>`` names another."""
+        host = visit.request.host
+        return replace(view, root=f"//{host}{view.root}") if _HOST.fullmatch(host) else view
+
+    def _placeholder(
+        self, visit: Answer, held: Held, page_language: str, *, is_based: bool
+    ) -> bytes:
         """What stands in for a held frame; never raises."""
         try:
-            return self._placeholders.draw(self.view(visit, page_language=page_language), held)
+            view = self.view(visit, page_language=page_language)
+            return self._placeholders.draw(self._rooted(view, visit) if is_based else view, held)
         except Exception:
             self._faults.failed("placeholder", "a held frame is left out without a word")
             return b""
@@ -158,6 +173,13 @@ class Views:
             notice=self._pages.notice(language, outcome.regime)[0],
             signal_counts=outcome is visit.outcome and would_signal_count(outcome),
         )
+
+
+def _is_ahead(outcome: Outcome) -> bool:
+    """Whether a page is fetched ahead where its visitor would be asked."""
+    signals = outcome.signals
+    is_silent = outcome.choice is None and outcome.regime.can_ask
+    return signals.prefetch and is_silent and not signals.dnt
 
 
 @once_per_outcome

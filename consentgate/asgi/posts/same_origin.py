@@ -73,8 +73,14 @@ def is_in_frame(request: Request) -> bool:
 
 
 def is_framed(request: Request) -> bool:
-    """Whether a page is asked for a frame of another site."""
-    return is_in_frame(request) and request.header(b"sec-fetch-site") == "cross-site"
+    """Whether a page is asked for a frame, where no note of its own belongs.
+
+    A frame of this site has the note of the page around it; in one of another site nothing can
+    be kept. The pages of a frameset have nothing but themselves around them.
+    """
+    if request.header(b"sec-fetch-dest") == "frame":
+        return request.header(b"sec-fetch-site") == "cross-site"
+    return is_in_frame(request)
 
 
 def _names_host(origin: bytes, host: bytes, scheme: str) -> bool:

@@ -185,8 +185,8 @@ class SiteSettings:
     """``per-visitor`` or ``shared``: one gated page for everyone, restored by banner.js."""
     csp: str = "enforce"
     """The additive Content-Security-Policy: ``enforce``, ``report-only`` or ``off``."""
-    banner: str = "flow"
-    """Position: ``flow``, ``bottom``, ``dialog``; ``none`` where the site places it itself."""
+    banner: str = "card"
+    """Position: ``card``, ``bottom``, ``dialog``, ``flow``; ``none``: the site places it itself."""
     consent_mode: bool = False
     """Tell Google's and Microsoft's tags what is granted, before any tag (INT-01)."""
     personal_urls: str = "pass"

@@ -40,9 +40,12 @@ _DOCUMENT = re.compile(
 )
 
 
-Opening = bytes | Callable[[bytes], bytes]
+Opening = bytes | Callable[[bytes, bool], bytes]
 """What goes after ``<body>``: bytes, or what gives them for the page's language tag, which is
-ASCII, as ``<html lang>`` has it, and empty where the page states none."""
+ASCII, as ``<html lang>`` has it, and empty where the page states none; and for whether addresses
+without a host lead to another site, by ``<base href>``."""
+_ELSEWHERE = re.compile(rb"[\t\n\f\r ]*(?:[A-Za-z][A-Za-z0-9+.-]*:|[/\\][/\\])")
+"""What an address begins with that names a scheme or a host."""
 
 
 class Openings:
@@ -60,12 +63,15 @@ class Openings:
         "_is_done",
         "_opening",
         "_position",
+        "is_based",
         "language",
     )
 
     def __init__(self, head: bytes, opening: Opening) -> None:
         self.language = b""
         """The page's language tag, once its ``<html lang>`` was seen (COL-14)."""
+        self.is_based = False
+        """Whether the head's ``<base>`` has addresses without a host lead to another site."""
         self._head = head
         self._opening = opening
         self._carry = b""
@@ -168,8 +174,12 @@ class Openings:
         if name == b"head":
             self._head_at = found.end()
             return found.end()
+        if name == b"frameset":
+            self._opening = b""  # any other markup here would take the frames' place
         if name not in _HEAD_VOID and name not in _RAW_ENDS:
             return _IMPLIES_BODY
+        if name == b"base" and not self.is_based:
+            self.is_based = _leads_elsewhere(found[0])
         if self._head_at < 0:
             self._head_at = found.start()
         return found.end() if name in _HEAD_VOID else _raw_end(data, found.end(), name)
@@ -182,16 +192,31 @@ class Openings:
     def _put_in(self, data: bytes, at: int) -> bytes:
         head_at = self._head_at if self._head_at >= 0 else at
         opening = (
-            self._opening if isinstance(self._opening, bytes) else self._opening(self.language)
+            self._opening
+            if isinstance(self._opening, bytes)
+            else self._opening(self.language, self.is_based)
         )
         return b"".join((data[:head_at], self._head, data[head_at:at], opening, data[at:]))
 
 
 def language_in(start: bytes) -> bytes:
     """The language that the first bytes of a page state; empty where they state none."""
+    return start_of(start)[0]
+
+
+def start_of(start: bytes) -> tuple[bytes, bool]:
+    """The language that the first bytes of a page state, empty for none, and ``is_based``."""
     openings = Openings(b"", b"")
     openings.feed(start)
-    return openings.language
+    return openings.language, openings.is_based
+
+
+def _leads_elsewhere(tag: bytes) -> bool:
+    """Whether a ``<base>`` names a host or a scheme."""
+    for attribute in attributes_of(tag, len("<base"), len(tag) - 1):
+        if attribute.name == b"href":
+            return _ELSEWHERE.match(attribute.value) is not None
+    return False
 
 
 def _language(tag: bytes) -> bytes:

@@ -73,7 +73,7 @@ class SiteTable(_Table):
     origins: list[Annotated[str, Field(pattern=ORIGIN)]] = []
     cache: Literal["per-visitor", "shared"] = "per-visitor"
     csp: Literal["enforce", "report-only", "off"] = "enforce"
-    banner: Literal["flow", "bottom", "dialog", "none"] = "flow"
+    banner: Literal["card", "bottom", "dialog", "flow", "none"] = "card"
     consent_mode: bool = False
     personal_urls: Literal["pass", "block"] = "pass"
     strip_click_ids: bool = False

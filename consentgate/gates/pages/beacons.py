@@ -14,7 +14,7 @@ from typing import Final, Protocol
 from consentgate.domain.decision import Verdict
 from consentgate.formats.html import host_search
 from consentgate.formats.html.element import UNKNOWN, Held, Judge
-from consentgate.formats.html.head import Opening, Openings, language_in
+from consentgate.formats.html.head import Opening, Openings, start_of
 from consentgate.formats.html.programs import loaded_by
 from consentgate.formats.html.rewriter import Rewriter
 from consentgate.formats.urls.addresses import Address, address_of, canonical_host, decodings
@@ -35,8 +35,8 @@ _WORD = re.compile(rb"[\w$]")
 _KEY = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 _START_BYTES: Final = 4_096
 """How far into a page its language is looked for."""
-Hold = Callable[[Held, bytes], bytes]
-"""Draws the placeholder of a held frame, told the page's language."""
+Hold = Callable[[Held, bytes, bool], bytes]
+"""Draws the placeholder of a held frame, told the page's language and whether it ``is_based``."""
 _NO_HOST = re.compile(rb"\[[0-9A-Fa-f:.]*[^0-9A-Fa-f:.\]\\]|[^\[\\]+[\[\]^|]|[\]^|:]")
 """What a regular expression in a script has and no host does: brackets inside, carets, bars."""
 _SHRINKS = re.compile(rb"[\t\n\r%\x80-\xff]")
@@ -277,8 +277,10 @@ class Beacons:
             self._start += data[:_START_BYTES]
 
     def _draw(self, held: Held) -> bytes:
-        language = self._openings.language or language_in(self._start)
-        return self._hold(held, language) if self._hold is not None else b""
+        language, is_based = self._openings.language, self._openings.is_based
+        if not language and not is_based:
+            language, is_based = start_of(self._start)
+        return self._hold(held, language, is_based) if self._hold is not None else b""
 
     def owed(self, data: bytes) -> bytes:
         """After a fault: what was held back, then ``data``, which was being fed. No byte is lost.
