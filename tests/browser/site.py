@@ -41,7 +41,7 @@ WATCH = "window.seen = window.seen || []; document.addEventListener('privacychoi
 
 POLICY = replace(
     SHOP,
-    site=SiteSettings(csp="off"),
+    site=SiteSettings(csp="off", banner="flow"),
     ledger=LedgerSettings(url="memory:"),
     log=LogSettings(access_log="leave"),
     services=(
