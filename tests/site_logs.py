@@ -16,4 +16,4 @@ def segments(folder: Path) -> list[Path]:
 def records(folder: Path) -> list[dict[str, Any]]:
     """Every record of every segment, without the header lines."""
     lines = [line for path in segments(folder) for line in path.read_bytes().splitlines()[1:]]
-    return [json.loads(line) for line in lines]
+    return [json.loads(line) for line in lines if line.strip()]  # blanks: an erased row

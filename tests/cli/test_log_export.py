@@ -44,8 +44,15 @@ def policy(tmp_path: Path) -> Path:
 
 
 def facts(rows: list[Any]) -> list[str]:
-    """The rows in an order that depends on what they say alone."""
-    return sorted(json.dumps(row, sort_keys=True) for row in rows)
+    """The rows in an order that depends on what they say alone.
+
+    Without the sizes and durations of T0, which compaction deals out anew.
+    """
+    said = [
+        {key: row[key] for key in row if row["tier"] != "T0" or key not in ("bytes", "dur_us")}
+        for row in rows
+    ]
+    return sorted(json.dumps(row, sort_keys=True) for row in said)
 
 
 def run(*arguments: str | Path) -> int:

@@ -8,6 +8,7 @@ import pytest
 
 from consentgate.domain.kinds import unanswered
 from consentgate.gates.records.known_pages import KnownPages
+from consentgate.gates.request import read_request
 from consentgate.log.keeping.segment_lines import is_record, upgraded
 from tests.asgi import raw
 from tests.asgi.raw import run
@@ -39,7 +40,7 @@ def test_a_record_says_what_it_is_of(changes: dict[str, Any], kind: str) -> None
         "path": "/",
         "headers": [(b"host", b"shop.example"), *headers],
     }
-    request = type(visit.request)(scope, is_logged=True)
+    request = read_request(scope, is_logged=True)
     record = record_of(visit._replace(request=request, route=changes.get("route", "/a")))
     assert record["kind"] == kind
 

@@ -335,17 +335,18 @@ def test_a_name_can_always_be_told_from_an_unknown_address(tmp_path: Path) -> No
 
 @pytest.mark.requirement("LOG-12", "LOG-15")
 def test_a_withdrawal_at_the_gate_shreds_the_key_and_is_counted(tmp_path: Path) -> None:
-    """From the form to the file: T2 while it is granted, then no key and no name."""
+    """From the form to the file: T2 while it is granted, then no key, no name and no row."""
     gate = raw.gated(raw.page(), policy_at(tmp_path, is_longitudinal=True), log=tmp_path)
     cookie = raw.chosen(gate, choice="accept")
     raw.run(gate, raw.http(headers=[(b"user-agent", b"Mozilla/5.0 Firefox/127.0")], cookie=cookie))
     TICKER.finish()
     (key,) = (tmp_path / "state/subjects").glob("??/*")
     assert len(key.read_bytes()) == 32
+    assert "T2" in {record["tier"] for record in site_logs.records(tmp_path)}
     scope, sent = raw.form(gate.assembly.prefix, {"choice": "withdraw"}, cookie=cookie)
     assert raw.run(gate, scope, sent).status == 303
     (mark,) = (tmp_path / "state/subjects").glob("??/*")
     assert (mark.read_bytes(), mark.name == key.name) == (b"shredded", False)
     gate.close()
-    assert "T2" in {record["tier"] for record in site_logs.records(tmp_path)}
+    assert "T2" not in {record["tier"] for record in site_logs.records(tmp_path)}
     assert sums_in(tmp_path, "choice") == {"accept": 1, "withdraw": 1}

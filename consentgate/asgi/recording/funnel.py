@@ -33,8 +33,8 @@ class Funnel:
         self._referrals = Referrals()
 
     def shown(self, visit: Answer, language: str) -> None:
-        """Count a page that opens with the first layer."""
-        if self._is_on:
+        """Count a page that opens with the first layer; not the one that is tried at the start."""
+        if self._is_on and visit.now:
             request, setting = visit.request, self._setting(visit, language)
             self._add("shown", setting, visit.now)
             classed = request.classed or classed_headers(request.headers)

@@ -1,21 +1,19 @@
 """Owns which route the page before a visit has: found among the routes that answered by now.
 
-Routers tell the route of a request, and of no other address. What is written are templates, never a
+Routers tell the route of a request, and of no other address. What is kept are templates, never a
 path.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from functools import partial
 
 from consentgate.formats.urls.templates import UNMATCHED, Templates
-from consentgate.memo import Memo
 
 MOST_ROUTES = 512
 MOST_PATH = 512
-MOST_PAGES = 256
-"""Addresses of the site whose route is remembered, in memory alone."""
+_END = re.compile(rb"[?#]")
 
 
 class KnownPages:
@@ -24,15 +22,14 @@ class KnownPages:
     def __init__(self, declared: Iterable[str] = ()) -> None:
         self._declared = tuple(declared)
         self._met: dict[str, None] = {}
-        self._before: Memo[bytes, str] | None = None
-        """What was found by now, under the routes that are known by now."""
+        self._templates: Templates | None = None
 
     def add(self, route: str) -> None:
         """Remember a route; one that is known costs one look into a dict."""
         if route in self._met or not route.startswith("/") or len(self._met) >= MOST_ROUTES:
             return
         self._met[route] = None
-        self._before = None
+        self._templates = None
 
     def before(self, referrer: bytes | None) -> str:
         """Tell the route of a page of our own; empty where none fits.
@@ -42,18 +39,12 @@ class KnownPages:
         """
         if not referrer or len(referrer) > MOST_PATH:
             return ""
-        before = self._before
-        if before is None:
-            templates = Templates([*self._declared, *sorted(self._met, key=_rank)])
-            before = self._before = Memo(partial(_route_of, templates), MOST_PAGES)
-        return before[referrer]
-
-
-def _route_of(templates: Templates, referrer: bytes) -> str:
-    rest = referrer.partition(b"://")[2].partition(b"/")[2]
-    path = rest.partition(b"?")[0].partition(b"#")[0].decode("latin-1")
-    found = templates.match(f"/{path}")
-    return "" if found == UNMATCHED else found
+        if self._templates is None:
+            self._templates = Templates([*self._declared, *sorted(self._met, key=_rank)])
+        start = referrer.find(b"/", referrer.find(b"://") + 3)
+        path = _END.split(referrer[start:], 1)[0].decode("latin-1") if start > 0 else "/"
+        found = self._templates.match(path)
+        return "" if found == UNMATCHED else found
 
 
 def _rank(route: str) -> tuple[int, int, str]:
