@@ -13,7 +13,7 @@ from consentgate.formats.urls.templates import UNMATCHED, Templates
 
 MOST_ROUTES = 512
 MOST_PATH = 512
-_END = re.compile(rb"[?#]")
+_PATH = re.compile(rb"://[^/?#]*(/[^?#]*)")
 
 
 class KnownPages:
@@ -41,9 +41,8 @@ class KnownPages:
             return ""
         if self._templates is None:
             self._templates = Templates([*self._declared, *sorted(self._met, key=_rank)])
-        start = referrer.find(b"/", referrer.find(b"://") + 3)
-        path = _END.split(referrer[start:], 1)[0].decode("latin-1") if start > 0 else "/"
-        found = self._templates.match(path)
+        path = _PATH.search(referrer)
+        found = self._templates.match(path[1].decode("latin-1") if path is not None else "/")
         return "" if found == UNMATCHED else found
 
 
