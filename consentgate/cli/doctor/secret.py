@@ -14,7 +14,7 @@ _MAKE_ONE = 'make one with: python -c "import secrets; print(secrets.token_urlsa
 
 
 def secret_symptoms(environment: Mapping[str, str] = os.environ) -> Iterator[Symptom]:
-    """Look at the keys and their file; what ends the start (a key given twice) is all that is told."""
+    """Look at the keys and their file; what ends the start is all that is told then."""
     path = environment.get(f"{SECRET}_FILE", "")
     if not path and not environment.get(SECRET) and is_development(environment):
         yield Symptom("secret", f"none: fine in development; production needs {SECRET}")
