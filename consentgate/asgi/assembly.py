@@ -49,7 +49,7 @@ from consentgate.asgi.telling.forgetting import Forgetting
 from consentgate.asgi.telling.hooks import NO_HOOKS, ChoiceHooks
 from consentgate.asgi.telling.webhooks import Webhook
 from consentgate.domain.policy.fingerprints import Meaning
-from consentgate.domain.policy.policy import Policy
+from consentgate.domain.policy.policy import Policy, SiteSettings
 from consentgate.domain.regimes import UNKNOWN
 from consentgate.formats.token import TokenCodec
 from consentgate.gates.answer import Gates
@@ -135,26 +135,32 @@ class Assembly:
         )
         self.forgetting = Forgetting(self._forget, faults)
         self.signal_counts = SignalCounts(policy.log.folder)
-        self.hosts = hosts = UndeclaredHosts(
-            faults.counts, blocks=policy.site.unknown_hosts == "block"
-        )
-        blocks = policy.site.undeclared == "block"
-        self.warnings = Warnings(faults.counts, blocks=blocks, hosts=hosts)
-        client_of = placing.client_of
+        self.hosts, self.warnings = self._told_to_the_operator(policy.site)
         self.recorder = self._recorder(policy)
-        self._interests = interests = Interests(policy, self.site_log, client_of, faults)
+        self._interests = Interests(policy, self.site_log, placing.client_of, faults)
         shown = self.site_log.funnel.shown
-        self.views = Views(policy, pages, faults, interests.reports, shown)
+        self.views = Views(policy, pages, faults, self._interests.reports, shown)
         self.gates = Gates(self.outcomes, self.reader, KnownValidators(), self.views.on_page)
         self._limits = Limits(placing.limited_client_of, faults)
         self.taking_over = self._taking_over()
-        self.choices = choices = self._choices()
+        self.choices = self._choices()
         end_erased = self.revocations.end_erased
         self.rights = Rights(policy, keys, ledger, self.site_log, hooks, faults, end_erased)
-        reports = Reports(plan, faults.counts, client_of, hosts=hosts if is_development else None)
-        posts = Posts(choices.choose, news_reader(plan), interests.answer, reports.answer)
-        self.routes = self._routes(posts)
+        self.routes = self._routes(self._posts(is_told_more=is_development))
         self.explaining = Explaining(self.prefix, self.routes.page, faults)
+
+    def _told_to_the_operator(self, site: SiteSettings) -> tuple[UndeclaredHosts, Warnings]:
+        """What says which hosts and cookies the policy lacks."""
+        counts = self.faults.counts
+        hosts = UndeclaredHosts(counts, blocks=site.unknown_hosts == "block")
+        return hosts, Warnings(counts, blocks=site.undeclared == "block", hosts=hosts)
+
+    def _posts(self, *, is_told_more: bool) -> Posts:
+        """What takes forms and reports."""
+        hosts = self.hosts if is_told_more else None
+        reports = Reports(self.plan, self.faults.counts, self.placing.client_of, hosts=hosts)
+        news = news_reader(self.plan)
+        return Posts(self.choices.choose, news, self._interests.answer, reports.answer)
 
     def _routes(self, posts: Posts) -> Routes:
         policy, pages, faults = self.policy, self.pages, self.faults

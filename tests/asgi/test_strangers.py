@@ -312,8 +312,9 @@ def test_a_made_up_host_field_frees_nobody(host: bytes) -> None:
 def test_the_operator_learns_whose_a_cookie_commonly_is(caplog: pytest.LogCaptureFixture) -> None:
     """By its name or the start of it, from a public table."""
     run(gated(page((b"set-cookie", b"_hjSession_12=1"), (b"set-cookie", b"made_up=1"))), http())
-    assert '"_hjSession_12" that the app sets, by its name one of Hotjar\'s' in caplog.text
-    assert '"made_up" that the app sets; to declare it' in caplog.text
+    told = '"_hjSession_12" (by its name one of Hotjar\'s), "made_up" that the app sets; to declare'
+    assert told in caplog.text
+    assert 'cookies = ["_hjSession_12", "made_up"]' in caplog.text
 
 
 @pytest.mark.parametrize("key", ["undeclared", "unknown"])

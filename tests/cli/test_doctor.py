@@ -84,7 +84,7 @@ def test_a_well_site_is_told_so() -> None:
         ("x" * 40, "repeats the same 1 characters"),
         ("abcabdabc" * 4 + "a", "repeats the same 9 characters"),
         ("aabbccdd" + "abcdabdc" * 3, "has only 4 different characters"),
-        (f"{GOOD} {GOOD}", "one key stands twice"),
+        (f"{GOOD} {GOOD}", "the same key stands there twice; leave it once"),
         ("short", "expected at least 32"),
         ("", "no key to sign choices with"),
     ],

@@ -79,6 +79,18 @@ def is_unread_but_guarded(run: Run) -> None:
     is_private(run)
 
 
+def is_under_the_strictest_policy(run: Run) -> None:
+    """A document that is no HTML: its bytes pass, under a policy that caches may share."""
+    given, *rest = run.app.messages
+    got, *passed = run.seen.sent
+    assert all(one is other for one, other in zip(rest, passed, strict=True))
+    assert got["headers"][: len(given["headers"])] == given["headers"]
+    (policy,) = run.seen.all(b"content-security-policy")
+    assert policy.startswith(b"default-src 'self'")
+    assert b"ads.example" not in policy
+    assert run.seen.all(b"cache-control") == []
+
+
 def is_same(run: Run) -> None:
     """Every message says what the app said, in order; nothing is merged, split or lost."""
     assert [_plain(m) for m in run.seen.sent] == [_plain(m) for m in run.app.messages]
@@ -570,9 +582,14 @@ CASES = (
             b"application/x-ndjson",
             b"text/plain",
             b"application/octet-stream",
-            b"image/svg+xml",
             b"text/html-sandboxed",
         )
+    ),
+    Case(
+        topic=9,
+        name="a drawing (SVG) passes under the strictest policy, the same for everyone",
+        app=sends(start(b"image/svg+xml"), body(b"<svg>one", more_body=True), body(b"</svg>")),
+        checks=(is_under_the_strictest_policy,),
     ),
     Case(
         topic=9,

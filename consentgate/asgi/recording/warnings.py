@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 
 from consentgate.asgi.collecting import PROXIED
@@ -128,25 +128,16 @@ class Warnings:
                     who,
                 )
         if new:
+            entries = self._keepers.of(new, sys.modules.keys()) if self._keepers else {}
+            left = [name for name in new if not any(name in one for one in entries.values())]
             logger.warning(
                 "consentgate: %s the undeclared cookie%s %s that %s%s",
                 self._verb,
                 "s" if new[1:] else "",
-                _listed(new),
-                who if new[1:] else who + _commonly(new[0]),
-                self._advice(new),
+                _listed(new, lambda name: _commonly(name) if name in left else ""),
+                who,
+                _advice(new, entries, left),
             )
-
-    def _advice(self, names: list[str]) -> str:
-        """The lines that declare them: entries of the catalogue, and what is left to the site."""
-        entries = self._keepers.of(names, sys.modules.keys()) if self._keepers else {}
-        left = [name for name in names if not any(name in one for one in entries.values())]
-        it = "them" if names[1:] else "it"
-        own = f"the service that keeps {'them' if left[1:] else 'it'}: cookies = [{_listed(left)}]"
-        if not entries:
-            return f"; to declare {it}, add {it} to {own}"
-        lines = "".join(f'[service.{key}]\nuse = "{key}"\n' for key in entries)
-        return f"; to declare {it}, add:\n\n{lines}" + (f"\nand to {own}" if left else "")
 
     @cached_property
     def _keepers(self) -> CookieKeepers | None:
@@ -155,8 +146,18 @@ class Warnings:
         return CookieKeepers(load_catalogue()) if is_loaded else None
 
 
-def _listed(names: Sequence[str]) -> str:
-    shown_names = ", ".join(f'"{name}"' for name in names[:_MOST_LISTED])
+def _advice(names: list[str], entries: Iterable[str], left: list[str]) -> str:
+    """The lines that declare them: entries of the catalogue, and what is left to the site."""
+    it = "them" if names[1:] else "it"
+    own = f"the service that keeps {'them' if left[1:] else 'it'}: cookies = [{_listed(left)}]"
+    lines = "".join(f'[service.{key}]\nuse = "{key}"\n' for key in entries)
+    if not lines:
+        return f"; to declare {it}, add {it} to {own}"
+    return f"; to declare {it}, add:\n\n{lines}" + (f"\nand to {own}" if left else "")
+
+
+def _listed(names: Sequence[str], remark: Callable[[str], str] = lambda _: "") -> str:
+    shown_names = ", ".join(f'"{name}"{remark(name)}' for name in names[:_MOST_LISTED])
     more = len(names) - _MOST_LISTED
     return f"{shown_names} and {more} more" if more > 0 else shown_names
 
@@ -166,7 +167,7 @@ def _commonly(name: str) -> str:
     if not known_third_parties.cache_info().currsize:
         return ""
     party = known_third_parties().of_cookie(name)
-    return f", by its name one of {party.name}'s" if party is not None else ""
+    return f" (by its name one of {party.name}'s)" if party is not None else ""
 
 
 def is_new(name: bytes, known: set[str]) -> bool:

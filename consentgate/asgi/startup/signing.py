@@ -70,7 +70,7 @@ def signing_keys(
         if weakness(key):
             logger.warning("consentgate: %s: key %d %s; %s", SECRET, number, weakness(key), _HINT)
     if len(set(keys)) < len(keys):
-        raise SecretError(f"{SECRET}: the same key stands there twice; {_HINT}")
+        raise SecretError(f"{SECRET}: the same key stands there twice; leave it once")
     return keys[::-1]
 
 

@@ -14,7 +14,7 @@ _MAKE_ONE = 'make one with: python -c "import secrets; print(secrets.token_urlsa
 
 
 def secret_symptoms(environment: Mapping[str, str] = os.environ) -> Iterator[Symptom]:
-    """Look at the keys, their file, and whether one stands twice."""
+    """Look at the keys and their file; what ends the start is all that is told then."""
     path = environment.get(f"{SECRET}_FILE", "")
     if not path and not environment.get(SECRET) and is_development(environment):
         yield Symptom("secret", f"none: fine in development; production needs {SECRET}")
@@ -24,12 +24,10 @@ def secret_symptoms(environment: Mapping[str, str] = os.environ) -> Iterator[Sym
     except SecretError as error:
         yield Symptom("secret", str(error), is_well=False)
         return
-    before = len(keys)
+    count = len(keys)
     for number, key in enumerate(reversed(keys), start=1):
         if weakness(key):
             yield Symptom("secret", f"key {number} {weakness(key)}; {_MAKE_ONE}", is_well=False)
-    if len(set(keys)) < before:
-        yield Symptom("secret", "one key stands twice; leave it once", is_well=False)
     if path and os.stat(path).st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         yield Symptom("secret", f"{path} is open to others; chmod 600 {path}", is_well=False)
-    yield Symptom("secret", f"{before} key{'s' if before > 1 else ''}, the newest signs")
+    yield Symptom("secret", f"{count} key{'s' if count > 1 else ''}, the newest signs")
