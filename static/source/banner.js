@@ -155,6 +155,13 @@
 
   const note = () => /** @type {any} */ (doc.querySelector('[data-privacy-note]'));
 
+  // What a policy has stopped may be what a grant frees; no markup names it.
+  let isStopped = false;
+  const stop = () => { isStopped = true; };
+  doc.addEventListener('securitypolicyviolation', stop);
+  // Those of before this script, where the browser keeps them.
+  if (w.ReportingObserver) new ReportingObserver(stop, { types: ['csp-violation'], buffered: true }).observe();
+
   // What was typed is worth more than a tag that comes one page later.
   const isTyped = () => [...doc.querySelectorAll('input:not([type=hidden]),textarea')].some((/** @type {any} */ el) => el.value !== el.defaultValue || el.checked !== el.defaultChecked);
 
@@ -170,7 +177,7 @@
     const changed = before ? Object.keys(before.services).filter((key) => before.services[key] !== next.services[key]) : [];
     // Only a new page ends what runs already, and has a policy that permits what was granted here.
     const ends = changed.some((key) => before.services[key]);
-    const frees = 'privacyBound' in own.dataset && changed.length && [...doc.querySelectorAll(held)].some((el) => permitted(/** @type {any} */ (el)));
+    const frees = 'privacyBound' in own.dataset && changed.length && (isStopped || [...doc.querySelectorAll(held)].some((el) => permitted(/** @type {any} */ (el))));
     if (ends || (frees && !isTyped())) {
       if (reloads && !isSent) location.reload();
     } else if (!frees) {

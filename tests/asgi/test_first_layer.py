@@ -187,7 +187,7 @@ def test_the_nonce_of_a_page_is_lent_to_our_tags(policy: bytes, expected: str) -
 
 
 WEIGHTS = {
-    "banner.js": 3_584,
+    "banner.js": 3_640,
     "banner.css": 2_000,
     "modes.js": 500,
     "page.css": 800,
