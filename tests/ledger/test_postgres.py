@@ -113,7 +113,7 @@ def test_what_was_acknowledged_survives_a_killed_writer_and_a_crashed_server(
         process.kill()
         *whole, torn = process.communicate(timeout=30)[0].split("\n")
         told += whole
-        assert len(torn) < 32
+        assert len(torn) <= 32  # a line, or as much of one as was written
     own_server.stop(signal.SIGQUIT)
     own_server.start()
     ledger = PostgresLedger(url, spool=str(tmp_path))
