@@ -16,7 +16,6 @@ from consentgate.asgi.assembly import Assembly, route_in
 from consentgate.asgi.choices.taking_over import TakingOver
 from consentgate.asgi.collecting import collect, is_collector, is_denied, is_held_tag
 from consentgate.asgi.consent import SCOPE_KEY, Consent, consent_of
-from consentgate.asgi.hearing import hearers
 from consentgate.asgi.own_routes import COLLECTOR
 from consentgate.asgi.pages.well_known import PLACE
 from consentgate.asgi.placing import AgeOf, ResidenceOf
@@ -27,6 +26,7 @@ from consentgate.asgi.startup.order import misplaced, warn_about_order, warn_of_
 from consentgate.asgi.startup.path_gates import PathGates
 from consentgate.asgi.startup.placement import loop_refused, misplaced_before
 from consentgate.asgi.startup.refusing import StartRefused, is_serving, misspelt
+from consentgate.asgi.telling.hearing import hearers
 from consentgate.asgi.telling.hooks import ChoiceHooks, Hook
 from consentgate.domain.policy.policy import Policy
 from consentgate.domain.signals import NONE

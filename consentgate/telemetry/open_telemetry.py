@@ -7,7 +7,7 @@ from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.trace import SpanKind
 
-from consentgate.asgi.hearing import OPEN_TELEMETRY, hear
+from consentgate.asgi.telling.hearing import OPEN_TELEMETRY, hear
 from consentgate.domain.decision import Decision
 from consentgate.telemetry.decided import allows, remember
 from consentgate.telemetry.fields import without_visitor

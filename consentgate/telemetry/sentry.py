@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from consentgate.asgi.hearing import SENTRY, hear
+from consentgate.asgi.telling.hearing import SENTRY, hear
 from consentgate.telemetry.decided import allows, remember
 from consentgate.telemetry.fields import cut, without_visitor
 

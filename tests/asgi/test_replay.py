@@ -235,7 +235,7 @@ def test_the_thread_ends_with_its_gate(tmp_path: Path) -> None:
     gate = gate_on(tmp_path)
     press(gate, press(gate, choice="accept"), choice="withdraw")
     allowed(gate, press(gate, choice="accept"))
-    thread = gate.assembly.revocations._thread
+    thread = gate.assembly.revocations._beside.thread
     assert thread is not None
     assert thread.is_alive()
     gate.close()

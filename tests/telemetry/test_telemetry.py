@@ -19,7 +19,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from sentry_sdk.integrations.asgi import SentryAsgiMiddleware
 from starlette.middleware.base import BaseHTTPMiddleware
 
-from consentgate.asgi import hearing
+from consentgate.asgi.telling import hearing
 from consentgate.telemetry import ConsentSpanProcessor, follow_consent
 from consentgate.telemetry.fields import cut
 from tests.asgi import raw

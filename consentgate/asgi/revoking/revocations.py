@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 import logging
-import threading
 import time
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
+from consentgate.asgi.beside import Beside
 from consentgate.asgi.faults import Faults
 from consentgate.asgi.revoking.marks import (
     MARK_BYTES,
@@ -26,7 +26,7 @@ from consentgate.domain.days import DAY_SECONDS
 from consentgate.errors import LedgerUnavailable
 from consentgate.gates.visitors.tokens import TokenReader
 from consentgate.ledger import Ledger, Row
-from consentgate.log.writing.after_fork import watch
+from consentgate.ledger.following import rows_behind, still_has
 
 logger = logging.getLogger("consentgate")
 
@@ -76,14 +76,7 @@ class Revocations:
         self._last = (0, "")
         self._loaded_at = 0.0
         self._has_news = False
-        self.forget_parent()
-        watch(self)
-
-    def forget_parent(self) -> None:
-        """Begin anew in a child that was just forked: its parent's thread is not its own."""
-        self._thread: threading.Thread | None = None
-        self._starting = threading.Lock()
-        self._is_over = threading.Event()
+        self._beside = Beside("consentgate-revocations", self, Revocations._turn)
 
     @property
     def count(self) -> int:
@@ -103,8 +96,8 @@ class Revocations:
 
     def has(self, choice: Choice) -> bool:
         """Whether the grant that a choice carries has ended."""
-        if self._thread is None:
-            self.follow()
+        if self._beside.thread is None:
+            self._beside.start()
         if choice.made_at < self.since:
             return True
         marks = self._marks
@@ -144,31 +137,19 @@ class Revocations:
         """Read what ended since then; False where it is more than is kept."""
         marks, last = Marks(), (0, "")
         erased: set[bytes] = set()
-        for row in self._rows(0):
-            marks.add(_marks_in(row, since))
-            erased.update(_marks_in(row, since, SUBJECT_MARK_BYTES))
+        for row in rows_behind(self._ledger, 0, at_once=_ROWS_AT_ONCE):
+            of_ids, of_references = _marks_in(row, since)
+            marks.add(of_ids)
+            erased.update(of_references)
             last = (row[0], row[1])
             if marks.count > self._most:
                 return False
         self._marks, self._erased, self._last = marks, erased, last
         return True
 
-    def _rows(self, after: int) -> Iterator[Row]:
-        while rows := self._ledger.rows(after, _ROWS_AT_ONCE):
-            yield from rows
-            after = rows[-1][0]
-
-    def follow(self) -> None:
-        """Start the thread that follows the ledger, unless it runs."""
-        with self._starting:
-            if self._thread is None and not self._is_over.is_set():
-                self._thread = threading.Thread(
-                    target=_poll,
-                    args=(weakref.ref(self), self._is_over),
-                    name="consentgate-revocations",
-                    daemon=True,
-                )
-                self._thread.start()
+    def _turn(self) -> float:
+        self.poll()
+        return POLL_SECONDS
 
     def poll(self) -> None:
         """Take in what has ended since the last time. Never raises: what is known stands."""
@@ -187,42 +168,31 @@ class Revocations:
         """Whether anything ended since; all is read anew once a day, or where it was replaced."""
         number, name = self._last
         is_old = self._clock() > self._loaded_at + DAY_SECONDS or self.count > self._most
-        if is_old or (number and not self._still_has(number, name)):
+        if is_old or (number and not still_has(self._ledger, number, name)):
             self.load()
             return True
         has_news = False
-        for row in self._rows(number):
-            marks, erased = _marks_in(row, 0), _marks_in(row, 0, SUBJECT_MARK_BYTES)
-            self._marks.add(marks)
-            self._erased.update(erased)
+        for row in rows_behind(self._ledger, number, at_once=_ROWS_AT_ONCE):
+            of_ids, of_references = _marks_in(row, 0)
+            self._marks.add(of_ids)
+            self._erased.update(of_references)
             self._last = (row[0], row[1])
-            has_news = has_news or bool(marks or erased)
+            has_news = has_news or bool(of_ids or of_references)
         return has_news
-
-    def _still_has(self, number: int, name: str) -> bool:
-        rows = self._ledger.rows(number - 1, 1)
-        return bool(rows) and (rows[0][0], rows[0][1]) == (number, name)
 
     def close(self) -> None:
         """Have the thread end."""
-        self._is_over.set()
+        self._beside.close()
 
 
-def _poll(revocations: weakref.ref[Revocations], is_over: threading.Event) -> None:
-    """Follow the ledger for as long as anybody holds the revocations."""
-    while (one := revocations()) is not None and not is_over.is_set():
-        one.poll()
-        del one
-        is_over.wait(POLL_SECONDS)
-
-
-def _marks_in(row: Row, since: int, length: int = MARK_BYTES) -> list[bytes]:
-    """The marks of that length that an event carries, if it is not older than ``since``."""
+def _marks_in(row: Row, since: int) -> tuple[list[bytes], list[bytes]]:
+    """The marks of ids and those of references that an event carries; none if it is older."""
     body = row[3]
     if _ENDS not in body:
-        return []
+        return [], []
     event = json.loads(body)
     if event["at_ms"] < since * 1000:
-        return []
-    marks = (bytes.fromhex(text) for text in event["ends"])
-    return [mark for mark in marks if len(mark) == length]
+        return [], []
+    marks = [bytes.fromhex(text) for text in event["ends"]]
+    of_ids = [mark for mark in marks if len(mark) == MARK_BYTES]
+    return of_ids, [mark for mark in marks if len(mark) == SUBJECT_MARK_BYTES]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from starlette.types import Scope
 
-from consentgate.asgi.hearing import untold
+from consentgate.asgi.telling.hearing import untold
 from consentgate.errors import SettingError
 
 logger = logging.getLogger("consentgate")

@@ -12,24 +12,23 @@ import json
 import logging
 import os
 import random
-import threading
 import time
 import urllib.error
 import urllib.request
-import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
+from consentgate.asgi.beside import Beside
 from consentgate.asgi.faults import Faults
 from consentgate.domain.events import Event, event_of
 from consentgate.domain.policy.policy import WebhookSettings
 from consentgate.formats.webhooks import headers, message
 from consentgate.ledger import Ledger, Row
+from consentgate.ledger.following import rows_behind, still_has
 from consentgate.ledger.locks import held
-from consentgate.log.writing.after_fork import watch
 
 logger = logging.getLogger("consentgate")
 
@@ -122,26 +121,11 @@ class Webhook:
         if Progress.read(path) is None:
             Progress(int(clock()) * 1_000).write(path)
         self._pause = FIRST_PAUSE
-        self.forget_parent()
-        watch(self)
-
-    def forget_parent(self) -> None:
-        """Begin anew in a child that was just forked: its parent's thread is not its own."""
-        self._thread: threading.Thread | None = None
-        self._starting = threading.Lock()
-        self._is_over = threading.Event()
+        self._beside = Beside("consentgate-webhook", self, Webhook.send_waiting)
 
     def follow(self) -> None:
         """Start the thread that sends, unless it runs."""
-        with self._starting:
-            if self._thread is None and not self._is_over.is_set():
-                self._thread = threading.Thread(
-                    target=_send_on,
-                    args=(weakref.ref(self), self._is_over),
-                    name="consentgate-webhook",
-                    daemon=True,
-                )
-                self._thread.start()
+        self._beside.start()
 
     def send_waiting(self) -> float:
         """Send every event that waits, unless another process does. Never raises.
@@ -166,10 +150,10 @@ class Webhook:
     def _send_all(self) -> bool:
         """Send in the ledger's order, noting each; False at the first that is not taken."""
         progress = Progress.read(self._path) or Progress(int(self._clock()) * 1_000)
-        if progress.number and not self._still_has(progress):
+        if progress.number and not still_has(self._ledger, progress.number, progress.name):
             progress = Progress(progress.since_ms)  # the ledger was replaced
-        for row in self._rows(progress.number):
-            if self._is_over.is_set():
+        for row in rows_behind(self._ledger, progress.number, at_once=_ROWS_AT_ONCE):
+            if self._beside.is_over:
                 return True
             event = self._wanted(row, progress)
             if event is not None:
@@ -189,15 +173,6 @@ class Webhook:
         is_new = event.at_ms >= progress.since_ms
         return event if is_new and event.kind.value in self._settings.kinds else None
 
-    def _still_has(self, progress: Progress) -> bool:
-        rows = self._ledger.rows(progress.number - 1, 1)
-        return bool(rows) and (rows[0][0], rows[0][1]) == (progress.number, progress.name)
-
-    def _rows(self, after: int) -> Iterator[Row]:
-        while rows := self._ledger.rows(after, _ROWS_AT_ONCE):
-            yield from rows
-            after = rows[-1][0]
-
     def _send(self, event: Event) -> bool:
         """Send one event; whether the other program took it."""
         body = message(f"choice.{event.kind.value}", event.at_ms, _facts(event))
@@ -213,7 +188,7 @@ class Webhook:
 
     def close(self) -> None:
         """Have the thread end; what was not sent is sent after the next start."""
-        self._is_over.set()
+        self._beside.close()
 
 
 def _facts(event: Event) -> dict[str, Any]:
@@ -228,14 +203,6 @@ def _facts(event: Event) -> dict[str, Any]:
         "regime": event.regime,
         "policy_version": event.policy_version,
     }
-
-
-def _send_on(webhook: weakref.ref[Webhook], is_over: threading.Event) -> None:
-    """Send for as long as anybody holds the webhook."""
-    while (one := webhook()) is not None and not is_over.is_set():
-        pause = one.send_waiting()
-        del one
-        is_over.wait(pause)
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from consentgate.asgi.gate import ConsentGate
-from consentgate.asgi.hearing import untold
 from consentgate.asgi.startup.order import outside
 from consentgate.asgi.startup.signing import ENVIRONMENT
+from consentgate.asgi.telling.hearing import untold
 from consentgate.cli.doctor.symptom import Symptom
 from consentgate.errors import SettingError
 from consentgate.log.writing.server_loggers import leaks

@@ -23,6 +23,7 @@ from consentgate.formats.proof.records import CONTEXT, record_of
 from consentgate.formats.proof.tables import COLUMNS, csv_line, event_line
 from consentgate.formats.proof.tiles import WIDTH, hashes_of, tiles_after
 from consentgate.ledger import Ledger, Restorable, Row, WholeRow
+from consentgate.ledger.following import rows_behind
 from consentgate.ledger.proof import Leaf, ProofStore, Signed
 
 _STEP = 4 * WIDTH
@@ -131,13 +132,10 @@ def _leaves_and_rows(ledger: Ledger, store: ProofStore) -> Iterator[tuple[Leaf |
     """Every row with its leaf, if it has one, in the order of numbers."""
     leaves = _every_leaf(store)
     leaf = next(leaves, None)
-    after = 0
-    while rows := ledger.rows(after, _STEP):
-        for row in rows:
-            while leaf is not None and leaf.number < row[0]:
-                leaf = next(leaves, None)
-            yield (leaf if leaf is not None and leaf[1:3] == row[:2] else None), row
-        after = rows[-1][0]
+    for row in rows_behind(ledger, 0, at_once=_STEP):
+        while leaf is not None and leaf.number < row[0]:
+            leaf = next(leaves, None)
+        yield (leaf if leaf is not None and leaf[1:3] == row[:2] else None), row
 
 
 def _every_leaf(store: ProofStore) -> Iterator[Leaf]:
