@@ -7,19 +7,17 @@ a keyed hash of the ledger's reference, whose key lies beside the journal.
 from __future__ import annotations
 
 import fcntl
-import hashlib
-import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from consentgate.errors import RightsError
+from consentgate.formats.chained_lines import START, BrokenChain, chained, hash_in, read_chain
 
 FILE_NAME = "register.jsonl"
 FILE_MODE = 0o600
 FOLDER_MODE = 0o700
-_START = "0" * 64
 _TAIL_BYTES = 65_536
 """More than the longest line."""
 
@@ -47,10 +45,7 @@ class Journal:
             handle = os.open(self.path, flags, FILE_MODE)
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX)
-                last = _last_hash(handle)
-                line = {**entry, "before": last}
-                line["hash"] = _hash(line)
-                os.write(handle, json.dumps(line, ensure_ascii=True).encode() + b"\n")
+                os.write(handle, chained(entry, _last_hash(handle)))
                 os.fsync(handle)
             finally:
                 os.close(handle)
@@ -64,27 +59,16 @@ class Journal:
             RightsError: the file cannot be read, or a line has been changed: it is named.
         """
         try:
-            return list(self._walk(self.path.read_bytes()))
+            return list(read_chain(self.path.read_bytes()))
         except FileNotFoundError:
             return []
+        except BrokenChain as error:
+            raise RightsError(
+                f"{self.path}:{error.number}: this line has been changed, or the one before it was "
+                "taken out; keep the file as evidence and begin another"
+            ) from error
         except OSError as error:
             raise RightsError(f"{self.path}: cannot be read: {error.strerror}") from error
-
-    def _walk(self, text: bytes) -> Iterator[Entry]:
-        before = _START
-        for number, line in enumerate(text.splitlines(), 1):
-            try:
-                entry = json.loads(line)
-                is_whole = entry["before"] == before and entry["hash"] == _hash(entry)
-            except (ValueError, KeyError, TypeError):
-                is_whole = False
-            if not is_whole:
-                raise RightsError(
-                    f"{self.path}:{number}: this line has been changed, or the one before it was "
-                    "taken out; keep the file as evidence and begin another"
-                )
-            before = entry["hash"]
-            yield entry
 
 
 def make_folder(folder: Path) -> None:
@@ -103,11 +87,6 @@ def _last_hash(handle: int) -> str:
         os.ftruncate(handle, size - torn)
     lines = tail[: len(tail) - torn].splitlines()
     try:
-        return str(json.loads(lines[-1])["hash"]) if lines else _START
-    except (ValueError, KeyError, TypeError) as error:
+        return hash_in(lines[-1]) if lines else START
+    except ValueError as error:
         raise RightsError("the last line of the register has been changed") from error
-
-
-def _hash(entry: Entry) -> str:
-    facts = {name: value for name, value in entry.items() if name != "hash"}
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

@@ -7,17 +7,15 @@ or taken out from the middle shows. It never holds what was revealed.
 from __future__ import annotations
 
 import fcntl
-import hashlib
-import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from consentgate.errors import LogError
+from consentgate.formats.chained_lines import START, BrokenChain, chained, hash_in, read_chain
 
 FILE_NAME = "audit.jsonl"
 FILE_MODE = 0o600
-_START = "0" * 64
 
 
 class Audit:
@@ -39,16 +37,15 @@ class Audit:
             handle = os.open(self.path, flags, FILE_MODE)
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX)
-                *_, last = self._checked(_whole(handle)) or [{"hash": _START}]
-                line = {**entry, "before": last["hash"]}
-                line["hash"] = _hash(line)
-                os.write(handle, json.dumps(line, ensure_ascii=True).encode() + b"\n")
+                *_, last = self._checked(_whole(handle)) or [{"hash": START}]
+                line = chained(entry, last["hash"])
+                os.write(handle, line)
                 os.fsync(handle)
             finally:
                 os.close(handle)
         except OSError as error:
             raise LogError(f"{self.path}: cannot be written: {error.strerror}") from error
-        return line["hash"]
+        return hash_in(line)
 
     def entries(self) -> list[dict[str, str]]:
         """Every entry, oldest first; none where nothing was revealed.
@@ -64,28 +61,13 @@ class Audit:
             raise LogError(f"{self.path}: cannot be read: {error.strerror}") from error
 
     def _checked(self, text: bytes) -> list[dict[str, str]]:
-        return list(self._walk(text))
-
-    def _walk(self, text: bytes) -> Iterator[dict[str, str]]:
-        before = _START
-        for number, line in enumerate(text.splitlines(), 1):
-            try:
-                entry = json.loads(line)
-                is_whole = entry["before"] == before and entry["hash"] == _hash(entry)
-            except (ValueError, KeyError, TypeError):
-                is_whole = False
-            if not is_whole:
-                raise LogError(
-                    f"{self.path}:{number}: this entry has been changed, or the one before it was "
-                    "taken out; keep the file as evidence and begin another"
-                )
-            before = entry["hash"]
-            yield entry
-
-
-def _hash(entry: Mapping[str, str]) -> str:
-    facts = {name: value for name, value in entry.items() if name != "hash"}
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+        try:
+            return list(read_chain(text))
+        except BrokenChain as error:
+            raise LogError(
+                f"{self.path}:{error.number}: this entry has been changed, or the one before it "
+                "was taken out; keep the file as evidence and begin another"
+            ) from error
 
 
 def _whole(handle: int) -> bytes:
