@@ -137,7 +137,7 @@ class Assembly:
         self.signal_counts = SignalCounts(policy.log.folder)
         self.hosts, self.warnings = self._told_to_the_operator(policy.site)
         self.recorder = self._recorder(policy)
-        self._interests = Interests(policy, self.site_log, placing.client_of, faults)
+        self._interests = Interests(policy, self.site_log, placing.limited_client_of, faults)
         shown = self.site_log.funnel.shown
         self.views = Views(policy, pages, faults, self._interests.reports, shown)
         self.gates = Gates(self.outcomes, self.reader, KnownValidators(), self.views.on_page)
@@ -158,7 +158,9 @@ class Assembly:
     def _posts(self, *, is_told_more: bool) -> Posts:
         """What takes forms and reports."""
         hosts = self.hosts if is_told_more else None
-        reports = Reports(self.plan, self.faults.counts, self.placing.client_of, hosts=hosts)
+        reports = Reports(
+            self.plan, self.faults.counts, self.placing.limited_client_of, hosts=hosts
+        )
         news = news_reader(self.plan)
         return Posts(self.choices.choose, news, self._interests.answer, reports.answer)
 

@@ -49,6 +49,15 @@ class RateLimit:
         return count <= self._most
 
 
+def known_client(request: Request, client_of: ClientOf, faults: Faults) -> bytes | None:
+    """The client, for a limit alone: no act fails where it cannot be told."""
+    try:
+        return client_of(request)
+    except Exception:
+        faults.failed("client", "acts count against one limit for all")
+        return None
+
+
 class Limits:
     """How many choices one client may make."""
 
@@ -67,17 +76,10 @@ class Limits:
             BodyProblem: 429 for too many grants in a minute.
         """
         limit = self._grants if is_grant else self._refusals
-        if limit.allows(self._client(visit.request), visit.now):
+        client = known_client(visit.request, self._client_of, self._faults)
+        if limit.allows(client, visit.now):
             return True
         self._faults.count("rate_limited")
         if is_grant:
             raise BodyProblem(429, "rate_limited", "too many choices; please wait a minute")
         return False
-
-    def _client(self, request: Request) -> bytes | None:
-        """The client, for a limit alone; a refusal does not fail where it cannot be told."""
-        try:
-            return self._client_of(request)
-        except Exception:
-            self._faults.failed("client", "acts count against one limit for all")
-            return None

@@ -24,7 +24,7 @@ from consentgate.asgi.pages.templates import Pages
 from consentgate.asgi.pages.view import View
 from consentgate.asgi.pages.views import Views
 from consentgate.asgi.posts.bodies import Body, BodyProblem, read_body
-from consentgate.asgi.posts.limits import ClientOf, RateLimit
+from consentgate.asgi.posts.limits import ClientOf, RateLimit, known_client
 from consentgate.asgi.posts.same_origin import is_from_here, is_in_frame
 from consentgate.asgi.rights.collecting import Sources, collect
 from consentgate.asgi.rights.erasing import VISITOR, Erased, Eraser
@@ -34,7 +34,6 @@ from consentgate.domain.choices import Choice
 from consentgate.domain.rights.requests import Ask, Fate
 from consentgate.errors import LedgerUnavailable, RightsError
 from consentgate.formats.proof.records import moment
-from consentgate.gates.request import Request
 from consentgate.gates.visit import Visit
 
 ASKS_A_MINUTE = 20
@@ -249,16 +248,10 @@ class RightsPages:
 
     def _count(self, visit: Visit) -> None:
         """Count an act against its client, whose address is kept nowhere."""
-        if not self._limit.allows(self._client(visit.request), visit.now):
+        client = known_client(visit.request, self._client_of, self._faults)
+        if not self._limit.allows(client, visit.now):
             self._faults.count("rate_limited")
             raise BodyProblem(429, "rate_limited", "too many requests; please wait a minute")
-
-    def _client(self, request: Request) -> bytes | None:
-        try:
-            return self._client_of(request)
-        except Exception:
-            self._faults.failed("client", "acts count against one limit for all")
-            return None
 
     async def _told(
         self, visit: Visit, body: Body, done: Erased, *, is_erasure: bool = True
