@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from consentgate.cli import main
+from tests.docs import blocks_of
 from tests.live import VISITOR, Live, answers, free_port, serving
 from tests.programs import needed
 
@@ -23,10 +23,7 @@ PLANTED = ("jane@example.com", "jane%40example", "planted", VISITOR, "10.99.88.7
 
 def snippet(language: str) -> str:
     """The configuration that the documentation shows."""
-    text = (ROOT / "docs" / "site-log.md").read_text(encoding="utf-8")
-    found = re.search(rf"```{language}\n(.*?)```", text, re.DOTALL)
-    assert found is not None
-    return found[1]
+    return next(one.text for one in blocks_of("site-log.md") if one.language == language)
 
 
 def nginx(folder: Path, port: int, app: int) -> list[str]:
