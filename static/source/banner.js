@@ -79,10 +79,8 @@
   const trusted = (kind, value) => {
     const types = w.trustedTypes;
     if (!types) return value;
-    policy = policy || types.createPolicy('privacychoices', {
-      createScript: (/** @type {string} */ text) => text,
-      createScriptURL: (/** @type {string} */ address) => address,
-    });
+    const same = (/** @type {string} */ text) => text;
+    policy = policy || types.createPolicy('privacychoices', { createScript: same, createScriptURL: same });
     return policy['create' + kind](value);
   };
 

@@ -390,6 +390,21 @@ def test_an_erasure_by_the_operator_ends_the_grant(tmp_path: Path) -> None:
     gate.close()
 
 
+def test_an_erased_grant_stays_ended_after_a_restart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The event that says so stays, and names nobody; another visitor's grant still counts."""
+    monkeypatch.setenv("CONSENTGATE_SECRET", "q9XcWm2vR7tKzL4nB8sYd3GhJ6fPaE1uVx5o")
+    first = gated(tmp_path)
+    gone, other = raw.chosen(first, choice="accept"), raw.chosen(first, choice="accept")
+    assert erased(first, gone).status == 200
+    first.close()
+    second = gated(tmp_path)
+    assert shown(second, gone)["choice"]["purposes"]["statistics"] is False
+    assert shown(second, other)["choice"]["purposes"]["statistics"] is True
+    second.close()
+
+
 def test_without_a_register_the_page_works_too() -> None:
     """With everything in memory: shown, erased, and no correction that nobody would read."""
     gate = raw.gated(raw.json_answer())
